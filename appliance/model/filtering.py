@@ -1,0 +1,44 @@
+"""What our one nftables table has to know: typed, so that no free text reaches the ruleset."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from appliance.model.resources import IPAddress, IPNetwork
+
+
+@dataclass(frozen=True, slots=True)
+class TunnelGuard:
+    """One tunnel as the filter sees it. MSS in bytes, for packets entering and leaving ``interface``."""
+
+    interface: str
+    remote: IPAddress  # the only source of IKE and ESP for this tunnel
+    uplink: str | None  # the interface it must come in by; None: any
+    neighbors: tuple[IPAddress, ...]  # the only partners of BGP on this interface
+    mss: int  # over IPv4
+    mss6: int  # over IPv6
+
+
+@dataclass(frozen=True, slots=True)
+class LanGuard:
+    """Networks that may be forwarded to and from the tunnels; ``interface`` None: whatever is no uplink and no tunnel."""
+
+    interface: str | None
+    networks: tuple[IPNetwork, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """The whole table. ``protected`` never leaves an uplink in clear; with ``deny_private``, neither do private
+    destinations of LAN traffic (RFC 1918, RFC 6598, RFC 4193, link-local) other than ``uplink_networks``.
+
+    ``host_is_ours``: on our own image the table also judges everything else (default drop); on another host it does not.
+    """
+
+    tunnels: tuple[TunnelGuard, ...]
+    uplinks: tuple[str, ...]
+    lans: tuple[LanGuard, ...]
+    protected: tuple[IPNetwork, ...]
+    deny_private: bool
+    uplink_networks: tuple[IPNetwork, ...] = ()
+    host_is_ours: bool = False

@@ -1,0 +1,191 @@
+"""What the operator wants: the intent, version 1. ``None`` means "not said": derived or defaulted where it is used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
+
+IPAddress = IPv4Address | IPv6Address
+IPInterface = IPv4Interface | IPv6Interface
+IPNetwork = IPv4Network | IPv6Network
+
+
+@dataclass(frozen=True, slots=True)
+class SecretRef:
+    """Where a secret is: ``kind`` is ``file`` (relative to the intent), ``env`` or ``credential`` (systemd)."""
+
+    kind: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Our side. ``networks`` are announced or selected."""
+
+    name: str
+    asn: int | None = None
+    router_id: IPv4Address | None = None
+    networks: tuple[IPNetwork, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Lan:
+    """Networks behind us, on an interface, perhaps behind another router (``via``)."""
+
+    name: str
+    networks: tuple[IPNetwork, ...]
+    interface: str | None = None
+    via: IPAddress | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Management:
+    """From where the box itself is administered."""
+
+    sources: tuple[IPNetwork, ...] = ()
+    interfaces: tuple[str, ...] = ()
+    ssh: bool = True
+    metrics: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Uplink:
+    """An interface towards the Internet. ``address`` and ``gateway`` None mean ``auto``; ``public`` is set when behind NAT."""
+
+    name: str
+    interface: str
+    address: IPAddress | None = None
+    gateway: IPAddress | None = None
+    public: IPAddress | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ike:
+    """IKE of one tunnel: proposals in strongSwan's keywords, the lifetime both sides agreed on in seconds."""
+
+    version: int = 2
+    proposals: tuple[str, ...] = ()
+    lifetime: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Esp:
+    """The child SA of one tunnel, as :class:`Ike`. A proposal with a group means PFS."""
+
+    proposals: tuple[str, ...] = ()
+    lifetime: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Dpd:
+    """Dead peer detection: seconds between probes; ``timeout`` counts for IKEv1 only."""
+
+    delay: int | None = None
+    timeout: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TunnelAnnounce:
+    """What this tunnel says differently to the cloud: MED and AS-path prepends."""
+
+    med: int | None = None
+    prepend: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tunnel:
+    """One IKE, one child SA, one XFRM interface."""
+
+    name: str
+    remote: IPAddress
+    psk: SecretRef | None = None
+    uplink: str | None = None
+    inside: IPv4Interface | None = None
+    peer_inside: IPv4Address | None = None
+    inside6: IPv6Interface | None = None
+    peer_inside6: IPv6Address | None = None
+    ike: Ike = Ike()
+    esp: Esp = Esp()
+    peer_asn: int | None = None
+    if_id: int | None = None
+    interface: str | None = None
+    mtu: int | None = None
+    mss: int | None = None
+    metric: int | None = None
+    dpd: Dpd = Dpd()
+    local_id: str | None = None
+    remote_id: str | None = None
+    encap: bool | None = None
+    weight: int | None = None
+    announce: TunnelAnnounce = TunnelAnnounce()
+
+
+@dataclass(frozen=True, slots=True)
+class MaxPrefixes:
+    """A limit on accepted prefixes and what happens beyond it: ``warn`` only, in this version."""
+
+    limit: int
+    action: str = "warn"
+
+
+@dataclass(frozen=True, slots=True)
+class Accept:
+    """What is taken from the cloud."""
+
+    max_length: int = 28
+    max_length6: int = 64
+    default_route: bool = False
+    max_prefixes: MaxPrefixes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Announce:
+    """What the cloud is told. ``networks`` None means the site's."""
+
+    networks: tuple[IPNetwork, ...] | None = None
+    default_route: bool = False
+    med: int = 0
+    prepend: int = 0
+    communities: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Bgp:
+    """Session manners: ``med`` is ``honour`` or ``ignore``; timers are (keepalive, hold) in seconds."""
+
+    med: str = "honour"
+    timers: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """One cloud VPN connection with its tunnels."""
+
+    name: str
+    cloud: str
+    mode: str
+    tunnels: tuple[Tunnel, ...]
+    id: str | None = None
+    speaker: str = "frr"
+    asn: int | None = None
+    peer_asn: int | None = None
+    prefer: str = "equal"
+    priority: int | None = None
+    networks: tuple[IPNetwork, ...] = ()
+    accept: Accept = Accept()
+    announce: Announce = Announce()
+    bgp: Bgp = Bgp()
+    clear_text: str = "deny-private"
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """One box. ``frr_extra`` is the path of text merged into FRR's configuration."""
+
+    site: Site
+    connections: tuple[Connection, ...] = ()
+    lans: tuple[Lan, ...] = ()
+    management: Management | None = None
+    uplinks: tuple[Uplink, ...] = ()
+    frr_extra: str | None = None
+    version: int = field(default=1)

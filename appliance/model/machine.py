@@ -1,0 +1,44 @@
+"""What the machine is like before we change it: facts that a design needs and an intent does not hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network
+
+from appliance.model.resources import IPAddress, IPInterface
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """A network interface as the kernel has it. MTU in bytes."""
+
+    name: str
+    mtu: int
+    up: bool
+    addresses: tuple[IPInterface, ...] = ()
+    kind: str | None = None
+    alias: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DefaultRoute:
+    """A default route of the main table."""
+
+    link: str
+    gateway: IPAddress | None
+    metric: int
+    family: int
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """Interfaces by name and default routes, best metric first; ``release`` is the kernel's."""
+
+    interfaces: Mapping[str, Interface] = field(default_factory=dict)
+    defaults: tuple[DefaultRoute, ...] = ()
+    release: str = ""
+
+
+Learned = Mapping[str, tuple[IPv4Network | IPv6Network, ...]]
+"""Per connection name, every prefix ever accepted over BGP: protected until the connection is removed."""

@@ -1,0 +1,59 @@
+"""BGP as a speaker is to be told: sessions, what each takes and what each is given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+
+from appliance.model.resources import IPAddress, IPNetwork
+
+
+@dataclass(frozen=True, slots=True)
+class PrefixRule:
+    """One line of a prefix-list. ``ge``/``le`` bound the length of what lies inside ``prefix``; None: exactly it."""
+
+    permit: bool
+    prefix: IPNetwork
+    ge: int | None = None
+    le: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbor:
+    """One session over one tunnel. ``connection``/``tunnel`` name it; ``group`` names the lists that its connection shares.
+
+    ``accept`` is looked through in order and ends in deny; ``announce`` likewise. ``force_med`` replaces a received MED,
+    so that unequal ones still balance; ``med``, ``prepend`` and ``communities`` are what we tell the cloud.
+    """
+
+    address: IPAddress
+    local_address: IPAddress
+    connection: str
+    tunnel: str
+    peer_asn: int
+    keepalive: int  # seconds
+    hold: int  # seconds
+    accept: tuple[PrefixRule, ...]
+    announce: tuple[PrefixRule, ...]
+    max_prefixes: int
+    force_med: int | None = None
+    med: int | None = None
+    prepend: int = 0
+    communities: tuple[str, ...] = ()
+    local_asn: int | None = None  # how this cloud knows us, when not the router's ASN
+
+
+@dataclass(frozen=True, slots=True)
+class BgpRouter:
+    """Our one BGP instance. ``networks`` are originated (each neighbour's ``announce`` still decides who hears them).
+
+    ``source`` is the address that locally originated traffic to learned prefixes should carry, when we have one in the LAN.
+    """
+
+    asn: int
+    router_id: IPv4Address
+    neighbors: tuple[Neighbor, ...]
+    networks: tuple[IPNetwork, ...]
+    maximum_paths: int = 8
+    source: IPv4Address | None = None
+    extra: str = ""

@@ -1,0 +1,74 @@
+"""What one cloud's VPN gateway accepts, limits and recommends: data that checks and defaults read, never branches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Whole numbers from ``low`` to ``high``, both allowed."""
+
+    low: int
+    high: int
+
+    def __contains__(self, value: int) -> bool:
+        return self.low <= value <= self.high
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseRules:
+    """Algorithms of one phase in strongSwan's keywords, and the lifetime range in seconds."""
+
+    encryption: frozenset[str]
+    integrity: frozenset[str]
+    groups: frozenset[str]
+    lifetime: Range
+    default_lifetime: int
+
+
+@dataclass(frozen=True, slots=True)
+class RekeyTimes:
+    """When we rekey, in seconds: clear of the cloud's own rekey windows, so that the two never collide."""
+
+    ike_rekey: int
+    ike_rand: int
+    ike_over: int
+    child_rekey: int
+    child_rand: int
+    child_life: int
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One cloud. Every figure carries its source in the module that defines the instance."""
+
+    cloud: str
+    ike_versions: frozenset[int]
+    ike: PhaseRules
+    esp: PhaseRules
+    recommended_ike: tuple[str, ...]
+    recommended_esp: tuple[str, ...]
+    weak: frozenset[str]  # algorithm keywords to warn about
+    rekey: RekeyTimes
+    dpd_delay: int  # seconds
+    replay_window: int  # packets
+    inside_ranges: tuple[IPv4Network, ...]
+    inside_prefix_length: int
+    inside_reserved: tuple[IPv4Network, ...]
+    inside6_ranges: tuple[IPv6Network, ...]
+    inside6_prefix_length: int
+    peer_is_first_host: bool  # the cloud holds the first host of the inside network, we the second
+    psk_pattern: str  # a full-match regular expression
+    psk_rule: str  # the same for people
+    asn_ranges: tuple[Range, ...]  # our ASN, as the cloud accepts it
+    asn_reserved: frozenset[int]  # ASNs the cloud keeps for itself
+    asn_must_differ: bool
+    bgp_timers: tuple[int, int]  # keepalive, hold: seconds
+    routes_to_cloud: int  # announcements before the cloud resets or ignores
+    routes_from_cloud: int  # the quota that maximum-prefix warns at
+    bgp_md5: bool
+    bfd: bool
+    outer_mtu: int  # the largest outside packet the path can be trusted with
+    max_mtu: int | None  # inner MTU the cloud caps at, when it says so

@@ -1,0 +1,232 @@
+"""What a box can hold. Each resource has a key; two with one key are the same thing, and equal ones need no change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
+
+from appliance.model.secret import Secret
+
+IPAddress = IPv4Address | IPv6Address
+IPInterface = IPv4Interface | IPv6Interface
+IPNetwork = IPv4Network | IPv6Network
+
+ROUTE_PROTOCOL = 173
+"""The rtnetlink protocol number on every route, rule and nexthop object of ours; unassigned in rt_protos."""
+
+LINK_MARK = "appliance:"
+"""Every link of ours carries an alias (IFLA_IFALIAS) that starts with this."""
+
+TABLE_MARK = "appliance"
+"""The name of our one nftables table (family inet)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sysctl:
+    """A kernel setting, by its dotted name (interface names with dots use ``/``). ``machine_wide``: not only for links of ours;
+    such a one is listed in the plan and restored when everything of ours goes."""
+
+    name: str
+    value: str
+    machine_wide: bool = False
+
+    @property
+    def key(self) -> str:
+        return f"sysctl {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class XfrmLink:
+    """An XFRM interface, always up. ``if_id`` ties it to its SAs; ``alias`` is our mark and names connection/tunnel."""
+
+    name: str
+    if_id: int
+    mtu: int
+    alias: str
+
+    @property
+    def key(self) -> str:
+        return f"xfrm-link {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class InsideAddress:
+    """Our address inside a tunnel."""
+
+    link: str
+    address: IPInterface
+
+    @property
+    def key(self) -> str:
+        return f"inside-address {self.link} {self.address}"
+
+
+@dataclass(frozen=True, slots=True)
+class Blackhole:
+    """The twin of a protected prefix: what catches its traffic when no tunnel carries it.
+
+    ``metric`` is at least 0xFF000000 where FRR runs: zebra reads the top byte as the distance, and 255 never wins.
+    """
+
+    prefix: IPNetwork
+    metric: int
+    table: int = 254
+
+    @property
+    def key(self) -> str:
+        return f"blackhole {self.prefix} table {self.table}"
+
+
+@dataclass(frozen=True, slots=True)
+class Nexthop:
+    """A kernel nexthop object: one way out, by device and, where the link has neighbours, a gateway."""
+
+    id: int
+    link: str
+    family: int  # 4 or 6
+    gateway: IPAddress | None = None
+
+    @property
+    def key(self) -> str:
+        return f"nexthop {self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class NexthopGroup:
+    """A kernel nexthop group: members as (nexthop id, weight 1-256), sorted by id."""
+
+    id: int
+    members: tuple[tuple[int, int], ...]
+
+    @property
+    def key(self) -> str:
+        return f"nexthop-group {self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A unicast route of ours: by nexthop object (``nexthop``), or by gateway and device."""
+
+    prefix: IPNetwork
+    metric: int
+    table: int = 254
+    nexthop: int | None = None
+    gateway: IPAddress | None = None
+    link: str | None = None
+
+    @property
+    def key(self) -> str:
+        return f"route {self.prefix} metric {self.metric} table {self.table}"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A policy routing rule of ours."""
+
+    priority: int
+    table: int
+    source: IPNetwork | None = None
+    destination: IPNetwork | None = None
+    family: int = 4
+
+    @property
+    def key(self) -> str:
+        return f"rule {self.priority} family {self.family}"
+
+
+@dataclass(frozen=True, slots=True)
+class SharedKey:
+    """A pre-shared key for a pair of identities. Two are equal when their fingerprints are: the secret is never compared or shown.
+
+    ``fingerprint`` is a keyed digest under a key that never leaves this machine.
+    """
+
+    id: str
+    owners: tuple[str, ...]
+    fingerprint: str
+    secret: Secret | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def key(self) -> str:
+        return f"shared-key {self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class ChildSa:
+    """The one child of a tunnel. Times in seconds, ``replay_window`` in packets."""
+
+    name: str
+    local_ts: tuple[IPNetwork, ...]
+    remote_ts: tuple[IPNetwork, ...]
+    proposals: tuple[str, ...]
+    rekey_time: int
+    rand_time: int
+    life_time: int
+    replay_window: int
+    start_action: str = "start"
+    dpd_action: str = "restart"
+    close_action: str = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class IkeConnection:
+    """One IKE connection of charon with its child. ``local`` None means any address of ours. Times in seconds."""
+
+    name: str
+    version: int
+    local: IPAddress | None
+    remote: IPAddress
+    local_id: str
+    remote_id: str
+    proposals: tuple[str, ...]
+    rekey_time: int
+    rand_time: int
+    over_time: int
+    dpd_delay: int
+    unique: str
+    if_id: int
+    child: ChildSa
+    encap: bool = False
+    dpd_timeout: int | None = None  # IKEv1 only; IKEv2 goes by retransmission
+
+    @property
+    def key(self) -> str:
+        return f"ike-connection {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class FirewallTable:
+    """Our whole nftables table as the text that nft loads in one transaction."""
+
+    text: str
+
+    @property
+    def key(self) -> str:
+        return "firewall-table"
+
+
+@dataclass(frozen=True, slots=True)
+class FrrConfig:
+    """Our whole part of FRR's configuration, in FRR's canonical spelling and order."""
+
+    text: str
+
+    @property
+    def key(self) -> str:
+        return "frr-config"
+
+
+Resource = (
+    Sysctl
+    | XfrmLink
+    | InsideAddress
+    | Blackhole
+    | Nexthop
+    | NexthopGroup
+    | Route
+    | Rule
+    | SharedKey
+    | IkeConnection
+    | FirewallTable
+    | FrrConfig
+)
