@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
 
+from appliance.model.address import IPAddress, IPInterface, IPNetwork
 from appliance.model.fault import Fault, Notice
 from appliance.model.secret import Secret
-
-IPAddress = IPv4Address | IPv6Address
-IPInterface = IPv4Interface | IPv6Interface
-IPNetwork = IPv4Network | IPv6Network
 
 
 @dataclass(frozen=True, slots=True)

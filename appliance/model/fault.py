@@ -56,9 +56,7 @@ class SystemFailure(ApplianceError):
 
     exit, code = 1, "system-failure"
 
-    def __init__(
-        self, message: str, *, hint: str | None = None, code: str | None = None, retry: bool = False
-    ) -> None:
+    def __init__(self, message: str, *, hint: str | None = None, code: str | None = None, retry: bool = False) -> None:
         super().__init__(message, hint=hint, code=code)
         self.retry = retry
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from appliance.model.resources import IPAddress, IPNetwork
+from appliance.model.address import IPAddress, IPNetwork
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class TunnelGuard:
 
 @dataclass(frozen=True, slots=True)
 class LanGuard:
-    """Networks that may be forwarded to and from the tunnels; ``interface`` None: whatever is no uplink and no tunnel."""
+    """Networks forwarded to and from the tunnels; ``interface`` None: whatever is no uplink and no tunnel."""
 
     interface: str | None
     networks: tuple[IPNetwork, ...]
@@ -32,7 +32,8 @@ class Filter:
     """The whole table. ``protected`` never leaves an uplink in clear; with ``deny_private``, neither do private
     destinations of LAN traffic (RFC 1918, RFC 6598, RFC 4193, link-local) other than ``uplink_networks``.
 
-    ``host_is_ours``: on our own image the table also judges everything else (default drop); on another host it does not.
+    ``host_is_ours``: on our own image the table also judges everything else (default drop); on
+    another host it does not.
     """
 
     tunnels: tuple[TunnelGuard, ...]

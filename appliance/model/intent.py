@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
+from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
 
-IPAddress = IPv4Address | IPv6Address
-IPInterface = IPv4Interface | IPv6Interface
-IPNetwork = IPv4Network | IPv6Network
+from appliance.model.address import IPAddress, IPNetwork
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +48,7 @@ class Management:
 
 @dataclass(frozen=True, slots=True)
 class Uplink:
-    """An interface towards the Internet. ``address`` and ``gateway`` None mean ``auto``; ``public`` is set when behind NAT."""
+    """An interface towards the Internet. ``address``, ``gateway`` None: ``auto``; ``public`` is set when behind NAT."""
 
     name: str
     interface: str

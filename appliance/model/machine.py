@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network, IPv6Network
 
-from appliance.model.resources import IPAddress, IPInterface
+from appliance.model.address import IPAddress, IPInterface, IPNetwork
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,5 +39,5 @@ class Machine:
     release: str = ""
 
 
-Learned = Mapping[str, tuple[IPv4Network | IPv6Network, ...]]
+Learned = Mapping[str, tuple[IPNetwork, ...]]
 """Per connection name, every prefix ever accepted over BGP: protected until the connection is removed."""

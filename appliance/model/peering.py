@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
-from appliance.model.resources import IPAddress, IPNetwork
+from appliance.model.address import IPAddress, IPNetwork
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +20,10 @@ class PrefixRule:
 
 @dataclass(frozen=True, slots=True)
 class Neighbor:
-    """One session over one tunnel. ``connection``/``tunnel`` name it; ``group`` names the lists that its connection shares.
+    """One session over one tunnel. ``connection`` and ``tunnel`` name it.
 
-    ``accept`` is looked through in order and ends in deny; ``announce`` likewise. ``force_med`` replaces a received MED,
-    so that unequal ones still balance; ``med``, ``prepend`` and ``communities`` are what we tell the cloud.
+    ``accept`` is looked through in order and ends in deny; ``announce`` likewise. ``force_med`` replaces a received MED, so that
+    unequal ones still balance; ``med``, ``prepend`` and ``communities`` are what we tell the cloud.
     """
 
     address: IPAddress
@@ -47,7 +47,7 @@ class Neighbor:
 class BgpRouter:
     """Our one BGP instance. ``networks`` are originated (each neighbour's ``announce`` still decides who hears them).
 
-    ``source`` is the address that locally originated traffic to learned prefixes should carry, when we have one in the LAN.
+    ``source`` is the address that our own traffic to learned prefixes should carry, when we have one in the LAN.
     """
 
     asn: int

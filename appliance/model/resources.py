@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
 
+from appliance.model.address import IPAddress, IPInterface, IPNetwork
 from appliance.model.secret import Secret
-
-IPAddress = IPv4Address | IPv6Address
-IPInterface = IPv4Interface | IPv6Interface
-IPNetwork = IPv4Network | IPv6Network
 
 ROUTE_PROTOCOL = 173
 """The rtnetlink protocol number on every route, rule and nexthop object of ours; unassigned in rt_protos."""
@@ -23,8 +19,8 @@ TABLE_MARK = "appliance"
 
 @dataclass(frozen=True, slots=True)
 class Sysctl:
-    """A kernel setting, by its dotted name (interface names with dots use ``/``). ``machine_wide``: not only for links of ours;
-    such a one is listed in the plan and restored when everything of ours goes."""
+    """A kernel setting, by its dotted name (interface names with dots use ``/``). ``machine_wide``: not only for
+    links of ours; such a one is listed in the plan and restored when everything of ours goes."""
 
     name: str
     value: str
@@ -136,7 +132,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class SharedKey:
-    """A pre-shared key for a pair of identities. Two are equal when their fingerprints are: the secret is never compared or shown.
+    """A pre-shared key for a pair of identities. Equal when the fingerprints are: the secret is not compared or shown.
 
     ``fingerprint`` is a keyed digest under a key that never leaves this machine.
     """
