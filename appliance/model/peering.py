@@ -22,8 +22,8 @@ class PrefixRule:
 class Neighbor:
     """One session over one tunnel. ``connection`` and ``tunnel`` name it.
 
-    ``accept`` is looked through in order and ends in deny; ``announce`` likewise. ``force_med`` replaces a received MED, so that
-    unequal ones still balance; ``med``, ``prepend`` and ``communities`` are what we tell the cloud.
+    ``accept`` is looked through in order and ends in deny; ``announce`` likewise. ``force_med`` replaces a received MED,
+    so that unequal ones still balance; ``med``, ``prepend`` and ``communities`` are what we tell the cloud.
     """
 
     address: IPAddress

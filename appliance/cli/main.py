@@ -1,0 +1,68 @@
+"""The command ``appliance``: finds the verb's file, and turns our errors into a message, a hint and an exit code."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+
+from appliance.cli.output import report_error
+from appliance.model.fault import ApplianceError
+
+VERBS = {
+    "import": "importing",
+}
+"""Verb -> file in this folder. A verb's libraries are imported only when it is the one called."""
+
+
+class LazyGroup(click.Group):
+    """A group whose verbs are imported on use, so that ``--help`` and small verbs start fast."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in VERBS:
+            return None
+        command = import_module(f"appliance.cli.{VERBS[cmd_name]}").command
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="bgp-ipsec-appliance", prog_name="appliance")
+def cli() -> None:
+    """Join your network to a cloud's VPN gateway: IPsec tunnels, BGP, ECMP and failover from the cloud's own document.
+
+    \b
+    Have a download from your cloud?
+      appliance import vpn-0123.txt                  what it says, and what it leaves out
+      appliance configure --bgp --from vpn-0123.txt  the whole way, with a plan first
+    No cloud at hand?
+      appliance lab run aws-bgp-ecmp                 the same in a lab
+    """
+
+
+def main() -> None:
+    """Entry point: no traceback ever reaches a user; exit codes are those of the contract."""
+    as_json = "--json" in sys.argv[1 : sys.argv.index("--") if "--" in sys.argv else None]
+    try:
+        sys.exit(cli.main(standalone_mode=False, prog_name="appliance") or 0)
+    except click.exceptions.Exit as done:
+        sys.exit(done.exit_code)
+    except click.Abort:
+        sys.exit(report_error(ApplianceError("interrupted", code="interrupted"), as_json))
+    except click.ClickException as usage:
+        sys.exit(report_error(usage, as_json))
+    except ApplianceError as error:
+        sys.exit(report_error(error, as_json))
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(1)
+    except OSError as error:
+        sys.exit(report_error(ApplianceError(f"{error.strerror}: {error.filename}", code="system"), as_json))
+
+
+if __name__ == "__main__":
+    main()
