@@ -1,0 +1,75 @@
+"""How the guest is started: QEMU's arguments, from the host's own QEMU or the one a Debian 13 root supplies."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+CPUS = 2
+MEMORY = "3G"
+QEMU = "qemu-system-x86_64"
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """Folders of the built images (``tools``: None when the host's own QEMU is good), ssh port and public key."""
+
+    images: Path
+    tools: Path | None
+    state: Path
+    port: int
+    key: str
+
+
+def qemu_major() -> int:
+    """Major version of the host's QEMU, 0 without one. Below 9, software emulation crashes Linux 6.12 (Debian 12's
+    7.2: a double fault in 4 of 10 boots)."""
+    if not shutil.which(QEMU):
+        return 0
+    said = subprocess.run([QEMU, "--version"], capture_output=True, text=True, check=False).stdout
+    found = re.search(r"version (\d+)\.", said)
+    return int(found[1]) if found else 0
+
+
+def accelerators(remembered: str | None) -> list[str]:
+    """What to try, in order: what worked here before, else KVM when it may be opened, and always emulation."""
+    if remembered:
+        return list(dict.fromkeys((remembered, "tcg")))
+    return ["kvm", "tcg"] if os.access("/dev/kvm", os.R_OK | os.W_OK) else ["tcg"]
+
+
+def qemu_command(machine: Machine, accelerator: str) -> tuple[list[str], dict[str, str]]:
+    """The arguments and the environment that start the guest. Its disk takes writes into a throw-away copy."""
+    program, environment = _program(machine.tools)
+    boot = f"console=ttyS0 quiet panic=1 mitigations=off nokaslr tsc=reliable lab.key={machine.key}"
+    network = f"user,id=host,restrict=on,hostfwd=tcp:127.0.0.1:{machine.port}-:22"
+    disk = f"file={machine.images / 'disk.ext4'},if=virtio,format=raw,snapshot=on,cache=unsafe"
+    return [
+        *program, "-name", "appliance-lab", "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
+        "-machine", "q35", *_processor(accelerator), "-smp", str(CPUS), "-m", MEMORY,
+        "-kernel", str(machine.images / "vmlinuz"), "-initrd", str(machine.images / "initrd"), "-append", boot,
+        "-drive", disk, "-netdev", network, "-device", "virtio-net-pci,netdev=host,romfile=",
+        "-object", "rng-random,id=rng,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=rng",
+        "-serial", f"file:{machine.state / 'console'}", "-pidfile", str(machine.state / "pid"),
+    ], environment
+
+
+def _processor(accelerator: str) -> list[str]:
+    if accelerator == "kvm":
+        return ["-accel", "kvm", "-cpu", "host"]
+    return ["-accel", "tcg,thread=multi,tb-size=1024", "-cpu", "max,la57=off"]
+
+
+def _program(tools: Path | None) -> tuple[list[str], dict[str, str]]:
+    """QEMU of another root runs through that root's own loader: neither chroot nor privilege is needed."""
+    if tools is None:
+        return [QEMU], {}
+    root = tools / "root"
+    libraries = root / "usr/lib/x86_64-linux-gnu"
+    loader = [str(root / "lib64/ld-linux-x86-64.so.2"), "--library-path", f"{libraries}:{libraries}/pulseaudio"]
+    firmware = ["-L", str(root / "usr/share/qemu"), "-L", str(root / "usr/share/seabios")]
+    return [*loader, str(root / "usr/bin" / QEMU), *firmware], {"QEMU_MODULE_DIR": str(libraries / "qemu")}
