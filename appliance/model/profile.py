@@ -55,10 +55,10 @@ class Profile:
     dpd_delay: int  # seconds
     replay_window: int  # packets
     inside_ranges: tuple[IPv4Network, ...]
-    inside_prefix_length: int
+    inside_prefix_length: int | None  # None: any
     inside_reserved: tuple[IPv4Network, ...]
     inside6_ranges: tuple[IPv6Network, ...]
-    inside6_prefix_length: int
+    inside6_prefix_length: int | None
     peer_is_first_host: bool  # the cloud holds the first host of the inside network, we the second
     psk_pattern: str  # a full-match regular expression
     psk_rule: str  # the same for people
@@ -72,3 +72,5 @@ class Profile:
     bfd: bool
     outer_mtu: int  # the largest outside packet the path can be trusted with
     max_mtu: int | None  # inner MTU the cloud caps at, when it says so
+    routes_to_cloud_most: int | None = None  # where its larger gateways end; None: all are alike
+    one_inside_family: bool = False  # a tunnel carries IPv4 or IPv6, not both
