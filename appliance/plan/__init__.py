@@ -1,0 +1,1 @@
+"""The difference between what should be and what is, as a value that prints, orders itself and can refuse."""

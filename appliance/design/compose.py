@@ -1,0 +1,21 @@
+"""The recipe: a wish in, everything that the box must hold out."""
+
+from __future__ import annotations
+
+from appliance.design.filtering import firewall_tables
+from appliance.design.peering import router_configs
+from appliance.design.routing import machine_settings, route_resources
+from appliance.design.tunnels import tunnel_resources
+from appliance.design.wish import Wish
+from appliance.model.resources import Resource
+
+
+def compose(wish: Wish) -> frozenset[Resource]:
+    """Desired resources. The same wish gives the same set, whatever the order of the intent's lists."""
+    return (
+        tunnel_resources(wish)
+        | route_resources(wish)
+        | machine_settings(wish)
+        | firewall_tables(wish)
+        | router_configs(wish)
+    )

@@ -1,0 +1,48 @@
+"""What the firewall table has to know, from the intent."""
+
+from __future__ import annotations
+
+from appliance.design.routing import protected_prefixes
+from appliance.design.tunnels import tunnel_link, tunnel_mss
+from appliance.design.underlay import underlay_of, uplink_links, uplink_networks
+from appliance.design.wish import Wish
+from appliance.firewall.ruleset import render_ruleset
+from appliance.model.filtering import Filter, LanGuard, TunnelGuard
+from appliance.model.intent import Connection, Intent, Tunnel
+from appliance.model.resources import FirewallTable
+
+
+def firewall_tables(wish: Wish) -> frozenset[FirewallTable]:
+    """Our one table, or none when there is no tunnel to guard."""
+    return frozenset({FirewallTable(render_ruleset(compose_filter(wish)))} if wish.tunnels else ())
+
+
+def compose_filter(wish: Wish) -> Filter:
+    """The table's content, typed."""
+    return Filter(
+        tunnels=tuple(_guard(wish, connection, tunnel) for connection, tunnel in wish.tunnels),
+        uplinks=uplink_links(wish),
+        lans=lan_guards(wish.intent),
+        protected=protected_prefixes(wish),
+        deny_private=any(connection.clear_text == "deny-private" for connection in wish.connections),
+        uplink_networks=uplink_networks(wish),
+        host_is_ours=wish.host_is_ours,
+    )
+
+
+def lan_guards(intent: Intent) -> tuple[LanGuard, ...]:
+    """The LANs the intent names, else the site's networks on whatever is neither uplink nor tunnel."""
+    named = tuple(LanGuard(lan.interface, lan.networks) for lan in sorted(intent.lans, key=lambda lan: lan.name))
+    return named or (LanGuard(None, intent.site.networks),)
+
+
+def _guard(wish: Wish, connection: Connection, tunnel: Tunnel) -> TunnelGuard:
+    peers = (tunnel.peer_inside, tunnel.peer_inside6)
+    return TunnelGuard(
+        interface=tunnel_link(tunnel),
+        remote=tunnel.remote,
+        uplink=underlay_of(wish, tunnel).link,
+        neighbors=tuple(peer for peer in peers if peer),
+        mss=tunnel_mss(wish, connection, tunnel, 4),
+        mss6=tunnel_mss(wish, connection, tunnel, 6),
+    )

@@ -1,0 +1,50 @@
+"""Every number and name that follows from an intent: one formula each, from names and never from positions."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address
+from zlib import crc32
+
+MAIN_TABLE = 254
+BLACKHOLE_METRIC = 0xFF000000
+"""Of a protected prefix's twin. zebra takes the top byte of a foreign route's metric as its distance: 255 never wins."""
+
+_LINK_NAME_LIMIT = 15  # IFNAMSIZ less its terminating zero
+
+
+def if_id(connection: str, tunnel: str) -> int:
+    """The number that ties an XFRM interface to its SAs; never 0, which means no interface."""
+    return crc32(f"{connection}/{tunnel}".encode()) % 0x7FFF_FFFE + 1
+
+
+def link_name(tunnel: str) -> str:
+    """The tunnel's name where the kernel takes it, else its head and a digest of the whole."""
+    if len(tunnel) <= _LINK_NAME_LIMIT:
+        return tunnel
+    digest = f"{crc32(tunnel.encode()):08x}"[:5]
+    return f"{tunnel[: _LINK_NAME_LIMIT - 6].rstrip('.-_')}-{digest}"
+
+
+def link_alias(connection: str, tunnel: str) -> str:
+    """What marks a link as ours, and says whose it is."""
+    return f"appliance:{connection}/{tunnel}"
+
+
+def nexthop_id(connection: str, tunnel: str, family: int) -> int:
+    """A kernel nexthop object's id, in a range that zebra (which counts from 1) does not reach."""
+    return 0x4000_0000 + crc32(f"{connection}/{tunnel}/{family}".encode()) % 0x1FFF_FFFF
+
+
+def router_id(site: str) -> IPv4Address:
+    """A BGP identifier for a site that names none: any 32-bit number but zero will do (RFC 6286)."""
+    return IPv4Address(crc32(site.encode()) % 0xDFFF_FFFE + 1)
+
+
+def child_name(tunnel: str) -> str:
+    """The child SA's name; the prefix marks the connection in charon as ours."""
+    return f"appliance-{tunnel}"
+
+
+def shared_key_id(tunnel: str) -> str:
+    """The shared key's id in charon; the prefix is our mark."""
+    return f"appliance-{tunnel}"

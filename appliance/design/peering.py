@@ -1,0 +1,124 @@
+"""The BGP router that an intent asks for: its sessions, and what each may take and tell."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, ip_network
+
+from appliance.design.numbering import router_id
+from appliance.design.wish import Wish, profile_of
+from appliance.frr.render import render_frr
+from appliance.model.address import IPNetwork
+from appliance.model.intent import Connection, Tunnel
+from appliance.model.peering import BgpRouter, Neighbor, PrefixRule
+from appliance.model.resources import FrrConfig
+
+MARTIANS = tuple(
+    ip_network(text)
+    for text in (
+        "0.0.0.0/8",  # RFC 1122, "this network"
+        "100.64.0.0/10",  # RFC 6598, shared address space: clouds number their own plumbing with it
+        "127.0.0.0/8",  # RFC 1122, loopback
+        "169.254.0.0/16",  # RFC 3927, link-local: our inside addresses
+        "224.0.0.0/4",  # RFC 5771, multicast
+        "240.0.0.0/4",  # RFC 1112, reserved
+        "::/8",  # RFC 4291, unspecified, loopback, mapped
+        "fe80::/10",  # RFC 4291, link-local
+        "ff00::/8",  # RFC 4291, multicast
+    )
+)
+
+
+def router_configs(wish: Wish) -> frozenset[FrrConfig]:
+    """FRR's configuration, or none when no connection speaks BGP."""
+    router = compose_router(wish)
+    return frozenset({FrrConfig(render_frr(router, wish.templates))} if router else ())
+
+
+def compose_router(wish: Wish) -> BgpRouter | None:
+    """Our one BGP instance with a neighbour for each tunnel and family."""
+    speaking = [connection for connection in wish.connections if connection.mode == "bgp"]
+    if not speaking:
+        return None
+    asn = wish.intent.site.asn or speaking[0].asn
+    assert asn is not None  # the intent's rules demand one of the two
+    neighbors = [
+        neighbor
+        for connection in speaking
+        for tunnel in sorted(connection.tunnels, key=lambda tunnel: tunnel.name)
+        for neighbor in _neighbors(wish, connection, tunnel, asn)
+    ]
+    return BgpRouter(
+        asn=asn,
+        router_id=wish.intent.site.router_id or router_id(wish.intent.site.name),
+        neighbors=tuple(neighbors),
+        networks=_originated(wish, speaking),
+        source=_lan_source(wish),
+        extra=wish.frr_extra,
+    )
+
+
+def announced(wish: Wish, connection: Connection) -> tuple[IPNetwork, ...]:
+    """What this cloud is told: what its connection says, else the site's networks."""
+    networks = connection.announce.networks
+    return wish.intent.site.networks if networks is None else networks
+
+
+def _originated(wish: Wish, connections: list[Connection]) -> tuple[IPNetwork, ...]:
+    networks = {network for connection in connections for network in announced(wish, connection)}
+    return tuple(sorted(networks, key=lambda network: (network.version, network)))
+
+
+def _neighbors(wish: Wish, connection: Connection, tunnel: Tunnel, router_asn: int) -> list[Neighbor]:
+    profile = profile_of(connection)
+    keepalive, hold = connection.bgp.timers or profile.bgp_timers
+    limit = connection.accept.max_prefixes.limit if connection.accept.max_prefixes else profile.routes_from_cloud
+    peer_asn = tunnel.peer_asn or connection.peer_asn
+    assert peer_asn is not None  # the intent's rules demand one
+    own = connection.asn
+    ends = ((tunnel.inside, tunnel.peer_inside, 4), (tunnel.inside6, tunnel.peer_inside6, 6))
+    return [
+        Neighbor(
+            address=far,
+            local_address=near.ip,
+            connection=connection.name,
+            tunnel=tunnel.name,
+            peer_asn=peer_asn,
+            keepalive=keepalive,
+            hold=hold,
+            accept=_accept(wish, connection, family),
+            announce=tuple(PrefixRule(True, net) for net in announced(wish, connection) if net.version == family),
+            max_prefixes=limit,
+            force_med=0 if connection.bgp.med == "ignore" else None,
+            med=tunnel.announce.med if tunnel.announce.med is not None else connection.announce.med,
+            prepend=tunnel.announce.prepend if tunnel.announce.prepend is not None else connection.announce.prepend,
+            communities=connection.announce.communities,
+            local_asn=own if own is not None and own != router_asn else None,
+        )
+        for near, far, family in ends
+        if near and far
+    ]
+
+
+def _accept(wish: Wish, connection: Connection, family: int) -> tuple[PrefixRule, ...]:
+    """Default-deny. Ours never comes from a cloud; with ``networks``, only what lies in them, else all but martians."""
+    longest = connection.accept.max_length if family == 4 else connection.accept.max_length6
+    full = 32 if family == 4 else 128
+    ours = sorted({net for net in wish.intent.site.networks if net.version == family})
+    denied = [PrefixRule(False, net, le=full) for net in ours]
+    denied += [PrefixRule(False, net, le=full) for net in MARTIANS if net.version == family]
+    everything = ip_network("0.0.0.0/0" if family == 4 else "::/0")
+    default = [PrefixRule(True, everything)] if connection.accept.default_route else []
+    wanted = sorted({net for net in connection.networks if net.version == family})
+    if wanted:
+        allowed = [PrefixRule(True, net, le=max(longest, net.prefixlen)) for net in wanted]
+    else:
+        allowed = [PrefixRule(True, everything, ge=1, le=longest)]
+    return tuple(denied + default + allowed)
+
+
+def _lan_source(wish: Wish) -> IPv4Address | None:
+    """Our address in the LAN: what our own traffic to a cloud should carry, since clouds cannot answer 169.254."""
+    addresses = [a for i in (wish.machine.interfaces.values() if wish.machine else ()) for a in i.addresses]
+    networks = [network for network in wish.intent.site.networks if network.version == 4]
+    ours = sorted(a.ip for a in addresses if a.version == 4 and any(a.ip in network for network in networks))
+    return next((address for address in ours if isinstance(address, IPv4Address)), None)

@@ -1,0 +1,172 @@
+"""One tunnel of the intent as the box holds it: link, address, keys, IKE connection and its child."""
+
+from __future__ import annotations
+
+from collections import Counter
+from ipaddress import IPv4Network, IPv6Network, ip_network
+
+from appliance.design.numbering import child_name, if_id, link_alias, link_name, nexthop_id, shared_key_id
+from appliance.design.underlay import Underlay, underlay_of
+from appliance.design.wish import Wish, profile_of
+from appliance.intent.crypto import inner_mtu
+from appliance.model.intent import Connection, Tunnel
+from appliance.model.profile import Profile
+from appliance.model.resources import (
+    ChildSa,
+    IkeConnection,
+    InsideAddress,
+    Nexthop,
+    Resource,
+    SharedKey,
+    Sysctl,
+    XfrmLink,
+)
+
+ETHERNET_MTU = 1500
+IP_HEADER = {4: 20, 6: 40}
+TCP_HEADER = 20
+
+
+def tunnel_resources(wish: Wish) -> frozenset[Resource]:
+    """Everything that stands for the tunnels themselves, routes and filter aside."""
+    found: set[Resource] = set()
+    sharing = Counter(tunnel.remote_id or str(tunnel.remote) for _, tunnel in wish.tunnels)
+    for connection, tunnel in wish.tunnels:
+        under = underlay_of(wish, tunnel)
+        alone = sharing[tunnel.remote_id or str(tunnel.remote)] == 1
+        found |= {
+            xfrm_link(wish, connection, tunnel),
+            ike_connection(connection, tunnel, under, alone=alone),
+            shared_key(wish, tunnel, under),
+            *inside_addresses(tunnel),
+            *paths(connection, tunnel),
+            Sysctl(f"net.ipv4.conf.{_sysctl_name(tunnel_link(tunnel))}.rp_filter", "2"),
+        }
+    return frozenset(found)
+
+
+def tunnel_link(tunnel: Tunnel) -> str:
+    """The tunnel's interface."""
+    return tunnel.interface or link_name(tunnel.name)
+
+
+def tunnel_if_id(connection: Connection, tunnel: Tunnel) -> int:
+    """The tunnel's if_id."""
+    return tunnel.if_id if tunnel.if_id is not None else if_id(connection.name, tunnel.name)
+
+
+def tunnel_mtu(wish: Wish, connection: Connection, tunnel: Tunnel) -> int:
+    """The largest inner packet that needs no fragment outside, in bytes: what the intent says, else computed
+    for the proposal on offer that leaves the least room."""
+    if tunnel.mtu is not None:
+        return tunnel.mtu
+    profile, under = profile_of(connection), underlay_of(wish, tunnel)
+    outer = min(under.mtu or ETHERNET_MTU, profile.outer_mtu)
+    proposals = tunnel.esp.proposals or profile.recommended_esp
+    mtu = inner_mtu(outer, proposals, tunnel.remote.version, nat_t=under.nat)
+    return min(mtu, profile.max_mtu) if profile.max_mtu else mtu
+
+
+def tunnel_mss(wish: Wish, connection: Connection, tunnel: Tunnel, family: int) -> int:
+    """The largest TCP segment through the tunnel, in bytes."""
+    room = tunnel_mtu(wish, connection, tunnel) - IP_HEADER[family] - TCP_HEADER
+    return min(tunnel.mss, room) if tunnel.mss is not None else room
+
+
+def xfrm_link(wish: Wish, connection: Connection, tunnel: Tunnel) -> XfrmLink:
+    """The interface that encrypts what is routed into it, or drops it: never clear."""
+    return XfrmLink(
+        name=tunnel_link(tunnel),
+        if_id=tunnel_if_id(connection, tunnel),
+        mtu=tunnel_mtu(wish, connection, tunnel),
+        alias=link_alias(connection.name, tunnel.name),
+    )
+
+
+def inside_addresses(tunnel: Tunnel) -> frozenset[InsideAddress]:
+    """Our addresses inside."""
+    link = tunnel_link(tunnel)
+    return frozenset(InsideAddress(link, address) for address in (tunnel.inside, tunnel.inside6) if address)
+
+
+def paths(connection: Connection, tunnel: Tunnel) -> frozenset[Nexthop]:
+    """The tunnel as a kernel nexthop object, one a family in use: what routes of ours point at."""
+    families = [family for family, inside in ((4, tunnel.inside), (6, tunnel.inside6)) if inside]
+    link = tunnel_link(tunnel)
+    return frozenset(Nexthop(nexthop_id(connection.name, tunnel.name, family), link, family) for family in families)
+
+
+def identities(tunnel: Tunnel, under: Underlay) -> tuple[str, str]:
+    """(ours, theirs). Ours is the public address the cloud knows, also behind NAT; theirs their outside address."""
+    local = tunnel.local_id or (str(under.public) if under.public else "%any")
+    return local, tunnel.remote_id or str(tunnel.remote)
+
+
+def shared_key(wish: Wish, tunnel: Tunnel, under: Underlay) -> SharedKey:
+    """The pre-shared key with both identities, so that it serves no other tunnel."""
+    secret = wish.secrets.get(tunnel.name)
+    digest = wish.fingerprint(secret) if secret is not None else ""
+    return SharedKey(shared_key_id(tunnel.name), identities(tunnel, under), digest, secret)
+
+
+def ike_connection(connection: Connection, tunnel: Tunnel, under: Underlay, *, alone: bool) -> IkeConnection:
+    """The IKE connection with its one child; times from the cloud's profile, never beyond what both sides agreed on.
+
+    ``alone``: no other tunnel goes to the same remote identity. charon tells duplicates by it, so two that share one
+    would evict each other.
+    """
+    profile = profile_of(connection)
+    local_id, remote_id = identities(tunnel, under)
+    rekey, rand, over = _ike_times(profile, tunnel)
+    return IkeConnection(
+        name=tunnel.name,
+        version=tunnel.ike.version,
+        local=under.address,
+        remote=tunnel.remote,
+        local_id=local_id,
+        remote_id=remote_id,
+        proposals=tunnel.ike.proposals or profile.recommended_ike,
+        rekey_time=rekey,
+        rand_time=rand,
+        over_time=over,
+        dpd_delay=tunnel.dpd.delay if tunnel.dpd.delay is not None else profile.dpd_delay,
+        dpd_timeout=tunnel.dpd.timeout if tunnel.ike.version == 1 else None,
+        unique="replace" if alone else "never",
+        if_id=tunnel_if_id(connection, tunnel),
+        encap=bool(tunnel.encap),
+        child=_child(profile, tunnel),
+    )
+
+
+def _ike_times(profile: Profile, tunnel: Tunnel) -> tuple[int, int, int]:
+    """(rekey, random part, grace until closed) in seconds, scaled when the agreed lifetime is not the cloud's default."""
+    times, lifetime = profile.rekey, tunnel.ike.lifetime or profile.ike.default_lifetime
+    share = lifetime / profile.ike.default_lifetime
+    return round(times.ike_rekey * share), round(times.ike_rand * share), round(times.ike_over * share)
+
+
+def _child(profile: Profile, tunnel: Tunnel) -> ChildSa:
+    times, lifetime = profile.rekey, tunnel.esp.lifetime or profile.esp.default_lifetime
+    share = lifetime / profile.esp.default_lifetime
+    everything = _selectors(tunnel)
+    return ChildSa(
+        name=child_name(tunnel.name),
+        local_ts=everything,
+        remote_ts=everything,
+        proposals=tunnel.esp.proposals or profile.recommended_esp,
+        rekey_time=round(times.child_rekey * share),
+        rand_time=round(times.child_rand * share),
+        life_time=round(times.child_life * share),
+        replay_window=profile.replay_window,
+    )
+
+
+def _selectors(tunnel: Tunnel) -> tuple[IPv4Network | IPv6Network, ...]:
+    """Everything of the families in use: routes choose, not selectors; clouds keep one SA pair a tunnel."""
+    texts = [text for text, inside in (("0.0.0.0/0", tunnel.inside), ("::/0", tunnel.inside6)) if inside]
+    return tuple(ip_network(text) for text in texts)
+
+
+def _sysctl_name(link: str) -> str:
+    """In a sysctl's dotted name a dot that belongs to an interface is written as a slash (sysctl.d(5))."""
+    return link.replace(".", "/")

@@ -1,0 +1,51 @@
+"""Everything a design follows from: the intent, and the facts it is drawn for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from appliance.model.intent import Connection, Intent, Tunnel
+from appliance.model.machine import Learned, Machine
+from appliance.model.profile import Profile
+from appliance.model.secret import Secret
+from appliance.profiles import PROFILES
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """An intent with its facts. ``machine`` None: drawn offline, so addresses of ours stay open.
+
+    ``secrets`` are by tunnel name; ``fingerprint`` digests one under a key of this machine; ``templates`` are FRR's by
+    file name; ``down`` names connections that are taken down for now: only their blackholes stay.
+    """
+
+    intent: Intent
+    templates: Mapping[str, str]
+    machine: Machine | None = None
+    learned: Learned = field(default_factory=dict)
+    secrets: Mapping[str, Secret] = field(default_factory=dict)
+    fingerprint: Callable[[Secret], str] = lambda secret: ""
+    frr_extra: str = ""
+    host_is_ours: bool = False
+    down: frozenset[str] = frozenset()
+
+    @property
+    def connections(self) -> tuple[Connection, ...]:
+        """The connections that should be up, by name: their order in the file means nothing."""
+        up = (connection for connection in self.intent.connections if connection.name not in self.down)
+        return tuple(sorted(up, key=lambda connection: connection.name))
+
+    @property
+    def tunnels(self) -> tuple[tuple[Connection, Tunnel], ...]:
+        """Every tunnel that should be up, with its connection, by name."""
+        return tuple(
+            (connection, tunnel)
+            for connection in self.connections
+            for tunnel in sorted(connection.tunnels, key=lambda tunnel: tunnel.name)
+        )
+
+
+def profile_of(connection: Connection) -> Profile:
+    """The rules of the connection's cloud."""
+    return PROFILES[connection.cloud]

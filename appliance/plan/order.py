@@ -1,0 +1,103 @@
+"""In which order changes are safe, and which must not happen when another has failed.
+
+Build bottom-up, then remove top-down: no path goes before its replacement stands. What must never be is a moment with
+forwarding but without the barriers, or an SA without its interface (its packets would leave in clear).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from appliance.model.address import IPInterface
+from appliance.model.change import Change
+from appliance.model.resources import (
+    Blackhole,
+    FirewallTable,
+    FrrConfig,
+    IkeConnection,
+    InsideAddress,
+    Nexthop,
+    NexthopGroup,
+    Resource,
+    Route,
+    Rule,
+    SharedKey,
+    Sysctl,
+    XfrmLink,
+)
+
+BUILD_ORDER: tuple[type, ...] = (
+    Blackhole,
+    FirewallTable,
+    Sysctl,
+    XfrmLink,
+    InsideAddress,
+    Nexthop,
+    NexthopGroup,
+    Rule,
+    Route,
+    SharedKey,
+    IkeConnection,
+    FrrConfig,
+)
+"""Blackholes and filter first: forwarding, a Sysctl, only once they stand. Links before what encrypts into them."""
+
+_LINK_SETTING = BUILD_ORDER.index(InsideAddress)
+
+
+def in_order(changes: Collection[Change]) -> tuple[Change, ...]:
+    """The changes as they may be carried out: additions and changes upwards, then removals downwards.
+
+    The exception is what cannot coexist: one if_id under two names, one address on two links. There the old one goes
+    first, with all that rests on it.
+    """
+    wanted = [change.new for change in changes if change.new is not None and change.old is None]
+    if_ids = {link.if_id for link in wanted if isinstance(link, XfrmLink)}
+    addresses = {inside.address for inside in wanted if isinstance(inside, InsideAddress)}
+    return tuple(sorted(changes, key=lambda change: _turn(change, if_ids, addresses)))
+
+
+def _turn(change: Change, if_ids: Collection[int], addresses: Collection[IPInterface]) -> tuple[int, int, str]:
+    resource = change.resource
+    height = _height(resource)
+    if change.new is not None:
+        return 0, height, resource.key
+    match resource:
+        case XfrmLink(if_id=taken) | IkeConnection(if_id=taken) if taken in if_ids:
+            return -1, -height, resource.key
+        case InsideAddress(address=address) if address in addresses:
+            return -1, -height, resource.key
+    return 1, -height, resource.key
+
+
+def held_back(change: Change, failed: Iterable[Change]) -> str | None:
+    """Why this change must not be tried after those failed, or None. Removals are always tried."""
+    if change.new is None:
+        return None
+    for broken in failed:
+        if broken.new is not None and _rests_on(change.new, broken.new):
+            return f"not tried, since this failed first: {broken.resource.key}"
+    return None
+
+
+def _height(resource: Resource) -> int:
+    if isinstance(resource, Sysctl) and not resource.machine_wide:
+        return _LINK_SETTING  # a setting of a link needs the link
+    return BUILD_ORDER.index(type(resource))
+
+
+def _rests_on(upper: Resource, lower: Resource) -> bool:
+    match upper, lower:
+        case IkeConnection(), XfrmLink():
+            return upper.if_id == lower.if_id
+        case InsideAddress(), XfrmLink():
+            return upper.link == lower.name
+        case Nexthop(), XfrmLink():
+            return upper.link == lower.name
+        case Sysctl(machine_wide=True), FirewallTable() | Blackhole():
+            return upper.value == "1" and upper.name.endswith(("ip_forward", "forwarding"))
+        case IkeConnection(), SharedKey():
+            return lower.id.endswith(upper.name)
+        case IkeConnection(), FirewallTable() | Blackhole():
+            return True
+    return False

@@ -1,0 +1,75 @@
+"""A plan that should not be carried out says so, with the rule's name and the numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from appliance.model.address import IPAddress, IPNetwork
+from appliance.model.change import Change
+from appliance.model.machine import Machine
+from appliance.model.resources import Blackhole, XfrmLink
+
+CUT_MANAGEMENT = "cut-management"
+REMOVE_ALL_TUNNELS = "remove-all-tunnels"
+
+
+@dataclass(frozen=True, slots=True)
+class Objection:
+    """A rule that a plan breaks; ``--allow RULE`` overrides it."""
+
+    rule: str
+    message: str
+    hint: str
+
+
+def object_to(
+    changes: Sequence[Change], machine: Machine, administrators: Iterable[IPAddress | IPNetwork]
+) -> tuple[Objection, ...]:
+    """Every rule the plan breaks. ``administrators``: from where this box is managed, as far as known."""
+    return (*_cut_management(changes, machine, administrators), *_remove_all(changes))
+
+
+def _cut_management(
+    changes: Sequence[Change], machine: Machine, administrators: Iterable[IPAddress | IPNetwork]
+) -> list[Objection]:
+    """A protected prefix that holds the administrator's own address sends the answers into the tunnel."""
+    connected = {a.network for interface in machine.interfaces.values() for a in interface.addresses}
+    new = [change.new.prefix for change in changes if change.old is None and isinstance(change.new, Blackhole)]
+    found = []
+    for who in administrators:
+        caught = [prefix for prefix in new if _holds(prefix, who)]
+        if caught and not _nearer(who, caught, connected):
+            words = ", ".join(str(prefix) for prefix in caught)
+            found.append(
+                Objection(
+                    CUT_MANAGEMENT,
+                    f"you manage this machine from {who}, which {words} would send into the tunnels",
+                    f"give the management network a more specific route first, or use --allow {CUT_MANAGEMENT}",
+                )
+            )
+    return found
+
+
+def _remove_all(changes: Sequence[Change]) -> list[Objection]:
+    gone = [c for c in changes if c.new is None and isinstance(c.old, XfrmLink)]
+    kept = [c for c in changes if c.new is not None and isinstance(c.new, XfrmLink)]
+    if len(gone) < 2 or kept:
+        return []
+    names = ", ".join(change.resource.key.removeprefix("xfrm-link ") for change in gone)
+    message = f"{len(gone)} tunnels would go ({names}) and none would come"
+    hint = f"`appliance down` is the word for taking everything down; or use --allow {REMOVE_ALL_TUNNELS}"
+    return [Objection(REMOVE_ALL_TUNNELS, message, hint)]
+
+
+def _holds(prefix: IPNetwork, who: IPAddress | IPNetwork) -> bool:
+    if prefix.version != who.version:
+        return False
+    network = prefix.__class__(who) if not hasattr(who, "network_address") else who
+    return network.subnet_of(prefix)  # type: ignore[arg-type]
+
+
+def _nearer(who: IPAddress | IPNetwork, caught: Sequence[IPNetwork], connected: Collection[IPNetwork]) -> bool:
+    """Whether a connected network leads back to the administrator, more specific than every prefix that caught it."""
+    longest = max(prefix.prefixlen for prefix in caught)
+    return any(_holds(network, who) and network.prefixlen > longest for network in connected)
