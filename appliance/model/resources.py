@@ -33,12 +33,16 @@ class Sysctl:
 
 @dataclass(frozen=True, slots=True)
 class XfrmLink:
-    """An XFRM interface, always up. ``if_id`` ties it to its SAs; ``alias`` is our mark and names connection/tunnel."""
+    """An XFRM interface, always up. ``if_id`` ties it to its SAs; ``alias`` is our mark and names connection/tunnel.
+
+    ``up`` is False only on one that was observed down, so that it differs from what is desired and is mended.
+    """
 
     name: str
     if_id: int
     mtu: int
     alias: str
+    up: bool = True
 
     @property
     def key(self) -> str:
