@@ -1,0 +1,71 @@
+"""One pass: look at every system, compare with what should be, carry out the difference. It remembers nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from appliance.model.change import Change, Door, Outcome
+from appliance.model.resources import Blackhole, Resource
+from appliance.plan.diff import make_plan
+from appliance.plan.order import held_back
+
+Progress = Callable[[Outcome], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How a pass went: what was done and what was not, in the order tried."""
+
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def failed(self) -> tuple[Outcome, ...]:
+        """What did not work or was not tried for that."""
+        return tuple(outcome for outcome in self.outcomes if outcome.error is not None)
+
+
+async def observe_all(doors: Iterable[Door]) -> frozenset[Resource]:
+    """What every system holds of ours. The doors look at the same time."""
+    found = await asyncio.gather(*(door.observe() for door in doors))
+    return frozenset[Resource]().union(*found)
+
+
+async def plan_once(desired: Iterable[Resource], doors: Sequence[Door], *, protect: bool = True) -> tuple[Change, ...]:
+    """What a pass would change. With ``protect``, blackholes that are no longer asked for stay."""
+    observed = await observe_all(doors)
+    changes = make_plan(desired, observed)
+    return tuple(change for change in changes if not (protect and _unprotects(change)))
+
+
+async def carry_out(changes: Sequence[Change], doors: Sequence[Door], progress: Progress | None = None) -> Report:
+    """Make the changes in order, each run of one door's as a batch. Goes on past a failure, but never onto what
+    rests on it."""
+    outcomes: list[Outcome] = []
+    for door, batch in _batches(changes, doors):
+        failed = [outcome.change for outcome in outcomes if outcome.error is not None]
+        reasons = {change: held_back(change, failed) for change in batch}
+        outcomes += [Outcome(change, reason) for change, reason in reasons.items() if reason]
+        outcomes += await door.apply([change for change in batch if reasons[change] is None])
+        for outcome in outcomes[-len(batch) :] if progress else ():
+            assert progress is not None
+            progress(outcome)
+    return Report(tuple(outcomes))
+
+
+def _unprotects(change: Change) -> bool:
+    return change.new is None and isinstance(change.old, Blackhole)
+
+
+def _batches(changes: Sequence[Change], doors: Sequence[Door]) -> list[tuple[Door, list[Change]]]:
+    """Runs of neighbouring changes that belong to one door."""
+    owner = {kind: door for door in doors for kind in door.owns}
+    found: list[tuple[Door, list[Change]]] = []
+    for change in changes:
+        door = owner[type(change.resource)]
+        if found and found[-1][0] is door:
+            found[-1][1].append(change)
+        else:
+            found.append((door, [change]))
+    return found

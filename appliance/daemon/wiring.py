@@ -1,0 +1,63 @@
+"""Which doors a machine has, and how the files of the appliance become a wish."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from appliance.design.wish import Wish
+from appliance.firewall.nft import Nft
+from appliance.frr.vtysh import Frr
+from appliance.history.store import Store
+from appliance.ipsec.charon import Charon
+from appliance.kernel.netlink import Kernel
+from appliance.model.change import Door
+from appliance.model.fault import Fault, FaultyInput
+from appliance.model.intent import Intent
+from appliance.model.machine import Machine
+from appliance.model.secret import Secret
+from appliance.sysctl.procsys import Procsys
+
+TEMPLATES = "frr-templates"
+IMAGE_MARK = Path("/etc/appliance/image")
+"""Present on machines booted from our own image, where the filter judges everything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Systems:
+    """The doors of one machine, and the store beside them."""
+
+    store: Store
+    kernel: Kernel
+    sysctl: Procsys
+    charon: Charon
+    frr: Frr
+    firewall: Nft
+
+    @property
+    def doors(self) -> tuple[Door, ...]:
+        """Every door that holds resources."""
+        return (self.kernel, self.sysctl, self.firewall, self.charon, self.frr)
+
+
+def open_systems() -> Systems:
+    """This machine's doors. Nothing is touched or connected to yet."""
+    store = Store()
+    return Systems(
+        store=store,
+        kernel=Kernel(),
+        sysctl=Procsys(store.state_dir / "sysctl.json"),
+        charon=Charon(record_file=store.run_dir / "charon.json"),
+        frr=Frr(record_file=store.run_dir / "frr.json"),
+        firewall=Nft(record_file=store.run_dir / "firewall.json"),
+    )
+
+
+def read_templates() -> dict[str, str]:
+    """FRR's templates: of the source tree this runs from, else where the image installs them."""
+    places = (Path(__file__).parents[2] / TEMPLATES, Path("/usr/share/appliance") / TEMPLATES)
+    for place in places:
+        if place.is_dir():
+            return {path.name: path.read_text() for path in sorted(place.glob("*.j2"))}
+    raise FaultyInput(f"no FRR templates in {' or '.join(map(str, places))}", code="templates")
