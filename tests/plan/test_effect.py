@@ -1,0 +1,76 @@
+"""What a plan says it does to traffic."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from ipaddress import ip_address, ip_interface, ip_network
+
+import pytest
+
+from appliance.model.change import Change
+from appliance.model.machine import Interface, Machine
+from appliance.model.resources import Blackhole, FrrConfig, Resource, XfrmLink
+from appliance.plan.effect import BRIEF, CUT, NONE, judge_change, judge_plan
+from appliance.plan.safety import object_to
+from appliance.plan.text import describe_change
+from tests.plan.test_order import IKE, LINK, WHOLE
+
+ROUTER = FrrConfig(
+    "router bgp 64512\n neighbor 169.254.10.1 remote-as 64513\n neighbor 169.254.10.1 timers 10 30\n"
+    " address-family ipv4 unicast\n  neighbor 169.254.10.1 route-map appliance-vpc-in in\n"
+)
+
+
+def router(old: str, new: str) -> FrrConfig:
+    return FrrConfig(ROUTER.text.replace(old, new))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "traffic"),
+    [
+        (None, LINK, NONE),
+        (LINK, replace(LINK, mtu=1400), NONE),
+        (LINK, replace(LINK, if_id=8), BRIEF),
+        (LINK, None, CUT),
+        (IKE, replace(IKE, rekey_time=100), NONE),
+        (IKE, replace(IKE, child=replace(IKE.child, rekey_time=100)), NONE),
+        (IKE, replace(IKE, proposals=("aes128-sha1-modp1024",)), BRIEF),
+        (IKE, replace(IKE, child=replace(IKE.child, proposals=("aes128-sha1",))), BRIEF),
+        (ROUTER, router("-in in", "-other in"), NONE),
+        (ROUTER, router("timers 10 30", "timers 20 60"), BRIEF),
+        (ROUTER, FrrConfig("router bgp 64512\n"), CUT),
+    ],
+)
+def test_effect_of_one_change(old: Resource | None, new: Resource | None, traffic: str) -> None:
+    assert judge_change(Change(old, new)).traffic == traffic
+
+
+def test_a_plan_is_as_bad_as_its_worst_change() -> None:
+    assert judge_plan([Change(None, LINK), Change(LINK, None), Change(IKE, None)]).traffic == CUT
+    assert judge_plan([]).traffic == NONE
+
+
+def test_the_administrators_own_address_must_not_vanish_into_a_tunnel() -> None:
+    twin = Change(None, Blackhole(ip_network("10.0.0.0/8"), 0xFF000000))
+    far, near = Machine(), Machine({"eth2": Interface("eth2", 1500, True, (ip_interface("10.9.0.1/24"),))})
+    (objection,) = object_to([twin], far, [ip_address("10.9.0.5")])
+    assert objection.rule == "cut-management"
+    assert "10.9.0.5" in objection.message
+    assert object_to([twin], near, [ip_address("10.9.0.5")]) == ()
+    assert object_to([twin], far, [ip_address("192.0.2.9")]) == ()
+
+
+def test_losing_every_tunnel_at_once_is_asked_about() -> None:
+    gone = [Change(LINK, None), Change(XfrmLink("vpc-2", 8, 1438, "appliance:vpc/vpc-2"), None)]
+    assert [objection.rule for objection in object_to(gone, Machine(), [])] == ["remove-all-tunnels"]
+    assert object_to(gone[:1], Machine(), []) == ()
+
+
+def test_texts_of_changes_name_the_thing_and_keep_secrets() -> None:
+    texts = [describe_change(Change(None, resource)) for resource in WHOLE]
+    assert "+ xfrm-link vpc-1: if_id 7, mtu 1438, alias appliance:vpc/vpc-1" in "\n".join(texts)
+    assert "not-a-real" not in "\n".join(texts)
+    assert "f00d" not in "\n".join(texts)
+    changed = describe_change(Change(LINK, replace(LINK, mtu=1400)))
+    assert changed == "~ xfrm-link vpc-1: mtu 1438 -> 1400"
+    assert "- neighbor 169.254.10.1 timers 10 30" in describe_change(Change(ROUTER, router("10 30", "20 60")))
