@@ -28,12 +28,22 @@ class LanGuard:
 
 
 @dataclass(frozen=True, slots=True)
+class ManagementGuard:
+    """From where a box of our own is administered: TCP ``ports`` by any of ``interfaces`` from any of ``sources``; an
+    empty tuple of those two means any."""
+
+    interfaces: tuple[str, ...] = ()
+    sources: tuple[IPNetwork, ...] = ()
+    ports: tuple[int, ...] = (22,)
+
+
+@dataclass(frozen=True, slots=True)
 class Filter:
     """The whole table. ``protected`` never leaves an uplink in clear; with ``deny_private``, neither do private
     destinations of LAN traffic (RFC 1918, RFC 6598, RFC 4193, link-local) other than ``uplink_networks``.
 
     ``host_is_ours``: on our own image the table also judges everything else (default drop); on
-    another host it does not.
+    another host it does not. ``management`` counts only there; None: SSH from whatever is no uplink and no tunnel.
     """
 
     tunnels: tuple[TunnelGuard, ...]
@@ -43,3 +53,4 @@ class Filter:
     deny_private: bool
     uplink_networks: tuple[IPNetwork, ...] = ()
     host_is_ours: bool = False
+    management: ManagementGuard | None = None

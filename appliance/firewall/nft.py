@@ -1,0 +1,150 @@
+"""The door to nftables: our one table, loaded whole in one transaction and looked at through ``nft``."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from appliance.firewall.listing import digest_listing, first_error, parse_counters
+from appliance.firewall.ruleset import REMOVAL
+from appliance.model.change import Change, Outcome
+from appliance.model.fault import ApplianceError, SystemFailure, SystemLacks
+from appliance.model.resources import TABLE_MARK, FirewallTable, Resource
+
+_PATIENCE = 30.0  # seconds for one call of nft
+_ADMIN_FOLDERS = "/usr/local/sbin:/usr/sbin:/sbin"  # not in an ordinary user's PATH
+_TABLE = ("table", "inet", TABLE_MARK)
+_PASSING = ("Device or resource busy", "Interrupted system call", "Resource temporarily unavailable")
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    status: int
+    out: str
+    err: str
+
+
+class Nft:
+    """Our table ``inet appliance``. No other table is read or written.
+
+    The kernel hands back another spelling than it was given, so what was loaded is remembered in ``record_file`` with a
+    digest of the listing right after it: as long as that fits, the table is the one we loaded.
+    """
+
+    owns = (FirewallTable,)
+
+    def __init__(self, record_file: Path = Path("/run/appliance/firewall.json")) -> None:
+        self._record_file = record_file
+
+    async def lacks(self) -> tuple[SystemLacks, ...]:
+        """What is missing before anything here can work: the program, the privilege or the kernel's nf_tables."""
+        try:
+            await self._listing()
+        except SystemLacks as missing:
+            return (missing,)
+        return ()
+
+    async def observe(self) -> frozenset[Resource]:
+        """Our table: as loaded while nobody has touched it, otherwise as nft lists it now (which differs)."""
+        listing = await self._listing()
+        if listing is None:
+            return frozenset()
+        text, digest = self._recall()
+        return frozenset({FirewallTable(text if digest == digest_listing(listing) else listing)})
+
+    async def apply(self, changes: Sequence[Change]) -> Sequence[Outcome]:
+        """Load the new table or remove ours: the new rules or the old ones, at no moment none."""
+        return [await self._outcome(change) for change in changes]
+
+    async def counters(self) -> Mapping[str, int]:
+        """Packets refused, by the counter's name; empty without a table. Raises SystemFailure or SystemLacks."""
+        answer = await self._nft("-j", "list", "counters", *_TABLE)
+        if _absent(answer):
+            return {}
+        try:
+            return parse_counters(_accepted(answer).out)
+        except (ValueError, KeyError, TypeError) as error:
+            raise SystemFailure(f"nft's list of counters cannot be read: {error}") from error
+
+    async def _outcome(self, change: Change) -> Outcome:
+        try:
+            await self._load(change.new)
+        except SystemFailure as failure:
+            return Outcome(change, failure.message, failure.retry)
+        except ApplianceError as error:
+            return Outcome(change, error.message)
+        return Outcome(change)
+
+    async def _load(self, table: Resource | None) -> None:
+        if table is None:
+            _accepted(await self._nft("-f", "-", script=REMOVAL))
+            self._record_file.unlink(missing_ok=True)
+            return
+        assert isinstance(table, FirewallTable)
+        _accepted(await self._nft("-f", "-", script=table.text))
+        self._remember(table.text, await self._listing() or "")
+
+    async def _listing(self) -> str | None:
+        """The table without counts and handles, or None when there is none."""
+        answer = await self._nft("-s", "list", *_TABLE)
+        return None if _absent(answer) else _accepted(answer).out
+
+    def _recall(self) -> tuple[str, str]:
+        """What we loaded last and the digest that went with it; empty when there is no such record."""
+        try:
+            record = json.loads(self._record_file.read_text(encoding="utf-8"))
+            return str(record["text"]), str(record["digest"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return "", ""
+
+    def _remember(self, text: str, listing: str) -> None:
+        """Keep what was loaded, whole or not at all. Without the record the table stands, and looks like drift."""
+        fresh = self._record_file.with_suffix(".new")
+        try:
+            fresh.parent.mkdir(parents=True, exist_ok=True)
+            fresh.write_text(json.dumps({"text": text, "digest": digest_listing(listing)}), encoding="utf-8")
+            fresh.replace(self._record_file)
+        except OSError as error:
+            raise SystemFailure(f"the table is loaded, but {fresh} cannot be written: {error.strerror}") from error
+
+    async def _nft(self, *arguments: str, script: str = "") -> _Answer:
+        """One run of nft. It may fail: the answer says so."""
+        program = shutil.which("nft", path=f"{os.environ.get('PATH', os.defpath)}:{_ADMIN_FOLDERS}")
+        if program is None:
+            raise SystemLacks("the program nft is not installed", hint="apt install nftables", code="nft-missing")
+        process = await asyncio.create_subprocess_exec(
+            program,
+            *arguments,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env={"LC_ALL": "C"},
+        )
+        try:
+            out, err = await asyncio.wait_for(process.communicate(script.encode()), _PATIENCE)
+        except TimeoutError as late:
+            process.kill()
+            await process.wait()
+            raise SystemFailure(f"nft gave no answer within {_PATIENCE:.0f} s", retry=True) from late
+        return _Answer(process.returncode or 0, out.decode(errors="replace"), err.decode(errors="replace"))
+
+
+def _absent(answer: _Answer) -> bool:
+    return answer.status != 0 and "No such file or directory" in answer.err
+
+
+def _accepted(answer: _Answer) -> _Answer:
+    """The answer, if nft did what it was asked. Only here is its stderr read."""
+    if answer.status == 0:
+        return answer
+    reason = first_error(answer.err)
+    if "Operation not permitted" in answer.err:
+        raise SystemLacks("nftables may only be read and changed by root", hint="run it with sudo", code="privilege")
+    if "Protocol not supported" in answer.err or "Unable to initialize Netlink socket" in answer.err:
+        raise SystemLacks("this kernel has no nf_tables", hint="modprobe nf_tables", code="kernel-nf-tables")
+    raise SystemFailure(f"nft: {reason}", retry=any(word in answer.err for word in _PASSING))

@@ -1,0 +1,69 @@
+"""The one nftables table of ours as text: what a :class:`Filter` says, the same text for the same filter.
+
+The chains are always the same ones; what differs from box to box stands in sets. A verdict of ours binds only as a
+refusal: nftables goes on to other tables after an ``accept``, so nothing here opens what somebody else's table closes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from ipaddress import IPv6Address
+
+from appliance.firewall.chains import host_chains, shared_chains
+from appliance.firewall.sets import render_sets, uplinks_of
+from appliance.model.fault import Fault, FaultyInput
+from appliance.model.filtering import Filter
+from appliance.model.resources import TABLE_MARK
+
+COUNTERS = (
+    "ike_from_stranger",
+    "bgp_from_stranger",
+    "between_tunnels",
+    "from_tunnel_astray",
+    "to_tunnel_astray",
+    "protected_in_clear",
+    "private_in_clear",
+    "uninvited",
+)
+"""What the table refuses, by reason: nftables counts packets and bytes under these names."""
+
+_LINK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,14}")
+"""Narrower than the kernel's own rule: no wildcard, quote, blank or line break reaches the text."""
+
+REMOVAL = f"table inet {TABLE_MARK}\ndelete table inet {TABLE_MARK}\n"
+"""Takes the table away, also when it is not there (naming it first creates it)."""
+
+
+def render_ruleset(filter: Filter) -> str:
+    """The text that replaces our table in one transaction. FaultyInput lists every value that has no place in it."""
+    if faults := tuple(_faults(filter)):
+        raise FaultyInput("the firewall table cannot be written", faults=faults)
+    body = (*_counters(), *render_sets(filter), *(host_chains(filter) if filter.host_is_ours else shared_chains()))
+    note = () if uplinks_of(filter) else ("# No uplink is known: nothing is guarded there.",)
+    return "\n".join((*note, *REMOVAL.splitlines(), f"table inet {TABLE_MARK} {{", *body, "}", ""))
+
+
+def _faults(filter: Filter) -> Iterable[Fault]:
+    tunnels = [tunnel.interface for tunnel in filter.tunnels]
+    guarded = filter.management.interfaces if filter.management else ()
+    lans = [lan.interface for lan in filter.lans if lan.interface is not None]
+    uplinks = uplinks_of(filter)
+    for name in sorted({*tunnels, *lans, *uplinks, *guarded}):
+        if not _LINK_NAME.fullmatch(name):
+            yield Fault("not an interface name", found=repr(name), allowed="1 to 15 of A-Z a-z 0-9 . _ -")
+    for name in sorted(set(tunnels) & set(uplinks)):
+        yield Fault("an interface is both a tunnel and an uplink", found=name)
+    for name in sorted({name for name in tunnels if tunnels.count(name) > 1}):
+        yield Fault("two tunnels share an interface", found=name)
+    for tunnel in filter.tunnels:
+        for address in (tunnel.remote, *tunnel.neighbors):
+            if isinstance(address, IPv6Address) and address.scope_id is not None:
+                yield Fault("an address with a zone cannot be filtered", found=str(address), fix="leave out the %zone")
+        for mss in (tunnel.mss, tunnel.mss6):
+            if not 0 < mss <= 0xFFFF:
+                yield Fault(f"no MSS for {tunnel.interface}", found=str(mss), allowed="1 to 65535")
+
+
+def _counters() -> Iterable[str]:
+    return (f"\tcounter {name} {{ }}" for name in COUNTERS)

@@ -1,0 +1,137 @@
+"""The sets of our table: everything in which one box differs from another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from ipaddress import IPv4Network, IPv6Network, ip_network
+
+from appliance.firewall.words import merged, quoted
+from appliance.model.address import IPAddress, IPNetwork
+from appliance.model.filtering import Filter, LanGuard
+
+PRIVATE = tuple(
+    ip_network(text)
+    for text in (
+        "10.0.0.0/8",  # RFC 1918
+        "100.64.0.0/10",  # RFC 6598
+        "169.254.0.0/16",  # RFC 3927
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "fc00::/7",  # RFC 4193
+        "fe80::/10",  # RFC 4291, 2.5.6
+    )
+)
+"""Destinations that mean nothing on the Internet: clear text to them on an uplink is a leak."""
+
+
+def render_sets(filter: Filter) -> Iterable[str]:
+    """Every set that the chains look into, also when it is empty: the chains stay the same."""
+    yield from _links("tunnels", (tunnel.interface for tunnel in filter.tunnels))
+    yield from _links("uplinks", uplinks_of(filter))
+    yield from _links("lan_links", (lan.interface for lan in filter.lans if lan.interface))
+    for family in (4, 6):
+        yield from _tunnel_sets(filter, family)
+        yield from _network_sets(filter, family)
+
+
+def uplinks_of(filter: Filter) -> list[str]:
+    """The uplinks, those that only a tunnel names among them."""
+    return sorted({*filter.uplinks, *(tunnel.uplink for tunnel in filter.tunnels if tunnel.uplink)})
+
+
+def _tunnel_sets(filter: Filter, family: int) -> Iterable[str]:
+    tunnels = filter.tunnels
+    peers = {(link, t.remote) for t in tunnels for link in ((t.uplink,) if t.uplink else uplinks_of(filter))}
+    neighbors = {(tunnel.interface, neighbor) for tunnel in tunnels for neighbor in tunnel.neighbors}
+    remotes = sorted({t.remote for t in tunnels if t.remote.version == family}, key=int)
+    sizes = sorted(f"{quoted(t.interface)} : {t.mss if family == 4 else t.mss6}" for t in tunnels)
+    yield from _set(f"mss{family}", "typeof oifname : tcp option maxseg size", sizes, kind="map")
+    yield from _pairs(f"peers{family}", family, peers)
+    yield from _pairs(f"neighbors{family}", family, neighbors)
+    yield from _set(f"remotes{family}", f"type ipv{family}_addr", map(str, remotes))
+
+
+def _network_sets(filter: Filter, family: int) -> Iterable[str]:
+    anywhere = (lan for lan in filter.lans if not lan.interface)
+    yield from _set(f"lan{family}", f"type ifname . ipv{family}_addr; flags interval", _placed_lans(filter, family))
+    yield from _networks(f"lan_anywhere{family}", family, _lan_networks(anywhere))
+    yield from _networks(f"lan_networks{family}", family, _lan_networks(filter.lans))
+    yield from _networks(f"near{family}", family, _near(filter, family))
+    yield from _networks(f"protected{family}", family, filter.protected)
+    yield from _networks(f"private{family}", family, PRIVATE if filter.deny_private else ())
+
+
+def _links(name: str, links: Iterable[str]) -> Iterable[str]:
+    return _set(name, "type ifname", map(quoted, sorted(set(links))))
+
+
+def _set(name: str, type_: str, elements: Iterable[str], kind: str = "set") -> Iterable[str]:
+    yield f"\t{kind} {name} {{"
+    yield from (f"\t\t{part}" for part in type_.split("; "))
+    if lines := list(elements):
+        yield "\t\telements = {"
+        yield from (f"\t\t\t{line}," for line in lines)
+        yield "\t\t}"
+    yield "\t}"
+
+
+def _pairs(name: str, family: int, pairs: Iterable[tuple[str, IPAddress]]) -> Iterable[str]:
+    found = sorted((link, int(address), address) for link, address in pairs if address.version == family)
+    return _set(name, f"type ifname . ipv{family}_addr", (f"{quoted(link)} . {address}" for link, _, address in found))
+
+
+def _networks(name: str, family: int, networks: Iterable[IPNetwork]) -> Iterable[str]:
+    return _set(name, f"type ipv{family}_addr; flags interval", map(str, merged(networks, family)))
+
+
+def _lan_networks(lans: Iterable[LanGuard]) -> tuple[IPNetwork, ...]:
+    return tuple(network for lan in lans for network in lan.networks)
+
+
+def _placed_lans(filter: Filter, family: int) -> Iterable[str]:
+    """Interface and network of every LAN whose interface is known."""
+    places: dict[str, list[IPNetwork]] = {}
+    for link, network in _places(filter):
+        places.setdefault(link, []).append(network)
+    for link in sorted(places):
+        yield from (f"{quoted(link)} . {network}" for network in merged(places[link], family))
+
+
+def _places(filter: Filter) -> Iterable[tuple[str, IPNetwork]]:
+    """A LAN named without an interface is on any but the uplinks, save where it is an uplink's own network: a box with
+    one interface has its LAN there."""
+    for lan in filter.lans:
+        for network in lan.networks:
+            if lan.interface:
+                yield lan.interface, network
+                continue
+            shared = [common for near in filter.uplink_networks if (common := _common(network, near))]
+            yield from ((uplink, common) for uplink in uplinks_of(filter) for common in shared)
+
+
+def _common(one: IPNetwork, other: IPNetwork) -> IPNetwork | None:
+    """What two networks have in common: the smaller one, or nothing."""
+    if one.version != other.version or not one.overlaps(other):
+        return None
+    return max(one, other, key=lambda network: network.prefixlen)
+
+
+def _near(filter: Filter, family: int) -> list[IPNetwork]:
+    """What may leave an uplink in clear although it is private: the uplinks' own networks and the LANs that are there.
+
+    Like routing, by the longest prefix: what a cloud holds inside such a network stays protected.
+    """
+    uplinks = uplinks_of(filter)
+    near = {*filter.uplink_networks, *(network for link, network in _places(filter) if link in uplinks)}
+    kept = [network for network in near if network.version == family]
+    for secret in (prefix for prefix in filter.protected if prefix.version == family):
+        kept = [part for network in kept for part in _without(network, secret)]
+    return kept
+
+
+def _without(network: IPNetwork, secret: IPNetwork) -> Iterable[IPNetwork]:
+    if isinstance(network, IPv4Network) and isinstance(secret, IPv4Network):
+        return network.address_exclude(secret) if network != secret and secret.subnet_of(network) else (network,)
+    if isinstance(network, IPv6Network) and isinstance(secret, IPv6Network):
+        return network.address_exclude(secret) if network != secret and secret.subnet_of(network) else (network,)
+    return (network,)
