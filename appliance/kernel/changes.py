@@ -1,0 +1,131 @@
+"""From changes to messages and from acknowledgements to outcomes: who translates what, what may share a datagram."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from errno import EAGAIN, EBUSY, EINTR, ENOBUFS, ENODEV, ENOMEM, errorcode
+from itertools import groupby
+from typing import Protocol
+
+from appliance.kernel import addresses, links, nexthops, routes, rules
+from appliance.kernel.links import LinkFacts, delete_group, enter_group, free_group
+from appliance.kernel.wire import Ack, Request
+from appliance.model.change import Change, Outcome
+from appliance.model.fault import SystemFailure
+from appliance.model.resources import (
+    Blackhole,
+    InsideAddress,
+    Nexthop,
+    NexthopGroup,
+    Resource,
+    Route,
+    Rule,
+    XfrmLink,
+)
+
+Links = Mapping[str, LinkFacts]
+
+STEPS: Mapping[type, Callable[[Change, Links], tuple[Request, ...]]] = {
+    XfrmLink: links.steps,
+    InsideAddress: addresses.steps,
+    Blackhole: routes.steps,
+    Nexthop: nexthops.steps,
+    NexthopGroup: nexthops.steps,
+    Route: routes.steps,
+    Rule: rules.steps,
+}
+"""Per resource, the messages that carry out a change of it, each to be sent once the one before it succeeded."""
+
+PASSING = frozenset({EAGAIN, EBUSY, EINTR, ENOBUFS, ENOMEM})
+"""What may go away by itself."""
+
+
+class Talk(Protocol):
+    """The kernel, as far as carrying out changes needs it."""
+
+    def tell(self, requests: Sequence[Request]) -> Sequence[Ack]:
+        """Send all, return the acknowledgement of each; a forgiven refusal is a success."""
+
+    def links_by_name(self) -> Links:
+        """Every link there is now."""
+
+
+def carry_out(changes: Sequence[Change], talk: Talk) -> tuple[Outcome, ...]:
+    """All changes in order, batch by batch; a failed one stops none of the others."""
+    outcomes: list[Outcome] = []
+    present: Links | None = None
+    for batch in batches(changes):
+        present = talk.links_by_name() if present is None else present
+        about_links = isinstance(batch[0].resource, XfrmLink)
+        if about_links and batch[0].new is None and len(batch) > 1:
+            outcomes += _remove_links(batch, talk, present)
+        else:
+            outcomes += _step_by_step(batch, talk, present)
+        if about_links:
+            present = None  # indexes came and went
+    return tuple(outcomes)
+
+
+def batches(changes: Sequence[Change]) -> Iterator[list[Change]]:
+    """Neighbours of one kind and verb: they do not depend on one another, so they may travel together."""
+    for _, batch in groupby(changes, key=lambda change: (type(change.resource), change.verb)):
+        yield list(batch)
+
+
+def _step_by_step(batch: Sequence[Change], talk: Talk, present: Links) -> list[Outcome]:
+    """The first steps of all, then the second steps of those whose first succeeded, and so on."""
+    outcomes = [Outcome(change) for change in batch]
+    todo: dict[int, tuple[Request, ...]] = {}
+    for at, change in enumerate(batch):
+        try:
+            todo[at] = STEPS[type(change.resource)](change, present)
+        except SystemFailure as failure:
+            outcomes[at] = Outcome(change, failure.message, failure.retry)
+    while todo := {at: requests for at, requests in todo.items() if requests}:
+        acks = talk.tell([requests[0] for requests in todo.values()])
+        for at, ack in zip(tuple(todo), acks, strict=True):
+            outcomes[at] = outcome(batch[at], ack)
+            todo[at] = () if ack.errno else todo[at][1:]
+    return outcomes
+
+
+def _remove_links(batch: Sequence[Change], talk: Talk, present: Links) -> list[Outcome]:
+    """Many links at once: into a group that holds nothing else, then the group goes."""
+    outcomes = [Outcome(change) for change in batch]
+    group = free_group(present.values())
+    entering: dict[int, Request] = {}
+    for at, change in enumerate(batch):
+        facts = present.get(getattr(change.old, "name", ""))
+        if facts is not None and facts.is_ours:
+            entering[at] = enter_group(facts, group)
+        elif facts is not None:
+            outcomes[at] = Outcome(change, f"interface {facts.name} is not ours")
+    acks = dict(zip(entering, talk.tell(list(entering.values())), strict=True))
+    entered = [at for at, ack in acks.items() if ack.errno == 0]
+    if entered:
+        (deletion,) = talk.tell((delete_group(group),))
+        acks |= dict.fromkeys(entered, deletion)
+    return [outcome(batch[at], acks[at]) if _matters(acks.get(at)) else was for at, was in enumerate(outcomes)]
+
+
+def _matters(ack: Ack | None) -> bool:
+    return ack is not None and ack.errno != ENODEV  # gone already is what was wanted
+
+
+def outcome(change: Change, ack: Ack) -> Outcome:
+    """How the change went, in a sentence that says what was tried, Linux's own words and the errno by name."""
+    if ack.errno == 0:
+        return Outcome(change)
+    reason = f"{ack.text.rstrip('. ')} ({errorcode.get(ack.errno, str(ack.errno))})"
+    return Outcome(change, f"cannot {change.verb} {title(change.resource)}: {reason}", retry=ack.errno in PASSING)
+
+
+def title(resource: Resource) -> str:
+    """What a person calls the thing."""
+    match resource:
+        case XfrmLink():
+            return f"interface {resource.name}"
+        case InsideAddress():
+            return f"address {resource.address} on {resource.link}"
+        case _:
+            return resource.key

@@ -1,0 +1,271 @@
+"""The door to the kernel: interfaces, addresses, routes, nexthop objects and rules over rtnetlink.
+
+Messages travel many to a datagram and are matched with their acknowledgements by sequence number. A socket belongs to
+the network namespace of the thread that opens it: that is the caller's; the talking is done in another thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from errno import EINVAL, ENOENT, EPERM
+from itertools import chain
+from typing import Self, TypeVar
+
+from appliance.kernel.addresses import AddressFacts, dump_addresses, own_address, parse_address_facts
+from appliance.kernel.changes import carry_out
+from appliance.kernel.forwarding import find_defaults, find_forwarding
+from appliance.kernel.links import (
+    Clash,
+    LinkFacts,
+    dump_links,
+    find_clashes,
+    own_link,
+    parse_link,
+    probe_kind,
+)
+from appliance.kernel.nexthops import NexthopFacts, dump_nexthops, own_nexthop, parse_nexthop, probe_nexthop
+from appliance.kernel.routes import RouteFacts, dump_main_routes, dump_own_routes, own_route, parse_route
+from appliance.kernel.rules import dump_rules, own_rule
+from appliance.kernel.wire import (
+    DONE,
+    ERROR,
+    INET,
+    INET6,
+    INTERRUPTED,
+    Ack,
+    Message,
+    Request,
+    messages,
+    parse_ack,
+    parse_done,
+)
+from appliance.model.change import Change, Outcome
+from appliance.model.fault import SystemFailure, SystemLacks
+from appliance.model.forwarding import ForwardingRoute, LinkCounters
+from appliance.model.machine import Interface, Machine
+from appliance.model.resources import (
+    Blackhole,
+    InsideAddress,
+    Nexthop,
+    NexthopGroup,
+    Resource,
+    Route,
+    Rule,
+    XfrmLink,
+)
+
+T = TypeVar("T")
+
+SOL_NETLINK, EXT_ACK, CAP_ACK, STRICT_CHECK = 270, 11, 10, 12
+BATCH = 100  # messages: their acknowledgements fit into the smallest receive buffer that Linux gives
+DATAGRAM = 1 << 17  # bytes; Linux fills at most 32 kB
+PATIENCE = 30.0  # seconds
+ATTEMPTS = 8  # at a table that changes while it is read
+
+NO_PRIVILEGE = "changing the network needs the privilege CAP_NET_ADMIN"
+
+
+class Conversation:
+    """One netlink socket: dumps, and batches of requests with their acknowledgements. Blocks."""
+
+    def __init__(self) -> None:
+        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE)
+        self._socket.settimeout(PATIENCE)
+        for option in (EXT_ACK, CAP_ACK, STRICT_CHECK):
+            self._socket.setsockopt(SOL_NETLINK, option, 1)
+        self._socket.bind((0, 0))
+        self._sequence = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
+
+    def dump(self, request: Request) -> list[bytes]:
+        """The bodies of all answers. Read again when the table changed meanwhile: half a table is a wrong plan."""
+        for _ in range(ATTEMPTS):
+            bodies = self._dump_once(request)
+            if bodies is not None:
+                return bodies
+        raise SystemFailure("the kernel's tables change faster than they can be read", retry=True)
+
+    def ask(self, requests: Sequence[Request]) -> list[Ack]:
+        """Send all and return the acknowledgement of each, in the same order."""
+        acks: list[Ack] = []
+        for start in range(0, len(requests), BATCH):
+            acks += self._ask_batch(requests[start : start + BATCH])
+        return acks
+
+    def tell(self, requests: Sequence[Request]) -> list[Ack]:
+        """As :meth:`ask`, where a forgiven refusal counts as done. Raises SystemLacks without the privilege."""
+        acks = self.ask(requests)
+        if any(ack.errno == EPERM for ack in acks):
+            raise SystemLacks(NO_PRIVILEGE, hint="run as root")
+        return [Ack(0) if ack.errno in request.forgive else ack for request, ack in zip(requests, acks, strict=True)]
+
+    def links(self, *, counters: bool = False) -> dict[int, LinkFacts]:
+        """Every link by its index."""
+        facts = map(parse_link, self.dump(dump_links(counters=counters)))
+        return {link.index: link for link in facts}
+
+    def links_by_name(self) -> dict[str, LinkFacts]:
+        """Every link by its name."""
+        return {link.name: link for link in self.links().values()}
+
+    def nexthops(self) -> dict[int, NexthopFacts]:
+        """Every nexthop object by its id."""
+        facts = map(parse_nexthop, self.dump(dump_nexthops()))
+        return {nexthop.id: nexthop for nexthop in facts}
+
+    def addresses(self) -> list[AddressFacts]:
+        """Every address."""
+        return [facts for body in self.dump(dump_addresses()) if (facts := parse_address_facts(body))]
+
+    def routes(self, question: Callable[[int], Request]) -> Iterable[RouteFacts]:
+        """The routes that ``question`` asks for, of both families."""
+        return map(parse_route, chain.from_iterable(self.dump(question(family)) for family in (INET, INET6)))
+
+    def _dump_once(self, request: Request) -> list[bytes] | None:
+        self._sequence += 1
+        self._socket.send(request.encode(self._sequence))
+        bodies: list[bytes] = []
+        interrupted = False
+        while True:
+            for message in self._receive():
+                if message.sequence != self._sequence:
+                    continue
+                interrupted = interrupted or bool(message.flags & INTERRUPTED)
+                if message.type in (DONE, ERROR):
+                    _refuse(_in_words(parse_done(message) if message.type == DONE else parse_ack(message)))
+                    return None if interrupted else bodies
+                bodies.append(message.body)
+
+    def _ask_batch(self, requests: Sequence[Request]) -> list[Ack]:
+        first = self._sequence + 1
+        self._sequence += len(requests)
+        self._socket.send(b"".join(_padded(request.encode(first + at)) for at, request in enumerate(requests)))
+        acks: dict[int, Ack] = {}
+        while len(acks) < len(requests):
+            acks |= {m.sequence: _in_words(parse_ack(m)) for m in self._receive() if m.type == ERROR}
+        return [acks[first + at] for at in range(len(requests))]
+
+    def _receive(self) -> Iterable[Message]:
+        try:
+            return messages(self._socket.recv(DATAGRAM))
+        except TimeoutError as silence:
+            raise SystemFailure(f"the kernel did not answer within {PATIENCE:.0f} s", retry=True) from silence
+        except OSError as failure:
+            raise SystemFailure(f"talking to the kernel failed: {failure.strerror}", retry=True) from failure
+
+
+class Kernel:
+    """Links, inside addresses, routes, nexthop objects and rules of ours. Needs CAP_NET_ADMIN to apply."""
+
+    owns = (XfrmLink, InsideAddress, Blackhole, Nexthop, NexthopGroup, Route, Rule)
+
+    async def observe(self) -> frozenset[Resource]:
+        """What is there and carries our mark."""
+        return await _converse(_observe)
+
+    async def apply(self, changes: Sequence[Change]) -> Sequence[Outcome]:
+        """Carry out the changes in order, one outcome each; go on past a failed one."""
+        return await _converse(lambda talk: carry_out(changes, talk)) if changes else ()
+
+    async def machine(self) -> Machine:
+        """Interfaces, default routes and the kernel's release."""
+        return await _converse(_describe)
+
+    async def counters(self) -> Mapping[str, LinkCounters]:
+        """Bytes received and sent, by link name."""
+        links = await _converse(lambda talk: talk.links(counters=True))
+        return {link.name: LinkCounters(link.received, link.sent) for link in links.values()}
+
+    async def forwarding(self, links: Collection[str]) -> tuple[ForwardingRoute, ...]:
+        """Every route of the main table that leaves by one of these links, whoever wrote it."""
+        return await _converse(
+            lambda talk: find_forwarding(talk.routes(dump_main_routes), talk.nexthops(), talk.links(), frozenset(links))
+        )
+
+    async def clashes(self, links: Iterable[XfrmLink]) -> tuple[Clash, ...]:
+        """Links that are not ours and hold a name or an ``if_id`` that we want."""
+        present = await _converse(Conversation.links)
+        return find_clashes(links, present.values())
+
+    async def lacks(self) -> tuple[SystemLacks, ...]:
+        """What the kernel does not offer or we may not do, each with its remedy. Changes nothing."""
+        return await _converse(_find_lacks)
+
+
+async def _converse(act: Callable[[Conversation], T]) -> T:
+    talk = Conversation()
+
+    def act_and_close() -> T:
+        with talk:
+            return act(talk)
+
+    return await asyncio.to_thread(act_and_close)
+
+
+def _observe(talk: Conversation) -> frozenset[Resource]:
+    links = talk.links()
+    rules = chain.from_iterable(talk.dump(dump_rules(family)) for family in (INET, INET6))
+    found: Iterable[Resource | None] = chain(
+        map(own_link, links.values()),
+        (own_address(facts, links) for facts in talk.addresses()),
+        (own_route(facts, links) for facts in talk.routes(dump_own_routes)),
+        (own_nexthop(facts, links) for facts in talk.nexthops().values()),
+        map(own_rule, rules),
+    )
+    return frozenset(resource for resource in found if resource is not None)
+
+
+def _describe(talk: Conversation) -> Machine:
+    links = talk.links()
+    addresses = talk.addresses()
+    interfaces = {
+        link.name: Interface(
+            name=link.name,
+            mtu=link.mtu,
+            up=link.up,
+            addresses=tuple(facts.address for facts in addresses if facts.index == link.index),
+            kind=link.kind,
+            alias=link.alias,
+        )
+        for link in links.values()
+    }
+    defaults = find_defaults(talk.routes(dump_main_routes), talk.nexthops(), links)
+    return Machine(interfaces, defaults, os.uname().release)
+
+
+def _find_lacks(talk: Conversation) -> tuple[SystemLacks, ...]:
+    kind, nexthop = talk.ask((probe_kind(), probe_nexthop()))
+    lacks = []
+    if kind.errno == EPERM:
+        lacks.append(SystemLacks(NO_PRIVILEGE, hint="run as root"))
+    elif kind.errno != EINVAL:
+        lacks.append(
+            SystemLacks(
+                "this kernel has no XFRM interfaces",
+                hint="load the module xfrm_interface, or run a kernel built with CONFIG_XFRM_INTERFACE",
+            )
+        )
+    if nexthop.errno != ENOENT:
+        lacks.append(SystemLacks("this kernel has no nexthop objects", hint="run Linux 5.3 or later"))
+    return tuple(lacks)
+
+
+def _in_words(ack: Ack) -> Ack:
+    return ack if ack.text or not ack.errno else Ack(ack.errno, os.strerror(ack.errno))
+
+
+def _refuse(ack: Ack) -> None:
+    if ack.errno:
+        raise SystemFailure(f"the kernel did not show its tables: {ack.text}")
+
+
+def _padded(message: bytes) -> bytes:
+    return message + bytes(-len(message) % 4)
