@@ -1,0 +1,327 @@
+"""The door to charon: vici over its socket, and the record of what was loaded."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import struct
+import threading
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+import vici
+from vici.exception import CommandException, SessionException
+from vici.protocol import Message, Packet, Transport
+
+from appliance.ipsec.applying import carry_out, close_sas, ike_ids, initiate_message, key_ids, snapshots
+from appliance.ipsec.record import (
+    Record,
+    parse_record,
+    render_backup,
+    render_record,
+    standing,
+    standing_keys,
+    strangers,
+)
+from appliance.ipsec.settings import lacking_plugins
+from appliance.ipsec.status import newest, parse_event, parse_sas, rekey_refused
+from appliance.model.change import Change, Outcome
+from appliance.model.fault import ApplianceError, SystemFailure, SystemLacks
+from appliance.model.resources import IkeConnection, Resource, SharedKey
+from appliance.model.sa import IkeLine, Rekeyed, SaEvent, TunnelSa
+
+SOCKET = Path("/run/charon.vici")
+RECORD = Path("/run/appliance/charon.json")
+EVENTS = ("log", "ike-updown", "child-updown", "ike-rekey", "child-rekey")
+ANSWER_WITHIN = 30.0
+"""Seconds; no command of ours waits for a peer, so a charon that needs longer is stuck."""
+
+KEPT_LINES = 5000
+
+T = TypeVar("T")
+
+
+class Charon:
+    """The running charon. Sees only connections and keys that were loaded through the record it keeps."""
+
+    owns: tuple[type, ...] = (SharedKey, IkeConnection)
+
+    def __init__(self, socket_path: Path = SOCKET, record_file: Path = RECORD) -> None:
+        self._socket_path = socket_path
+        self._record_file = record_file
+        self._lock = asyncio.Lock()
+
+    async def observe(self) -> frozenset[Resource]:
+        """The connections and keys of ours that stand as we loaded them. Nothing, after charon was restarted."""
+        return await self._run(lambda talk: self._observe(talk))
+
+    async def apply(self, changes: Sequence[Change]) -> Sequence[Outcome]:
+        """Carry out all changes over one socket. Never waits for a peer to answer a first message."""
+        return await self._run(lambda talk: self._apply(talk, changes)) if changes else ()
+
+    async def sas(self) -> tuple[TunnelSa, ...]:
+        """Every SA of connections in charon, the carrying and newest of each connection first."""
+        return await self._run(lambda talk: parse_sas(talk.stream("list-sas", "list-sa")))
+
+    async def foreign(self) -> tuple[str, ...]:
+        """Connections and keys in charon that are not ours, named for the refusal."""
+        return await self._run(lambda talk: strangers(self._record(talk), snapshots(talk), key_ids(talk)))
+
+    async def adopt(self, backup: Path) -> tuple[str, ...]:
+        """Write what is not ours to ``backup`` (as charon shows it: without secrets), then unload it. Its names."""
+        return await self._run(lambda talk: self._adopt(talk, backup))
+
+    async def lacks(self) -> tuple[SystemLacks, ...]:
+        """What this machine lacks for IPsec: the daemon, the right to talk to it, or plugins it runs without."""
+        try:
+            stats = await self._run(lambda talk: talk.request("stats"))
+        except SystemLacks as lack:
+            return (lack,)
+        return lacking_plugins([name.decode() for name in stats.get("plugins", [])])
+
+    async def initiate(self, name: str) -> None:
+        """Start this tunnel unless it has an IKE_SA already. Returns at once: see :meth:`sas` and :meth:`listen`."""
+        await self._run(lambda talk: self._initiate(talk, name))
+
+    async def terminate(self, name: str) -> None:
+        """Close every SA of this connection: with the peer's answer, or without it after a second."""
+        await self._run(lambda talk: self._terminate(talk, name))
+
+    async def rekey_child(self, name: str, patience: float = 15.0) -> Rekeyed:
+        """Rekey the CHILD_SA now and wait for how it goes. A PFS mismatch shows here, not an hour later."""
+        return await asyncio.to_thread(self._rekey_child, name, patience)
+
+    @asynccontextmanager
+    async def listen(self) -> AsyncIterator[Listener]:
+        """What charon logs and reports while the block runs, from its first line on."""
+        listener = Listener(asyncio.get_running_loop())
+        sock = await asyncio.to_thread(self._listening_socket)
+        thread = threading.Thread(target=_hear, args=(sock, listener.tell), name="charon-events", daemon=True)
+        thread.start()
+        try:
+            yield listener
+        finally:
+            with suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+            await asyncio.to_thread(thread.join)
+            sock.close()
+
+    async def _run(self, work: Callable[[_Conversation], T]) -> T:
+        """One conversation at a time: a record and the charon it describes must not change under us."""
+        async with self._lock:
+            return await asyncio.to_thread(self._converse, work)
+
+    def _converse(self, work: Callable[[_Conversation], T]) -> T:
+        with _connected(self._socket_path) as sock:
+            return work(_Conversation(sock))
+
+    def _observe(self, talk: _Conversation) -> frozenset[Resource]:
+        record = self._record(talk)
+        return standing(record, snapshots(talk)) | standing_keys(record, key_ids(talk))
+
+    def _apply(self, talk: _Conversation, changes: Sequence[Change]) -> Sequence[Outcome]:
+        return carry_out(talk, self._record(talk), changes, self._keep)
+
+    def _adopt(self, talk: _Conversation, backup: Path) -> tuple[str, ...]:
+        record, shown, keys = self._record(talk), snapshots(talk), key_ids(talk)
+        names = strangers(record, shown, keys)
+        theirs = sorted(shown.keys() - record.connections.keys())
+        _write_privately(backup, render_backup({name: shown[name] for name in theirs}))
+        for name in theirs:
+            talk.request("unload-conn", {"name": name})
+        return names
+
+    def _initiate(self, talk: _Conversation, name: str) -> None:
+        loaded = self._record(talk).connections.get(name)
+        if loaded is None:
+            raise SystemFailure(f"charon has no connection {name} of ours", hint="apply the intent first")
+        if not ike_ids(talk).get(name):
+            talk.request("initiate", initiate_message(loaded.connection))
+
+    def _terminate(self, talk: _Conversation, name: str) -> None:
+        if close_sas(talk, ike_ids(talk).get(name, set())):
+            raise SystemFailure(f"the SAs of {name} do not go away", retry=True)
+
+    def _rekey_child(self, name: str, patience: float) -> Rekeyed:
+        with _connected(self._socket_path) as events, _connected(self._socket_path) as commands:
+            _register(events, ("log", "child-rekey"))
+            talk = _Conversation(commands)
+            current = newest(parse_sas(talk.stream("list-sas", "list-sa", {"ike": name}))).get(name)
+            if current is None or not current.up:
+                raise SystemFailure(f"{name} has no CHILD_SA to rekey", retry=True)
+            talk.request("rekey", {"child-id": str(current.child_id)})
+            return _await_rekey(events, name, patience)
+
+    def _listening_socket(self) -> socket.socket:
+        with _connected(self._socket_path) as sock:
+            _register(sock, EVENTS)
+            sock.settimeout(None)
+            return sock.dup()
+
+    def _record(self, talk: _Conversation) -> Record:
+        instance = talk.instance()
+        try:
+            return parse_record(self._record_file.read_text(), instance)
+        except FileNotFoundError:
+            return Record(instance)
+
+    def _keep(self, record: Record) -> None:
+        _write_privately(self._record_file, render_record(record))
+
+
+class Listener:
+    """What was heard so far. ``heard`` holds it all; iterating gives each line and event once, as it comes."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.heard: deque[IkeLine | SaEvent] = deque(maxlen=KEPT_LINES)
+        self._unread: deque[IkeLine | SaEvent] = deque(maxlen=KEPT_LINES)
+        self._loop = loop
+        self._news = asyncio.Event()
+        self._over = False
+
+    def tell(self, item: IkeLine | SaEvent | None) -> None:
+        """From the listening thread: one more line or event; None when charon has gone."""
+        with suppress(RuntimeError):  # the loop has ended, and nobody listens any more
+            self._loop.call_soon_threadsafe(self._take, item)
+
+    def _take(self, item: IkeLine | SaEvent | None) -> None:
+        if item is None:
+            self._over = True
+        else:
+            self.heard.append(item)
+            self._unread.append(item)
+        self._news.set()
+
+    def lines(self) -> tuple[IkeLine, ...]:
+        """The log so far, oldest first."""
+        return tuple(item for item in self.heard if isinstance(item, IkeLine))
+
+    def __aiter__(self) -> Listener:
+        return self
+
+    async def __anext__(self) -> IkeLine | SaEvent:
+        while not self._unread:
+            if self._over:
+                raise StopAsyncIteration
+            self._news.clear()
+            await self._news.wait()
+        return self._unread.popleft()
+
+
+class _Conversation:
+    """Commands and answers over one socket, the library's failures turned into ours."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._session = vici.Session(sock)
+
+    def request(self, command: str, message: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
+        with _failures(command):
+            answer: Mapping[str, Any] = self._session.request(command, message)
+            return answer
+
+    def stream(self, command: str, event: str, message: Mapping[str, Any] | None = None) -> list[Mapping[str, Any]]:
+        with _failures(command):
+            return list(self._session.streamed_request(command, event, message))
+
+    def pause(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+    def instance(self) -> str:
+        """Which charon this is: its process and when that began, by the kernel's word for the socket's other end."""
+        pid, _, _ = struct.unpack("3i", self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+        try:
+            began = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+        except OSError:  # its process is not in our PID namespace
+            began = "unknown"
+        return f"pid {pid} since {began}"
+
+
+@contextmanager
+def _connected(path: Path) -> Iterator[socket.socket]:
+    """A vici socket. Raises SystemLacks when there is no charon behind it or it is not ours to use."""
+    sock = socket.socket(socket.AF_UNIX)
+    sock.settimeout(ANSWER_WITHIN)
+    try:
+        sock.connect(str(path))
+    except PermissionError:
+        sock.close()
+        raise SystemLacks(f"no right to talk to charon at {path}", hint="run as root", code="privilege") from None
+    except OSError as error:
+        sock.close()
+        hint = "apt install charon-systemd && systemctl enable --now strongswan"
+        raise SystemLacks(f"charon does not answer at {path} ({error.strerror})", hint=hint, code="charon") from None
+    with sock:
+        yield sock
+
+
+@contextmanager
+def _failures(command: str) -> Iterator[None]:
+    try:
+        yield
+    except CommandException as refusal:
+        raise SystemFailure(f"charon refused {command}: {str(refusal).removeprefix('Command failed: ')}") from None
+    except SessionException as error:
+        raise SystemFailure(f"charon does not know {command}: {error}", hint="strongSwan 6 is needed") from None
+    except OSError as error:
+        raise SystemFailure(f"charon went away during {command}: {error}", retry=True) from None
+
+
+def _register(sock: socket.socket, events: Sequence[str]) -> None:
+    """Ask for events. The library can only do so inside its own endless loop, with no word on when it is done."""
+    transport = Transport(sock)
+    with _failures("event registration"):
+        for event in events:
+            transport.send(Packet.register_event(event))
+            while Packet.parse(transport.receive()).response_type != Packet.EVENT_CONFIRM:
+                pass  # events of the kinds registered before
+
+
+def _heard(sock: socket.socket) -> Iterator[IkeLine | SaEvent]:
+    """Events as they come, until the socket is shut or its timeout passes without one."""
+    transport = Transport(sock)
+    with suppress(OSError):
+        while True:
+            packet = Packet.parse(transport.receive())
+            item = parse_event(packet.event_type.decode(), Message.deserialize(packet.payload))
+            if item is not None:
+                yield item
+
+
+def _hear(sock: socket.socket, tell: Callable[[IkeLine | SaEvent | None], None]) -> None:
+    for item in _heard(sock):
+        tell(item)
+    tell(None)
+
+
+def _await_rekey(sock: socket.socket, name: str, patience: float) -> Rekeyed:
+    """The outcome of a rekey from its events: the new CHILD_SA, the line that says it failed, or silence."""
+    lines: list[IkeLine] = []
+    deadline = time.monotonic() + patience
+    sock.settimeout(patience)
+    for item in _heard(sock):
+        if item.connection == name and isinstance(item, SaEvent):
+            return Rekeyed(True, tuple(lines))
+        if item.connection == name and isinstance(item, IkeLine):
+            lines.append(item)
+            if rekey_refused(item.text):
+                break
+        sock.settimeout(max(deadline - time.monotonic(), 0.001))
+    return Rekeyed(False, tuple(lines))
+
+
+def _write_privately(path: Path, text: str) -> None:
+    """Replace the file at once and readable by its owner only: a reader sees the old text or the new."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name(path.name + ".new")
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(text)
+        draft.replace(path)
+    except OSError as error:
+        raise ApplianceError(f"cannot write {path}: {error.strerror}", code="system") from None

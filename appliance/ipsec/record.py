@@ -1,0 +1,113 @@
+"""What was loaded into a running charon, kept beside it: ``list-conns`` does not tell proposals or lifetimes.
+
+The record says what we loaded; charon says what stands. Only what both agree on counts as there and ours.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from ipaddress import ip_address, ip_network
+from typing import Any
+
+from appliance.ipsec.connections import parse_shared_key_id
+from appliance.model.resources import ChildSa, IkeConnection, SharedKey
+
+VERSION = 1
+
+Snapshot = Mapping[str, Any]
+"""One connection as ``list-conns`` shows it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A connection we loaded and how charon showed it right afterwards; None: it was never seen to stand."""
+
+    connection: IkeConnection
+    snapshot: Snapshot | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """All we loaded into the charon that ``instance`` names (process and start). Holds fingerprints, no secrets."""
+
+    instance: str
+    connections: Mapping[str, Loaded] = field(default_factory=dict)
+    owners: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def render_record(record: Record) -> str:
+    """The record as the text of its file."""
+    connections = {
+        name: {"connection": asdict(loaded.connection), "snapshot": loaded.snapshot}
+        for name, loaded in sorted(record.connections.items())
+    }
+    value = {"version": VERSION, "instance": record.instance, "connections": connections, "owners": record.owners}
+    return json.dumps(value, indent=1, default=str) + "\n"
+
+
+def parse_record(text: str, instance: str) -> Record:
+    """The record of this charon; an empty one when the text is another charon's, or not readable as a record.
+
+    A restarted charon has forgotten everything, so a record of the one before says nothing.
+    """
+    try:
+        value = json.loads(text)
+        if value["version"] != VERSION or value["instance"] != instance:
+            return Record(instance)
+        connections = {
+            name: Loaded(_connection(entry["connection"]), entry["snapshot"])
+            for name, entry in value["connections"].items()
+        }
+        owners = {name: tuple(ids) for name, ids in value["owners"].items()}
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return Record(instance)
+    return Record(instance, connections, owners)
+
+
+def _connection(value: dict[str, Any]) -> IkeConnection:
+    child = value["child"] | {
+        "local_ts": tuple(map(ip_network, value["child"]["local_ts"])),
+        "remote_ts": tuple(map(ip_network, value["child"]["remote_ts"])),
+        "proposals": tuple(value["child"]["proposals"]),
+    }
+    return IkeConnection(**value | {
+        "local": None if value["local"] is None else ip_address(value["local"]),
+        "remote": ip_address(value["remote"]),
+        "proposals": tuple(value["proposals"]),
+        "child": ChildSa(**child),
+    })  # fmt: skip
+
+
+def standing(record: Record, shown: Mapping[str, Snapshot]) -> frozenset[IkeConnection]:
+    """The connections of ours that stand as we loaded them. One that somebody else loaded anew is none of them."""
+    return frozenset(
+        loaded.connection
+        for name, loaded in record.connections.items()
+        if loaded.snapshot is not None and shown.get(name) == loaded.snapshot
+    )
+
+
+def standing_keys(record: Record, key_ids: Iterable[str]) -> frozenset[SharedKey]:
+    """Our keys in charon: id and fingerprint are charon's word, the owners the record's (none known: none).
+
+    Two secrets under one id (an exchange that was cut short) count as none: the next apply loads the right one.
+    """
+    parsed = [pair for pair in map(parse_shared_key_id, key_ids) if pair is not None]
+    names = [name for name, _ in parsed]
+    return frozenset(
+        SharedKey(name, record.owners.get(name, ()), mark) for name, mark in parsed if names.count(name) == 1
+    )
+
+
+def strangers(record: Record, shown: Mapping[str, Snapshot], key_ids: Iterable[str]) -> tuple[str, ...]:
+    """What is in charon and not ours, by name."""
+    connections = [f"connection {name}" for name in sorted(shown) if name not in record.connections]
+    keys = [f"shared key {text or '(without an id)'}" for text in sorted(key_ids) if parse_shared_key_id(text) is None]
+    return (*connections, *keys)
+
+
+def render_backup(shown: Mapping[str, Snapshot]) -> str:
+    """Connections as charon shows them, for whoever wants to bring them back: no secrets, no proposals."""
+    return json.dumps({"version": VERSION, "connections": shown}, indent=1) + "\n"
