@@ -167,7 +167,7 @@ def install_guest_files(image: Image) -> None:
         ("guest/init", "sbin/lab-init", "0755"),
         ("guest/command", "usr/local/sbin/lab-command", "0755"),
         ("guest/sshd_config", "etc/ssh/sshd_config", "0644"),
-        ("guest/appliance.pth", f"usr/lib/python3/dist-packages/appliance.pth", "0644"),
+        ("guest/appliance.pth", "usr/lib/python3/dist-packages/appliance.pth", "0644"),
         ("guest/appliance", "usr/bin/appliance", "0755"),
         ("guest/exabgp", "usr/bin/exabgp", "0755"),
     ):

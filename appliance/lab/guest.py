@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import json
 import os
-import shlex
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,7 +86,8 @@ class Guest:
         """Like ``ask`` for what must succeed; returns stdout."""
         answer = self.ask(script, given)
         if answer.code:
-            raise SystemFailure(f"the lab guest failed at {script[:80]!r}: {answer.err.decode(errors='replace').strip()}",
+            said = answer.err.decode(errors="replace").strip()
+            raise SystemFailure(f"the lab guest failed at {script[:80]!r}: {said}",
                                 hint=f"its console is {self.state / 'console'}")
         return answer.out
 
