@@ -1,0 +1,44 @@
+"""An intent that was applied: numbered, dated, with one line about what it changed. It holds no secret."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """``at`` is when it was applied, with a time zone; ``intent`` is the text as the operator wrote it."""
+
+    number: int
+    at: datetime
+    summary: str
+    intent: str
+
+
+def render_revision(revision: Revision) -> str:
+    """The file of one revision."""
+    value = {
+        "schema": 1,
+        "number": revision.number,
+        "at": revision.at.isoformat(),
+        "summary": revision.summary,
+        "intent": revision.intent,
+    }
+    return json.dumps(value, indent=1) + "\n"
+
+
+def parse_revision(text: str) -> Revision:
+    """What :func:`render_revision` wrote. ValueError for anything else."""
+    value = json.loads(text)
+    try:
+        at = datetime.fromisoformat(value["at"])
+        return Revision(int(value["number"]), at, str(value["summary"]), str(value["intent"]))
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"not a revision: {error}") from error
+
+
+def next_number(numbers: list[int]) -> int:
+    """One more than the highest there is: a number is never given twice while its revision is kept."""
+    return max(numbers, default=0) + 1

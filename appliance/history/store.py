@@ -1,0 +1,305 @@
+"""The door to our files: the intent, secrets, what was learned, applied and interrupted, and the one lock.
+
+Every file is replaced whole (written beside, synced, renamed), so that a full disk or a power cut leaves the old one.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import secrets
+import stat
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+from appliance.history import learned, phrase
+from appliance.history.journal import Journal, parse_journal, render_beginning, render_done
+from appliance.history.revision import Revision, next_number, parse_revision, render_revision
+from appliance.model.address import IPNetwork
+from appliance.model.fault import ApplianceError, Fault, FaultyInput, SystemFailure, SystemLacks, WrongUsage
+from appliance.model.intent import SecretRef
+from appliance.model.machine import Learned
+from appliance.model.secret import Secret
+
+PUBLIC, PRIVATE = 0o644, 0o600
+_KEY_LENGTH = 32  # bytes, the digest's own length (RFC 2104, section 3)
+
+Value = TypeVar("Value")
+
+
+class Store:
+    """Configuration, state and run-time files. Raises SystemFailure (or SystemLacks without the privilege) that names
+    the path; FaultyInput where a secret is to blame."""
+
+    def __init__(
+        self,
+        config_dir: Path = Path("/etc/appliance"),
+        state_dir: Path = Path("/var/lib/appliance"),
+        run_dir: Path = Path("/run/appliance"),
+    ) -> None:
+        self.config_dir = config_dir
+        self.state_dir = state_dir
+        self.run_dir = run_dir
+
+    @property
+    def intent_file(self) -> Path:
+        """The intent in force."""
+        return self.config_dir / "intent.yaml"
+
+    def read_intent(self) -> str | None:
+        """The intent's text, None when there is none."""
+        return self._read(self.intent_file)
+
+    def write_intent(self, text: str) -> None:
+        """Replace the intent."""
+        _write(self.intent_file, text, PUBLIC)
+
+    def resolve(self, ref: SecretRef, base: Path | None = None) -> Secret:
+        """The secret that ``ref`` points at; a relative file is looked for beside the intent, in ``base``."""
+        return self.resolve_all({"": ref}, base)[""]
+
+    def resolve_all(self, refs: Mapping[str, SecretRef], base: Path | None = None) -> dict[str, Secret]:
+        """The secrets by the names given. FaultyInput lists every one that cannot be used, never its content."""
+        found = {name: self._look_up(ref, base or self.config_dir) for name, ref in refs.items()}
+        if faults := tuple(value for value in found.values() if isinstance(value, Fault)):
+            raise FaultyInput(
+                "a secret cannot be used" if len(faults) == 1 else "secrets cannot be used", faults=faults
+            )
+        return {name: value for name, value in found.items() if isinstance(value, Secret)}
+
+    def write_secret(self, name: str, secret: Secret) -> SecretRef:
+        """Keep a secret in a file of its own, readable by root alone; the reference is what the intent holds."""
+        path = self._secret_file(name)
+        _write(path, secret.reveal() + "\n", PRIVATE, folder_mode=0o700)
+        return SecretRef("file", str(path.relative_to(self.config_dir)))
+
+    def remove_secret(self, name: str) -> None:
+        """Forget a secret; one that is not there is forgotten already."""
+        _drop(self._secret_file(name))
+
+    def fingerprint(self, secret: Secret) -> str:
+        """16 hexadecimal digits that change when the secret does and tell nothing about it off this machine."""
+        return phrase.fingerprint(self.fingerprint_key(), secret)
+
+    def fingerprint_key(self) -> bytes:
+        """32 random bytes, made once. One that was cut short is made anew: the secrets then only look changed."""
+        with _naming(self.state_dir / "fingerprint.key") as path:
+            with suppress(FileNotFoundError):
+                if len(key := path.read_bytes()) == _KEY_LENGTH:
+                    return key
+                path.unlink()
+            return _make_once(path, secrets.token_bytes(_KEY_LENGTH))
+
+    def load_learned(self) -> Learned:
+        """Per connection, every prefix ever accepted."""
+        return self._parsed(self.state_dir / "learned.json", learned.parse_learned, {})
+
+    def add_learned(self, connection: str, networks: Iterable[IPNetwork]) -> Learned:
+        """Add to what a connection taught us; writes only what is new. What is known now comes back."""
+        return self._keep_learned(learned.add_learned(known := self.load_learned(), connection, networks), known)
+
+    def forget_learned(self, connection: str) -> Learned:
+        """Forget what a removed connection taught us. What is known now comes back."""
+        return self._keep_learned(learned.forget_learned(known := self.load_learned(), connection), known)
+
+    def save_revision(self, intent: str, summary: str, at: datetime) -> int:
+        """Keep an applied intent under the next number."""
+        number = next_number(self._revision_numbers())
+        _write(self._revision_file(number), render_revision(Revision(number, at, summary, intent)), PUBLIC)
+        return number
+
+    def revisions(self) -> tuple[Revision, ...]:
+        """Every applied intent, oldest first."""
+        return tuple(self.load_revision(number) for number in self._revision_numbers())
+
+    def load_revision(self, number: int) -> Revision:
+        """One applied intent. WrongUsage when there is no such number."""
+        revision = self._parsed(self._revision_file(number), parse_revision, None)
+        if revision is None:
+            known = ", ".join(map(str, self._revision_numbers())) or "none"
+            raise WrongUsage(f"there is no revision {number}", hint=f"revisions: {known}")
+        return revision
+
+    @contextmanager
+    def journal(self, summary: str, planned: Sequence[str], at: datetime) -> Iterator[Callable[[str], None]]:
+        """Note an apply while it goes on: call what this yields with each key that is done. The notes go when the block
+        ends, and stay when it does not, or ends in an error."""
+        path = self._journal_file
+        _write(path, render_beginning(at, os.getpid(), summary, planned), PUBLIC)
+        yield lambda key: _append(path, render_done(key))
+        _drop(path)
+
+    def unfinished(self) -> Journal | None:
+        """The apply that was cut short, if the last one was."""
+        return self._parsed(self._journal_file, parse_journal, None)
+
+    def forget_unfinished(self) -> None:
+        """Drop the notes about it, once a later apply made them history."""
+        _drop(self._journal_file)
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Be the only writer on this machine. The kernel frees the lock with the process, however that ends."""
+        with _naming(self.run_dir / "lock") as path:
+            _make_folder(path.parent, 0o755)
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PUBLIC)
+        try:
+            _take(descriptor)
+            yield
+        finally:
+            os.close(descriptor)
+
+    @property
+    def _journal_file(self) -> Path:
+        return self.state_dir / "journal.jsonl"
+
+    def _revision_file(self, number: int) -> Path:
+        return self.state_dir / "revisions" / f"{number:06}.json"
+
+    def _revision_numbers(self) -> list[int]:
+        with _naming(self.state_dir / "revisions") as folder:
+            return sorted(int(path.stem) for path in folder.glob("*.json") if path.stem.isdecimal())
+
+    def _secret_file(self, name: str) -> Path:
+        if not phrase.is_plain_name(name):
+            raise WrongUsage(f"not a name for a secret: {name!r}", hint="letters, digits, . _ -")
+        return self.config_dir / "secrets" / f"{name}.psk"
+
+    def _look_up(self, ref: SecretRef, base: Path) -> Secret | Fault:
+        if ref.kind == "env":
+            value = os.environ.get(ref.name)
+            if value is None:
+                return phrase.fault(ref, "is not set", f"export {ref.name}")
+            return phrase.parse_phrase(os.fsencode(value), ref)
+        if ref.kind == "credential":
+            folder = os.environ.get("CREDENTIALS_DIRECTORY")
+            if folder is None or not phrase.is_plain_name(ref.name):
+                return phrase.fault(ref, "is not there", "LoadCredential= in the unit gives it")
+            return _secret_in(Path(folder) / ref.name, ref)
+        return _secret_in(base / ref.name, ref)
+
+    def _keep_learned(self, now: Learned, before: Learned) -> Learned:
+        if now != before:
+            _write(self.state_dir / "learned.json", learned.render_learned(now), PUBLIC)
+        return now
+
+    def _read(self, path: Path) -> str | None:
+        with _naming(path):
+            try:
+                return path.read_text(encoding="utf-8")
+            except FileNotFoundError:
+                return None
+            except UnicodeDecodeError as error:
+                raise SystemFailure(f"{path} is not text (UTF-8): byte {error.start}") from error
+
+    def _parsed(self, path: Path, parse: Callable[[str], Value], absent: Value) -> Value:
+        if (text := self._read(path)) is None:
+            return absent
+        try:
+            return parse(text)
+        except ValueError as error:
+            hint = "restore it from a backup, or move it away to go on without it"
+            raise SystemFailure(f"{path} is damaged: {error}", hint=hint, code="damaged-state") from error
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[Path]:
+    """Only here is errno read: an OSError leaves as one of ours that names the path and the reason."""
+    try:
+        yield path
+    except OSError as error:
+        where = error.filename or path
+        if error.errno in (errno.EACCES, errno.EPERM) and os.geteuid() != 0:
+            raise SystemLacks(f"no permission for {where}", hint="run it as root", code="privilege") from error
+        hint = "free some space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else None
+        raise SystemFailure(f"{where}: {error.strerror}", hint=hint, code="file") from error
+
+
+def _write(path: Path, text: str, mode: int, folder_mode: int = 0o755) -> None:
+    """Replace the file, whole or not at all."""
+    with _naming(path):
+        _make_folder(path.parent, folder_mode)
+        with _written_beside(path, text.encode(), mode) as fresh:
+            fresh.replace(path)
+
+
+def _make_once(path: Path, content: bytes) -> bytes:
+    """Create a file unless another process just did; what stands there then comes back."""
+    with _written_beside(path, content, PRIVATE) as fresh, suppress(FileExistsError):
+        os.link(fresh, path)
+    return path.read_bytes()
+
+
+@contextmanager
+def _written_beside(path: Path, content: bytes, mode: int) -> Iterator[Path]:
+    """A new file next to ``path``, complete and on the disk; what is left of it goes when the block ends."""
+    fresh = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    _make_folder(path.parent, 0o755)
+    try:
+        with open(fresh, "xb", opener=lambda name, flags: os.open(name, flags | os.O_CLOEXEC, PRIVATE)) as file:
+            os.fchmod(file.fileno(), mode)  # whatever the umask
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        yield fresh
+    finally:
+        fresh.unlink(missing_ok=True)
+    _sync_folder(path.parent)
+
+
+def _make_folder(folder: Path, mode: int) -> None:
+    """The folder, with this mode when it is private or new."""
+    if not folder.is_dir():
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(mode)
+    elif mode == 0o700 and stat.S_IMODE(folder.stat().st_mode) & 0o077:
+        folder.chmod(mode)
+
+
+def _sync_folder(folder: Path) -> None:
+    """A rename is on the disk only when its folder is."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _secret_in(path: Path, ref: SecretRef) -> Secret | Fault:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as error:
+        return phrase.fault(ref, f"cannot be read: {error.strerror}", f"put the key into {path}")
+    with open(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            return phrase.fault(ref, "is not an ordinary file", f"put the key into {path}")
+        if status.st_mode & 0o077 and ref.kind == "file":
+            return phrase.fault(ref, f"is open to others ({stat.filemode(status.st_mode)})", f"chmod 600 {path}")
+        return phrase.parse_phrase(file.read(phrase.LONGEST + 1), ref)
+
+
+def _append(path: Path, line: str) -> None:
+    with _naming(path), path.open("a", encoding="utf-8") as lines:
+        lines.write(line)
+
+
+def _drop(path: Path) -> None:
+    with _naming(path):
+        path.unlink(missing_ok=True)
+
+
+def _take(descriptor: int) -> None:
+    """Lock the open file and leave our process id in it, for the next one to name."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
+        hint = "wait until it is through, or see what it does: ps -fp " + holder
+        raise ApplianceError(f"process {holder} is changing this machine", hint=hint, code="locked") from error
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
