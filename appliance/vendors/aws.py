@@ -1,0 +1,119 @@
+"""What all of AWS's text downloads have in common: the header's identifiers, and a draft made into a connection."""
+
+from __future__ import annotations
+
+import re
+
+from appliance.model.document import ReadConnection, ReadDpd, ReadEsp, ReadIke, ReadTunnel
+from appliance.model.fault import Fault
+from appliance.profiles.aws import AWS
+from appliance.vendors.aws_checks import check_connection, check_tunnel
+from appliance.vendors.aws_owed import cut_tunnels, missing_values
+from appliance.vendors.aws_remarks import remarks
+from appliance.vendors.draft import ConnectionDraft, Findings, Reading, TunnelDraft
+from appliance.vendors.text import Document, Line
+from appliance.vendors.values import Place, parse_choice, placeholder
+
+_IDENTIFIER = re.compile(
+    r"(?i)Your (VPN Connection|Virtual Private Gateway|Transit Gateway|Customer Gateway) ID ?:+ ?(.*)"
+)
+_PREFIX = {
+    "vpn connection": "vpn",
+    "virtual private gateway": "vgw|tgw",
+    "transit gateway": "tgw",
+    "customer gateway": "cgw",
+}
+_HEX = r"(?:[0-9a-f]{17}|[0-9a-f]{8})"
+_IKE_VERSIONS = {"ikev1": 1, "ikev2": 2}
+
+
+def parse_identifier(line: Line, draft: ConnectionDraft, document: Document, faults: list[Fault]) -> bool:
+    """Read a header line with one of the three identifiers; False when the line is none. For a transit gateway the
+    download leaves the gateway's identifier empty."""
+    match = _IDENTIFIER.fullmatch(line.text)
+    if match is None:
+        return False
+    what, text = match[1].lower(), match[2]
+    place = Place(document.path, line.number, f"Your {match[1]} ID")
+    field = {"vpn connection": draft.id, "customer gateway": draft.customer_gateway}.get(what, draft.cloud_gateway)
+    if re.fullmatch(f"(?:{_PREFIX[what]})-{_HEX}", text):
+        field.say(text, place)
+    elif text and not re.match(r"(?i)(vpn|vgw|tgw|cgw)-", text) and (stand_in := placeholder(text)):
+        field.say(stand_in, place)
+    elif text:
+        allowed = f"{_PREFIX[what].replace('|', '- or ')}- and 8 or 17 hexadecimal digits"
+        faults.append(place.fault("not an identifier of AWS", found=text, allowed=allowed))
+    return True
+
+
+def parse_ike_version(text: str, place: Place, draft: TunnelDraft, faults: list[Fault]) -> None:
+    """``ikev1`` or ``ikev2``, in any case."""
+    draft.ike_version.say(parse_choice(text, place, faults, _IKE_VERSIONS), place)
+
+
+def finish(
+    draft: ConnectionDraft,
+    findings: Findings,
+    document: Document,
+    *,
+    never: frozenset[str],
+    empty_key: str,
+    announced: int | None = None,
+) -> Reading:
+    """The connection, every check made, everything owed listed and every weakness named.
+
+    ``never``: fields that the format has no place for. ``empty_key``: why a key may be absent. ``announced``: how many
+    tunnels the document says that it holds.
+    """
+    faults = findings.faults
+    connection = _settle_connection(draft, faults)
+    for tunnel, origin in zip(connection.tunnels, draft.tunnels, strict=True):
+        check_tunnel(tunnel, origin, faults)
+    check_connection(connection, draft, faults)
+    faults += cut_tunnels(draft, document.path)
+    findings.missing += missing_values(connection, draft, never, empty_key)
+    findings.warnings += remarks(connection, draft, document, announced)
+    return Reading(connection, findings)
+
+
+def _settle_connection(draft: ConnectionDraft, faults: list[Fault]) -> ReadConnection:
+    identifier = draft.id.settle(faults)
+    return ReadConnection(
+        name=identifier or AWS.cloud,
+        cloud=AWS.cloud,
+        id=identifier,
+        cloud_gateway=draft.cloud_gateway.settle(faults),
+        customer_gateway=draft.customer_gateway.settle(faults),
+        mode=draft.mode.settle(faults),
+        asn=draft.asn.settle(faults),
+        peer_asn=draft.peer_asn.settle(faults),
+        hold_time=draft.hold_time.settle(faults),
+        networks=draft.networks.every(),
+        local_networks=draft.local_networks.every(),
+        tunnels=tuple(_settle_tunnel(tunnel, faults) for tunnel in draft.tunnels),
+    )
+
+
+def _settle_tunnel(draft: TunnelDraft, faults: list[Fault]) -> ReadTunnel:
+    ike = ReadIke(
+        version=draft.ike_version.settle(faults),
+        proposals=draft.ike_proposals.settle(faults) or (),
+        lifetime=draft.ike_lifetime.settle(faults),
+    )
+    esp = ReadEsp(draft.esp_proposals.settle(faults) or (), draft.esp_lifetime.settle(faults))
+    dpd = ReadDpd(draft.dpd_delay.settle(faults), draft.dpd_retries.settle(faults), draft.dpd_timeout.settle(faults))
+    return ReadTunnel(
+        remote=draft.remote.settle(faults),
+        public=draft.public.settle(faults),
+        local_id=draft.local_id.settle(faults),
+        remote_id=draft.remote_id.settle(faults),
+        nat_t=draft.nat_t.settle(faults),
+        inside=draft.inside.settle(faults),
+        peer_inside=draft.peer_inside.settle(faults),
+        psk=draft.psk.settle(faults),
+        ike=ike,
+        esp=esp,
+        dpd=dpd,
+        mtu=draft.mtu.settle(faults),
+        mss=draft.mss.settle(faults),
+    )

@@ -1,0 +1,132 @@
+"""What AWS's rules allow in one tunnel and in a whole connection. Every breach is a fault with its place."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from ipaddress import IPv4Address
+
+from appliance.model.address import IPAddress, IPInterface
+from appliance.model.document import ReadConnection, ReadTunnel
+from appliance.model.fault import Fault
+from appliance.model.profile import PhaseRules
+from appliance.profiles.aws import AWS
+from appliance.vendors.draft import ConnectionDraft, Field, TunnelDraft
+from appliance.vendors.values import Place
+
+_NEVER_AN_ASN = frozenset({0, 23456, 65535, 4294967295})
+"""Reserved: RFC 7607, RFC 6793, RFC 7300."""
+
+
+def check_tunnel(tunnel: ReadTunnel, draft: TunnelDraft, faults: list[Fault]) -> None:
+    """One tunnel by itself: outside addresses, inside pair, proposals, lifetimes, packet sizes."""
+    _check_outside(tunnel.remote, draft.remote.place, faults)
+    _check_outside(tunnel.public, draft.public.place, faults)
+    if tunnel.remote is not None and tunnel.remote == tunnel.public and draft.remote.place:
+        message = "the gateway's outside address is our own"
+        faults.append(draft.remote.place.fault(message, found=str(tunnel.remote), allowed="two different addresses"))
+    _check_inside(tunnel, draft, faults)
+    _check_proposals(tunnel.ike.proposals, AWS.ike, draft.ike_proposals.place, faults)
+    _check_proposals(tunnel.esp.proposals, AWS.esp, draft.esp_proposals.place, faults)
+    _check_lifetimes(tunnel, draft, faults)
+    _check_sizes(tunnel, draft, faults)
+
+
+def check_connection(connection: ReadConnection, draft: ConnectionDraft, faults: list[Fault]) -> None:
+    """What must differ: the two ASNs, the tunnels' outside addresses and their inside networks."""
+    _check_asns(connection, draft, faults)
+    _check_distinct("outside address", ((t.remote, d.remote) for t, d in _pairs(connection, draft)), faults)
+    nets = ((t.inside.network if t.inside else None, d.inside) for t, d in _pairs(connection, draft))
+    _check_distinct("inside network", nets, faults)
+
+
+def _pairs(connection: ReadConnection, draft: ConnectionDraft) -> Iterable[tuple[ReadTunnel, TunnelDraft]]:
+    return zip(connection.tunnels, draft.tunnels, strict=True)
+
+
+def _check_outside(address: IPAddress | None, place: Place | None, faults: list[Fault]) -> None:
+    if address is None or place is None:
+        return
+    reserved = isinstance(address, IPv4Address) and address.is_reserved
+    if address.is_unspecified or address.is_loopback or address.is_multicast or address.is_link_local or reserved:
+        faults.append(place.fault("cannot be an outside address", found=str(address), allowed="a host on the outside"))
+
+
+def _check_inside(tunnel: ReadTunnel, draft: TunnelDraft, faults: list[Fault]) -> None:
+    ours, place = tunnel.inside, draft.inside.place
+    if ours is None or place is None:
+        return
+    v4 = ours.version == 4
+    length = AWS.inside_prefix_length if v4 else AWS.inside6_prefix_length
+    ranges = AWS.inside_ranges if v4 else AWS.inside6_ranges
+    allowed = f"a /{length} of {', '.join(map(str, ranges))}"
+    if ours.network.prefixlen != length or not any(ours.ip in net for net in ranges):
+        faults.append(place.fault("not an inside address of AWS", found=str(ours), allowed=allowed))
+    elif ours.network in AWS.inside_reserved:
+        nets = ", ".join(map(str, AWS.inside_reserved))
+        faults.append(place.fault("a network that AWS reserves", found=str(ours), allowed=f"{allowed}, but not {nets}"))
+    else:
+        _check_hosts(ours, tunnel.peer_inside, draft, faults)
+
+
+def _check_hosts(ours: IPInterface, theirs: IPAddress | None, draft: TunnelDraft, faults: list[Fault]) -> None:
+    first, second = ours.network[1], ours.network[2]
+    place = draft.inside.place
+    if ours.ip != second and place:
+        allowed = f"{second} for us: in {ours.network} AWS has the first host, the customer the second"
+        faults.append(place.fault("not our host of the inside network", found=str(ours), allowed=allowed))
+    place = draft.peer_inside.place
+    if theirs is not None and theirs != first and place:
+        allowed = f"{first}: in {ours.network} AWS has the first host, the customer the second"
+        faults.append(place.fault("not AWS's host of the inside network", found=str(theirs), allowed=allowed))
+
+
+def _check_proposals(proposals: Iterable[str], rules: PhaseRules, place: Place | None, faults: list[Fault]) -> None:
+    known = rules.encryption | rules.integrity | rules.groups | {f"prf{name}" for name in rules.integrity}
+    for proposal in proposals:
+        strange = [word for word in proposal.split("-") if word not in known]
+        if strange and place:
+            allowed = ", ".join(sorted(rules.encryption) + sorted(rules.integrity) + sorted(rules.groups))
+            faults.append(place.fault(f"AWS does not accept {', '.join(strange)}", found=proposal, allowed=allowed))
+
+
+def _check_lifetimes(tunnel: ReadTunnel, draft: TunnelDraft, faults: list[Fault]) -> None:
+    ike, esp, place = tunnel.ike.lifetime, tunnel.esp.lifetime, draft.esp_lifetime.place
+    if ike is not None and esp is not None and esp > ike and place:
+        message = "the child SA would outlive its IKE SA"
+        faults.append(place.fault(message, found=f"{esp} seconds", allowed=f"at most the IKE lifetime, {ike} seconds"))
+
+
+def _check_sizes(tunnel: ReadTunnel, draft: TunnelDraft, faults: list[Fault]) -> None:
+    place = draft.mss.place
+    if tunnel.mtu is not None and tunnel.mss is not None and tunnel.mss > tunnel.mtu - 40 and place:
+        allowed = f"at most {tunnel.mtu - 40}: the MTU of {tunnel.mtu} less 40 bytes of IPv4 and TCP headers"
+        faults.append(place.fault("does not fit the MTU", found=f"{tunnel.mss} bytes", allowed=allowed))
+
+
+def _check_asns(connection: ReadConnection, draft: ConnectionDraft, faults: list[Fault]) -> None:
+    ours, theirs = draft.asn.place, draft.peer_asn.place
+    if ours and connection.asn in _NEVER_AN_ASN | AWS.asn_reserved:
+        faults.append(ours.fault("a reserved ASN", found=str(connection.asn), allowed=_asns()))
+    if theirs and connection.peer_asn in _NEVER_AN_ASN:
+        faults.append(theirs.fault("a reserved ASN", found=str(connection.peer_asn), allowed=_asns()))
+    if theirs and connection.asn is not None and connection.asn == connection.peer_asn:
+        message = "both sides have the same ASN: with AWS the session would never come up"
+        faults.append(theirs.fault(message, found=str(connection.peer_asn), allowed="two different ASNs"))
+
+
+def _asns() -> str:
+    reserved = ", ".join(map(str, sorted(_NEVER_AN_ASN | AWS.asn_reserved)))
+    return f"1 to 4294967294, without {reserved}"
+
+
+def _check_distinct(
+    what: str, said: Iterable[tuple[Hashable | None, Field[IPAddress] | Field[IPInterface]]], faults: list[Fault]
+) -> None:
+    seen: dict[Hashable, Place] = {}
+    for value, field in said:
+        if value is None or field.place is None:
+            continue
+        if value in seen:
+            message = f"two tunnels have the same {what}: the other is on line {seen[value].line}"
+            faults.append(field.place.fault(message, found=str(value), allowed="a different one for each tunnel"))
+        seen[value] = field.place

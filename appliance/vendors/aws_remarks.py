@@ -1,0 +1,68 @@
+"""What in a document of AWS is worth a warning: it stops nothing, but someone should know."""
+
+from __future__ import annotations
+
+from appliance.model.document import ReadConnection
+from appliance.model.fault import Notice
+from appliance.profiles.aws import AWS
+from appliance.vendors.draft import ConnectionDraft
+from appliance.vendors.text import Document
+from appliance.vendors.values import Place
+
+_UPGRADE = "AWS accepts stronger ones (--crypto recommended)"
+
+
+def remarks(
+    connection: ReadConnection, draft: ConnectionDraft, document: Document, announced: int | None
+) -> list[Notice]:
+    """All warnings. ``announced``: how many tunnels the document says that it holds."""
+    return [*_cut(document), *_tunnels(connection, draft, announced), *_crypto(connection, draft)]
+
+
+def _cut(document: Document) -> list[Notice]:
+    if document.cut is None:
+        return []
+    message = "the document ends without a line end, so this line may be cut short: it was not read"
+    return [Notice(f"line {document.cut}", message)]
+
+
+def _tunnels(connection: ReadConnection, draft: ConnectionDraft, announced: int | None) -> list[Notice]:
+    count = len(connection.tunnels)
+    if count == 2 or not count:
+        return []
+    where = f"line {draft.tunnels[0].line}"
+    if count > 2:
+        return [Notice(where, f"{count} tunnels: a connection of AWS has two")]
+    trimmed = "; the document announces two, it may be cut short" if announced == 2 else ""
+    return [Notice(where, f"one tunnel only: no redundancy{trimmed}")]
+
+
+def _crypto(connection: ReadConnection, draft: ConnectionDraft) -> list[Notice]:
+    """One notice for each thing that is weak, naming every line that says it."""
+    found: dict[str, list[Place | None]] = {}
+    for tunnel, origin in zip(connection.tunnels, draft.tunnels, strict=True):
+        if tunnel.ike.version == 1:
+            text = "IKEv1: deprecated (RFC 9395); AWS also speaks IKEv2"
+            found.setdefault(text, []).append(origin.ike_version.place)
+        for phase, proposals, field in (
+            ("IKE", tunnel.ike.proposals, origin.ike_proposals),
+            ("ESP", tunnel.esp.proposals, origin.esp_proposals),
+        ):
+            for text in _weak(phase, proposals):
+                found.setdefault(text, []).append(field.place)
+    return [Notice(_lines(places), text) for text, places in found.items()]
+
+
+def _weak(phase: str, proposals: tuple[str, ...]) -> list[str]:
+    words = {proposal: [w for w in proposal.split("-") if w.removeprefix("prf") in AWS.weak] for proposal in proposals}
+    weak = [f"{phase} {proposal}: {' and '.join(w)} weak; {_UPGRADE}" for proposal, w in words.items() if w]
+    bare = [proposal for proposal in proposals if not AWS.esp.groups & set(proposal.split("-"))]
+    return weak + [
+        f"{phase} {proposal}: no PFS group; the first rekey that AWS starts with one would be refused"
+        for proposal in bare
+    ]
+
+
+def _lines(places: list[Place | None]) -> str:
+    numbers = sorted({place.line for place in places if place})
+    return f"line{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"

@@ -1,0 +1,135 @@
+"""A connection while its document is being read: every value with its place, so that contradictions name both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from appliance.model.address import IPAddress, IPInterface, IPNetwork
+from appliance.model.document import Ignored, Missing, ReadConnection
+from appliance.model.fault import Fault, Notice
+from appliance.model.secret import Secret
+from appliance.vendors.values import Place, Placeholder
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Findings:
+    """What a parser notes besides values: four lists of the import report, ``missing`` within its connection."""
+
+    faults: list[Fault] = field(default_factory=list)
+    missing: list[Missing] = field(default_factory=list)
+    warnings: list[Notice] = field(default_factory=list)
+    ignored: list[Ignored] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Reading:
+    """One connection of a document with what was found along the way; no connection when faults left none."""
+
+    connection: ReadConnection | None
+    findings: Findings
+
+
+class Field(Generic[T]):
+    """One value that a document may state several times."""
+
+    def __init__(self) -> None:
+        self._said: list[tuple[T, Place]] = []
+        self._stand_ins: list[tuple[Placeholder, Place]] = []
+
+    def say(self, value: T | Placeholder | None, place: Place) -> None:
+        """Note what the document says here; None (a fault already reported, or nothing) is not noted."""
+        if isinstance(value, Placeholder):
+            self._stand_ins.append((value, place))
+        elif value is not None:
+            self._said.append((value, place))
+
+    @property
+    def place(self) -> Place | None:
+        """Where the value, or its placeholder, was found first."""
+        found = [place for _, place in self._said] or [place for _, place in self._stand_ins]
+        return found[0] if found else None
+
+    @property
+    def written(self) -> set[str]:
+        """Everything said so far, as text: to find the field that a document refers to by its value."""
+        return {str(value) for value, _ in self._said} | {literal.literal for literal, _ in self._stand_ins}
+
+    @property
+    def stand_ins(self) -> dict[str, int]:
+        """The placeholders that stand where the value belongs, each with its first line; none when a value is said."""
+        if self._said:
+            return {}
+        return {stand_in.literal: place.line for stand_in, place in reversed(self._stand_ins)}
+
+    def settle(self, faults: list[Fault]) -> T | None:
+        """The one value that is said, or None. Two different ones are a fault that names both places."""
+        if not self._said:
+            return None
+        first, place = self._said[0]
+        for value, other in self._said[1:]:
+            if value != first:
+                faults.append(_contradiction(first, place, value, other))
+                return None
+        return first
+
+    def every(self) -> tuple[T, ...]:
+        """All different values, in the document's order: for fields that are lists."""
+        return tuple(dict.fromkeys(value for value, _ in self._said))
+
+
+def _contradiction(first: object, place: Place, value: object, other: Place) -> Fault:
+    return other.fault(
+        f"contradicts line {place.line} ({place.key})",
+        found=_written(value),
+        allowed=f"{_written(first)}, as on line {place.line}",
+        fix="find out which one is right and correct the other, or download the document again",
+    )
+
+
+def _written(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+class TunnelDraft:
+    """One tunnel's fields (:class:`appliance.model.document.ReadTunnel`), and where it begins."""
+
+    def __init__(self, label: str, line: int) -> None:
+        self.label = label
+        self.line = line
+        self.remote: Field[IPAddress] = Field()
+        self.public: Field[IPAddress] = Field()
+        self.local_id: Field[str] = Field()
+        self.remote_id: Field[str] = Field()
+        self.nat_t: Field[bool] = Field()
+        self.inside: Field[IPInterface] = Field()
+        self.peer_inside: Field[IPAddress] = Field()
+        self.psk: Field[Secret] = Field()
+        self.ike_version: Field[int] = Field()
+        self.ike_proposals: Field[tuple[str, ...]] = Field()
+        self.ike_lifetime: Field[int] = Field()
+        self.esp_proposals: Field[tuple[str, ...]] = Field()
+        self.esp_lifetime: Field[int] = Field()
+        self.dpd_delay: Field[int] = Field()
+        self.dpd_retries: Field[int] = Field()
+        self.dpd_timeout: Field[int] = Field()
+        self.mtu: Field[int] = Field()
+        self.mss: Field[int] = Field()
+
+
+class ConnectionDraft:
+    """One connection's fields (:class:`appliance.model.document.ReadConnection`) and its tunnels."""
+
+    def __init__(self) -> None:
+        self.id: Field[str] = Field()
+        self.cloud_gateway: Field[str] = Field()
+        self.customer_gateway: Field[str] = Field()
+        self.mode: Field[str] = Field()
+        self.asn: Field[int] = Field()
+        self.peer_asn: Field[int] = Field()
+        self.hold_time: Field[int] = Field()
+        self.networks: Field[IPNetwork] = Field()
+        self.local_networks: Field[IPNetwork] = Field()
+        self.tunnels: list[TunnelDraft] = []

@@ -1,0 +1,69 @@
+"""A document's bytes to numbered, plain lines, whatever an editor, a browser or a mail program did to it."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from dataclasses import dataclass
+
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32-le"),  # before UTF-16: its mark begins with the same two bytes
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+_INVISIBLE = dict.fromkeys(map(ord, "\ufeff\u200b\u200c\u200d\u2060\u00ad"))
+_QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "‟": '"', "＂": '"', "‘": "'", "’": "'"})
+_DASHES = str.maketrans(dict.fromkeys("‐‑‒–—−", "-"))
+_BLANKS = re.compile(r"[^\S\n]+")
+_LINE_END = re.compile(r"\r\n?|\n|\x85|\u2028|\u2029")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line: its number in the document, counted from 1, and its text with single blanks and none at the ends."""
+
+    number: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document as text. ``cut`` is the number of a last line that has no line end: it may be cut off in the middle
+    of a value, so it is not among ``lines``. None: the document ends as it should."""
+
+    path: str
+    lines: tuple[Line, ...]
+    cut: int | None = None
+
+    @property
+    def text(self) -> str:
+        """All lines that can be trusted, one below the other."""
+        return "\n".join(line.text for line in self.lines)
+
+
+def decode(data: bytes) -> str:
+    """UTF-8, -16 or -32 with or without its mark, else Windows-1252 (a superset of printable Latin-1). Never fails."""
+    for mark, encoding in _MARKS:
+        if data.startswith(mark):
+            return data[len(mark) :].decode(encoding, errors="replace")
+    sample = data[:400]
+    if sample and sample.count(0) * 3 > len(sample):
+        return data.decode("utf-16-le" if 0 in sample[1::2] else "utf-16-be", errors="replace")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        if error.reason == "unexpected end of data":
+            return data[: error.start].decode("utf-8")
+        return data.decode("cp1252", errors="replace")
+
+
+def parse_document(path: str, content: bytes | str) -> Document:
+    """The document with its line ends, blanks, quotes and dashes made plain. Line numbers stay the document's own."""
+    text = decode(content) if isinstance(content, bytes) else content
+    text = text.translate(_INVISIBLE).translate(_QUOTES).translate(_DASHES)
+    rows = _LINE_END.split(text)
+    lines = [Line(number, _BLANKS.sub(" ", row).strip()) for number, row in enumerate(rows, start=1)]
+    last = lines.pop()
+    return Document(path, tuple(lines), cut=last.number if last.text else None)
