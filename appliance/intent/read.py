@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from appliance.intent.layout import INTENT
-from appliance.intent.rules import check_intent
+from appliance.intent.rules import find_all, split
 from appliance.intent.shape import Either, Key, Later, ListOf, Misread, OneOf, Record, Scalar, Shape, placeholder_of
 from appliance.intent.tree import Entries, Entry, Items, Node, Text, Unreadable, decode, parse_tree
 from appliance.model.fault import Fault, Notice
@@ -27,8 +27,8 @@ def read_intent(text: str | bytes, file: str | None = None, profiles: Mapping[st
         return None, (unreadable.fault(file),), ()
     reader = _Reader()
     intent = reader.read(INTENT, tree, "")
-    findings, notices = check_intent(intent, profiles)
-    by_rule = [finding.fault for finding in findings if not reader.touched(finding.keys)]
+    findings = tuple(finding for finding in find_all(intent, profiles) if not reader.touched(finding.keys))
+    by_rule, notices = split(findings)
     faults = [replace(fault, file=file, line=reader.line_of(fault.key)) for fault in (*reader.faults, *by_rule)]
     faults.sort(key=lambda fault: (fault.line or 0, fault.key or ""))
     return None if faults else intent, tuple(faults), notices
@@ -144,7 +144,7 @@ class _Reader:
     def _not_yet(self, later: Later, entry: Entry, place: str) -> None:
         found = shorten(entry.value.value) if isinstance(entry.value, Text) else None
         allowed = ", ".join(str(value) for value in later.harmless if isinstance(value, str))
-        message = f"{later.feature} is not available in this version"
+        message = f"{later.feature}: not available in this version"
         self.refuse(place, message, found=found, allowed=allowed or None, fix=later.fix)
 
     def _entries(self, node: Node, keys: tuple[Key, ...], path: str, secret: bool) -> dict[str, Entry] | None:
