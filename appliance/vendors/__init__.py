@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from appliance.model.document import ImportReport
 from appliance.model.fault import Fault
-from appliance.vendors import aws_strongswan
+from appliance.vendors import aws_generic, aws_strongswan
 from appliance.vendors.gathering import gather
 from appliance.vendors.recognition import Parser, choose_format
 from appliance.vendors.text import Document
@@ -21,6 +21,12 @@ PARSERS: Mapping[str, Parser] = MappingProxyType(
     {
         "aws/strongswan-text": Parser(
             "AWS, vendor Strongswan", aws_strongswan.MARKS, aws_strongswan.NEEDED, aws_strongswan.parse
+        ),
+        "aws/generic-text": Parser(
+            "AWS, vendor Generic, platform Generic, software Vendor Agnostic",
+            aws_generic.MARKS,
+            aws_generic.NEEDED,
+            aws_generic.parse,
         ),
     }
 )
