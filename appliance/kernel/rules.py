@@ -23,6 +23,7 @@ from appliance.kernel.wire import (
     u32,
 )
 from appliance.model.change import Change
+from appliance.model.fault import SystemFailure
 from appliance.model.resources import ROUTE_PROTOCOL, Rule
 
 INFO = Struct("=BBBBBBBBI")  # family, lengths of destination and source, tos, table, two reserved, action, flags
@@ -62,6 +63,8 @@ def steps(change: Change, present: Mapping[str, LinkFacts]) -> tuple[Request, ..
 
 def _body(rule: Rule) -> bytes:
     src, dst = rule.source, rule.destination
+    if any(end is not None and end.prefixlen == 0 for end in (src, dst)):
+        raise SystemFailure(f"{rule.key}: an end that matches everything is left out, or Linux shows it otherwise")
     low = rule.table if rule.table < 256 else 0
     lengths = (dst.prefixlen if dst else 0, src.prefixlen if src else 0)
     body = INFO.pack(NUMBERS[rule.family], *lengths, 0, low, 0, 0, LOOKUP, 0) + u32(PRIORITY, rule.priority)
