@@ -12,6 +12,8 @@ from appliance.model.fault import ApplianceError
 
 VERBS = {
     "import": "importing",
+    "validate": "validate",
+    "schema": "schema",
 }
 """Verb -> file in this folder. A verb's libraries are imported only when it is the one called."""
 

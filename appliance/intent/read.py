@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Any
@@ -29,9 +29,15 @@ def read_intent(text: str | bytes, file: str | None = None, profiles: Mapping[st
     intent = reader.read(INTENT, tree, "")
     findings = tuple(finding for finding in find_all(intent, profiles) if not reader.touched(finding.keys))
     by_rule, notices = split(findings)
-    faults = [replace(fault, file=file, line=reader.line_of(fault.key)) for fault in (*reader.faults, *by_rule)]
-    faults.sort(key=lambda fault: (fault.line or 0, fault.key or ""))
-    return None if faults else intent, tuple(faults), notices
+    faults = reader.place((*reader.faults, *by_rule), file)
+    return None if faults else intent, faults, notices
+
+
+def locate(text: str | bytes, file: str | None, faults: tuple[Fault, ...]) -> tuple[Fault, ...]:
+    """Faults found later about the intent of ``text``, with its file and their lines."""
+    reader = _Reader()
+    reader.read(INTENT, parse_tree(decode(text) if isinstance(text, bytes) else text), "")
+    return reader.place(faults, file)
 
 
 @dataclass(slots=True)
@@ -47,6 +53,11 @@ class _Reader:
         while key and key not in self.lines:
             key = key[: max(key.rfind("."), key.rfind("["), 0)]
         return self.lines.get(key or "")
+
+    def place(self, faults: Iterable[Fault], file: str | None) -> tuple[Fault, ...]:
+        """The faults with file and line, in the order of the file."""
+        placed = [replace(fault, file=file, line=self.line_of(fault.key)) for fault in faults]
+        return tuple(sorted(placed, key=lambda fault: (fault.line or 0, fault.key or "")))
 
     def touched(self, keys: tuple[str, ...]) -> bool:
         """Whether any of the keys is or lies in what could not be read."""

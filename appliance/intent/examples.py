@@ -1,0 +1,118 @@
+"""Commented intents that validate, to start from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+_AWS_BGP = """\
+# One AWS Site-to-Site VPN connection with BGP: two tunnels, traffic over both.
+# Addresses and AS numbers here are for documentation; put yours. Checked by: appliance validate FILE
+version: 1
+site:
+  name: dc1
+  asn: 65010                     # our AS number, as in the AWS customer gateway
+  router-id: 192.0.2.1           # leave it out and it follows from the name
+  networks: [192.0.2.0/24]       # ours: announced to AWS
+uplinks:
+  - name: isp1
+    interface: eth0
+    address: auto                # what the interface has
+    gateway: auto
+    public: 203.0.113.10         # as AWS sees us; leave it out when not behind NAT
+connections:
+  - name: vpc
+    id: vpn-0123456789abcdef0    # AWS's id: a later import finds this connection by it
+    cloud: aws
+    mode: bgp
+    speaker: frr
+    peer-asn: 64512              # the gateway's AS number
+    networks: [10.20.0.0/16]     # behind AWS: never leaves an uplink in clear. Absent: whatever BGP brings
+    announce:
+      networks: site             # or a list out of site.networks
+    bgp:
+      med: honour                # AWS moves traffic by MED when it works on a tunnel; ignore forces both tunnels
+      timers: [10, 30]
+    clear-text: deny-private     # LAN traffic to private addresses never leaves an uplink in clear
+    tunnels:
+      - name: vpc-1
+        uplink: isp1
+        remote: 198.51.100.7     # AWS's outside address
+        psk: {file: secrets/vpc-1.psk}     # a file of mode 0600, relative to this one
+        inside: 169.254.23.6/30            # ours: the second host
+        peer-inside: 169.254.23.5          # AWS's: the first
+        ike: {version: 2, proposals: [aes256gcm16-prfsha384-ecp384, aes256-sha384-ecp384], lifetime: 28800}
+        esp: {proposals: [aes256gcm16-ecp384, aes256-sha384-ecp384], lifetime: 3600}
+      - name: vpc-2
+        uplink: isp1
+        remote: 198.51.100.8
+        psk: {file: secrets/vpc-2.psk}
+        inside: 169.254.24.6/30
+        peer-inside: 169.254.24.5
+        ike: {version: 2, proposals: [aes256gcm16-prfsha384-ecp384, aes256-sha384-ecp384], lifetime: 28800}
+        esp: {proposals: [aes256gcm16-ecp384, aes256-sha384-ecp384], lifetime: 3600}
+"""
+
+_TGW = """\
+# Two VPN connections to one AWS transit gateway: four tunnels, one ECMP group.
+# The transit gateway must have "VPN ECMP support" on. A flow keeps to one tunnel; many flows use all four.
+version: 1
+site:
+  name: dc1
+  asn: 65010
+  networks: [192.0.2.0/24]
+uplinks:
+  - {name: isp1, interface: eth0, address: auto, gateway: auto}
+connections:
+  - name: tgw-a
+    id: vpn-0aaaaaaaaaaaaaaaa
+    cloud: aws
+    mode: bgp
+    peer-asn: 64512
+    priority: 100                # the same on both: one group
+    networks: [10.20.0.0/16]
+    tunnels:
+      - name: tgw-a1
+        uplink: isp1
+        remote: 198.51.100.7
+        psk: {file: secrets/tgw-a1.psk}
+        inside: 169.254.23.6/30
+        peer-inside: 169.254.23.5
+        ike: &ike {version: 2, proposals: [aes256gcm16-prfsha384-ecp384, aes256-sha384-ecp384], lifetime: 28800}
+        esp: &esp {proposals: [aes256gcm16-ecp384, aes256-sha384-ecp384], lifetime: 3600}
+      - name: tgw-a2
+        uplink: isp1
+        remote: 198.51.100.8
+        psk: {file: secrets/tgw-a2.psk}
+        inside: 169.254.24.6/30
+        peer-inside: 169.254.24.5
+        ike: *ike                # the same as above
+        esp: *esp
+  - name: tgw-b
+    id: vpn-0bbbbbbbbbbbbbbbb
+    cloud: aws
+    mode: bgp
+    peer-asn: 64512
+    priority: 100
+    networks: [10.20.0.0/16]
+    tunnels:
+      - name: tgw-b1
+        uplink: isp1
+        remote: 203.0.113.71
+        psk: {file: secrets/tgw-b1.psk}
+        inside: 169.254.25.6/30
+        peer-inside: 169.254.25.5
+        ike: *ike
+        esp: *esp
+      - name: tgw-b2
+        uplink: isp1
+        remote: 203.0.113.72
+        psk: {file: secrets/tgw-b2.psk}
+        inside: 169.254.26.6/30
+        peer-inside: 169.254.26.5
+        ike: *ike
+        esp: *esp
+"""
+
+EXAMPLES: Mapping[str, str] = MappingProxyType({"aws-bgp": _AWS_BGP, "tgw": _TGW})
+"""Name -> text."""
