@@ -1,0 +1,181 @@
+#!/usr/bin/env python3
+"""Numbered UDP packets there and back: what was lost, and for how long.
+
+    stream.py echo --port 7000
+    stream.py send 10.1.0.4 --port 7000 --flows 8 --rate 50 --seconds 10
+
+The echo sends every packet back to where it came from. The sender numbers the packets of each flow (a flow is one
+source port) and, when its time is over or it gets SIGTERM or SIGINT, prints one JSON value: packets ``sent``,
+``received`` and ``lost``, ``gap_ms`` (the longest stretch of one flow without an answered packet, by the times of
+sending; 0 when nothing was lost) and ``late_ms`` (the slowest answer).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import selectors
+import signal
+import socket
+import struct
+import sys
+import time
+from dataclasses import dataclass, field
+
+IP_PKTINFO = 8
+PKTINFO = struct.Struct("=I4s4s")  # interface index, local address, destination of the header (ip(7))
+NUMBERED = struct.Struct("!IIQ")  # flow, number, time of sending in ns
+
+
+@dataclass(slots=True)
+class Flow:
+    """One source port's packets: when each was sent, and which came back. Times in ns of the monotonic clock."""
+
+    sent: list[int] = field(default_factory=list)
+    answered: set[int] = field(default_factory=set)
+    slowest: int = 0
+
+    @property
+    def lost(self) -> int:
+        return len(self.sent) - len(self.answered)
+
+    def take(self, number: int, now: int) -> None:
+        self.answered.add(number)
+        self.slowest = max(self.slowest, now - self.sent[number])
+
+    def gap(self) -> int:
+        """The longest stretch from a lost packet to the next answered one (or the last sent), in ns."""
+        longest, since = 0, None
+        for number, at in enumerate(self.sent):
+            if number in self.answered:
+                longest = max(longest, at - since if since is not None else 0)
+                since = None
+            elif since is None:
+                since = at
+        if since is not None:
+            longest = max(longest, self.sent[-1] - since, 1)
+        return longest
+
+
+def summarize(flows: list[Flow]) -> dict[str, float]:
+    """What a run comes to, over all its flows."""
+    return {
+        "flows": len(flows),
+        "sent": sum(len(flow.sent) for flow in flows),
+        "received": sum(len(flow.answered) for flow in flows),
+        "lost": sum(flow.lost for flow in flows),
+        "gap_ms": round(max(flow.gap() for flow in flows) / 1e6, 1),
+        "late_ms": round(max(flow.slowest for flow in flows) / 1e6, 1),
+    }
+
+
+class Sender:
+    """Sends each flow's packets in turn at an even pace, and takes the answers in between."""
+
+    def __init__(self, target: tuple[str, int], flows: int, from_port: int, size: int) -> None:
+        self.flows = [Flow() for _ in range(flows)]
+        self.padding = bytes(max(0, size - NUMBERED.size))
+        self.selector = selectors.DefaultSelector()
+        self.sockets = [self._open(target, from_port + index if from_port else 0) for index in range(flows)]
+        self.stopped = False
+
+    def _open(self, target: tuple[str, int], port: int) -> socket.socket:
+        plug = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        plug.setblocking(False)
+        plug.bind(("", port))
+        plug.connect(target)
+        self.selector.register(plug, selectors.EVENT_READ)
+        return plug
+
+    def run(self, rate: float, seconds: float, patience: float) -> None:
+        """Send ``rate`` packets a second in each flow; wait up to ``patience`` seconds for the last answers."""
+        step = 1 / (rate * len(self.flows))
+        start = due = time.monotonic()
+        while not self.stopped and due < start + seconds:
+            for index in range(len(self.flows)):
+                self._receive_until(due)
+                self._send(index)
+                due += step
+        end = time.monotonic() + patience
+        while any(flow.lost for flow in self.flows) and time.monotonic() < end:
+            self._receive_until(min(end, time.monotonic() + 0.05))
+
+    def _send(self, index: int) -> None:
+        flow = self.flows[index]
+        now = time.monotonic_ns()
+        packet = NUMBERED.pack(index, len(flow.sent), now) + self.padding
+        flow.sent.append(now)
+        try:
+            self.sockets[index].send(packet)
+        except OSError:
+            return  # an unreachable reported for an earlier packet, or no route: the packet counts as lost
+
+    def _receive_until(self, due: float) -> None:
+        while True:
+            for key, _ in self.selector.select(max(0.0, due - time.monotonic())):
+                self._take(key.fileobj)  # type: ignore[arg-type]
+            if time.monotonic() >= due:
+                return
+
+    def _take(self, plug: socket.socket) -> None:
+        try:
+            data = plug.recv(65535)
+        except OSError:
+            return
+        if len(data) >= NUMBERED.size:
+            index, number, _ = NUMBERED.unpack_from(data)
+            self.flows[index].take(number, time.monotonic_ns())
+
+
+def echo(port: int) -> None:
+    """Send back whatever comes, from the address it came to, until the process ends."""
+    plug = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    plug.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+    plug.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
+    plug.bind(("", port))
+    print(json.dumps({"ready": True}), flush=True)
+    while True:
+        data, told, _, sender = plug.recvmsg(65535, socket.CMSG_SPACE(PKTINFO.size))
+        _, _, to = PKTINFO.unpack(told[0][2])
+        source = (socket.IPPROTO_IP, IP_PKTINFO, PKTINFO.pack(0, to, bytes(4)))
+        try:
+            plug.sendmsg([data], [source], 0, sender)
+        except OSError:
+            continue  # no way back at the moment: the sender counts it as lost
+
+
+def send(options: argparse.Namespace) -> None:
+    sender = Sender((options.target, options.port), options.flows, options.from_port, options.size)
+
+    def stop(*_: object) -> None:
+        sender.stopped = True
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    print(json.dumps({"ready": True}), file=sys.stderr, flush=True)
+    sender.run(options.rate, options.seconds, options.patience)
+    print(json.dumps(summarize(sender.flows)), flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="numbered UDP packets there and back")
+    acts = parser.add_subparsers(dest="act", required=True)
+    for name in ("echo", "send"):
+        act = acts.add_parser(name)
+        act.add_argument("--port", type=int, default=7000)
+    act.add_argument("target")
+    act.add_argument("--flows", type=int, default=1)
+    act.add_argument("--rate", type=float, default=50, help="packets a second and flow")
+    act.add_argument("--seconds", type=float, default=10)
+    act.add_argument("--patience", type=float, default=1.5, help="seconds to wait for the last answers")
+    act.add_argument("--from-port", type=int, default=0, help="first source port; 0: the kernel's choice")
+    act.add_argument("--size", type=int, default=NUMBERED.size, help="bytes of payload")
+    options = parser.parse_args()
+    if options.act == "echo":
+        echo(options.port)
+    else:
+        send(options)
+
+
+if __name__ == "__main__":
+    main()
