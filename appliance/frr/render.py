@@ -1,0 +1,187 @@
+"""BGP as FRR is told: one router, its neighbours and their policies, spelled as FRR itself would print them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from jinja2 import DictLoader, Environment, StrictUndefined, Template
+
+from appliance.frr.extra import parse_extra
+from appliance.frr.tree import merge_trees, parse_tree, render_tree
+from appliance.model.address import IPAddress, IPNetwork
+from appliance.model.fault import ApplianceError
+from appliance.model.peering import BgpRouter, Neighbor, PrefixRule
+
+MARK = "appliance-"
+"""Begins the name of every prefix-list and route-map of ours."""
+
+SOURCE_MAP = f"{MARK}source"
+"""The route-map by which zebra gives our own traffic an address that the far side can answer."""
+
+CONNECT_RETRY = 10
+"""Seconds between attempts to connect; FRR's own 120 would be the longest wait after any outage."""
+
+LAST = 1_000_000
+"""Sequence number of the final deny. FRR takes larger ones, but sorts those from 2**31 on before all others."""
+
+_SAFE = re.compile(r"[A-Za-z0-9:][A-Za-z0-9 ._:/+-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a prefix-list."""
+
+    seq: int
+    action: str
+    match: str
+
+
+@dataclass(frozen=True, slots=True)
+class PrefixList:
+    """A prefix-list: it always ends in an explicit deny, for FRR takes an empty list as one that permits all."""
+
+    name: str
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RouteMap:
+    """A route-map of one entry: what ``list`` permits, with these attributes."""
+
+    name: str
+    family: str = "ip"
+    list: str | None = None
+    prepend: tuple[int, ...] = ()
+    communities: tuple[str, ...] = ()
+    large_communities: tuple[str, ...] = ()
+    metric: int | None = None
+    source: IPAddress | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """What one address family holds. ``word`` is what its lists begin with."""
+
+    name: str
+    word: str
+    networks: tuple[IPNetwork, ...]
+    peers: tuple[Neighbor, ...]
+    lists: tuple[PrefixList, ...]
+
+
+def render_frr(router: BgpRouter, templates: Mapping[str, str]) -> str:
+    """The whole of FRR's configuration that is ours, ``router.extra`` merged in.
+
+    ``templates`` are the files of ``frr-templates/`` by name. Networks are announced whether or not a route of
+    exactly that prefix exists (``no bgp network import-check``): a summary, or a LAN reached by a wider route, would
+    else never be told to the cloud, and nobody would say why. Whoever knows that a LAN is gone leaves it out of
+    ``router.networks``. Raises FaultyInput for an extra text that cannot be passed on.
+    """
+    extra = parse_extra(router.extra, f"router bgp {router.asn}")
+    peers = tuple(sorted(router.neighbors, key=lambda peer: _in_order(peer.address)))
+    maps = [_inbound(peer) for peer in peers] + [_outbound(peer, router) for peer in peers]
+    if router.source:
+        maps.append(RouteMap(SOURCE_MAP, source=router.source))
+    text = _template(tuple(sorted(templates.items()))).render(
+        router=router,
+        peers=peers,
+        families=tuple(_family(router, peers, version) for version in (4, 6)),
+        maps=sorted(maps, key=lambda item: item.name),
+        map_name=map_name,
+        connect_retry=CONNECT_RETRY,
+        source=router.source,
+        source_map=SOURCE_MAP,
+    )
+    return render_tree(merge_trees(parse_tree(text), extra)) if extra else text
+
+
+def map_name(peer: Neighbor, direction: str) -> str:
+    """The name of a neighbour's prefix-list and route-map, ``in`` or ``out``: by address, which is never shared."""
+    return f"{MARK}{peer.address}-{direction}"
+
+
+@lru_cache(maxsize=4)
+def _template(templates: tuple[tuple[str, str], ...]) -> Template:
+    environment = Environment(  # noqa: S701 - no HTML here, and every value is checked
+        loader=DictLoader(dict(templates)),
+        undefined=StrictUndefined,
+        finalize=_checked,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+    return environment.get_template("frr.conf.j2")
+
+
+def _checked(value: object) -> str:
+    """Any value on its way into the text: nothing that could end its line, begin a comment or ask for help."""
+    text = str(value)
+    if not _SAFE.fullmatch(text):
+        raise ApplianceError(f"this cannot stand in FRR's configuration: {text!r}", code="unsafe-text")
+    return text
+
+
+def _in_order(address: IPAddress) -> tuple[int, int]:
+    return address.version, int(address)
+
+
+def _family(router: BgpRouter, peers: Iterable[Neighbor], version: int) -> Family:
+    members = tuple(peer for peer in peers if peer.address.version == version)
+    networks = {network for network in router.networks if network.version == version}
+    lists = [_prefix_list(map_name(peer, "in"), peer.accept) for peer in members]
+    lists += [_prefix_list(map_name(peer, "out"), peer.announce) for peer in members]
+    return Family(
+        name=f"ipv{version}",
+        word="ip" if version == 4 else "ipv6",
+        networks=tuple(sorted(networks, key=lambda network: (int(network.network_address), network.prefixlen))),
+        peers=members,
+        lists=tuple(sorted(lists, key=lambda item: item.name)),
+    )
+
+
+def _prefix_list(name: str, rules: Iterable[PrefixRule]) -> PrefixList:
+    """In the given order, each line once (FRR drops a repeated one without a word)."""
+    lines = dict.fromkeys((("permit" if rule.permit else "deny"), _match(rule)) for rule in rules)
+    entries = [Entry(seq, action, match) for seq, (action, match) in zip(range(5, LAST, 5), lines, strict=False)]
+    return PrefixList(name, (*entries, Entry(LAST, "deny", "any")))
+
+
+def _match(rule: PrefixRule) -> str:
+    """A prefix with its bounds; a bound that says what FRR assumes anyway is left out, and ``ge`` must go beyond."""
+    ge = f" ge {rule.ge}" if rule.ge is not None and rule.ge > rule.prefix.prefixlen else ""
+    le = f" le {rule.le}" if rule.le is not None and rule.le > rule.prefix.prefixlen else ""
+    return f"{rule.prefix}{ge}{le}"
+
+
+def _inbound(peer: Neighbor) -> RouteMap:
+    name = map_name(peer, "in")
+    return RouteMap(name, _word(peer), name, metric=peer.force_med)
+
+
+def _outbound(peer: Neighbor, router: BgpRouter) -> RouteMap:
+    """Prepends carry the number by which this cloud knows us."""
+    name = map_name(peer, "out")
+    standard = [item for item in peer.communities if item.count(":") == 1]
+    large = [item for item in peer.communities if item.count(":") == 2]
+    return RouteMap(
+        name,
+        _word(peer),
+        name,
+        prepend=(peer.local_asn or router.asn,) * peer.prepend,
+        communities=_numeric(standard),
+        large_communities=_numeric(large),
+        metric=peer.med,
+    )
+
+
+def _numeric(communities: Iterable[str]) -> tuple[str, ...]:
+    """Sorted by number and each once, as FRR prints them."""
+    return tuple(sorted(set(communities), key=lambda item: [int(part) for part in item.split(":")]))
+
+
+def _word(peer: Neighbor) -> str:
+    return "ip" if peer.address.version == 4 else "ipv6"
