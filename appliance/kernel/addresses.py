@@ -93,4 +93,4 @@ def _body(resource: InsideAddress, link: LinkFacts) -> bytes:
     flags = NO_DAD if address.version == 6 else 0
     head = INFO.pack(family_of(address), address.network.prefixlen, flags, 0, link.index)
     raw = address.ip.packed
-    return head + attribute(LOCAL, raw) + attribute(ADDRESS, raw) + attribute(PROTOCOL, U8.pack(ROUTE_PROTOCOL))
+    return head + attribute(LOCAL, raw) + attribute(PROTOCOL, U8.pack(ROUTE_PROTOCOL)) + attribute(ADDRESS, raw)
