@@ -17,9 +17,9 @@ def gather(
 ) -> ImportReport:
     """The report over all documents. ``only``: the id of the one connection that is wanted."""
     documents = [parse_document(path, content) for path, content in contents]
-    formats = {document.path: choose_format(document, parsers) for document in documents}
-    strange = tuple(found for found in formats.values() if isinstance(found, Fault))
-    known = [(document, name) for document in documents if isinstance(name := formats[document.path], str)]
+    formats = [(document, choose_format(document, parsers)) for document in documents]
+    strange = tuple(found for _, found in formats if isinstance(found, Fault))
+    known = [(document, name) for document, name in formats if isinstance(name, str)]
     readings = [reading for document, name in known for reading in _read(document, parsers[name], len(documents) > 1)]
     wanted = [reading for reading in readings if _is_wanted(reading, only)]
     connections = [reading.connection for reading in wanted if reading.connection is not None]
