@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,6 +20,7 @@ from appliance.kernel.netlink import Kernel
 from appliance.model.change import Change, Outcome
 from appliance.model.forwarding import BGP_PROTOCOL, ForwardingRoute, Via
 from appliance.model.resources import (
+    LINK_MARK,
     Blackhole,
     InsideAddress,
     Nexthop,
@@ -28,6 +30,7 @@ from appliance.model.resources import (
     Rule,
     XfrmLink,
 )
+from appliance.plan.diff import make_plan
 from tests.contracts.namespace import ip, own_namespace
 from tests.fakes.kernel import FakeKernel
 
@@ -367,6 +370,47 @@ def test_counters_name_every_link(linked: AnyKernel) -> None:
     assert counters.keys() >= {"lo", "vpc-1", "vpc-2"}
     received, sent = counters["lo"]
     assert received == sent == 0
+
+
+def any_state(dice: random.Random, *, tunnels: bool) -> frozenset[Resource]:
+    """A state that can be: everything in it rests on something else in it."""
+    names = [name for name in ("vpc-1", "vpc-2", "vpc-3") if dice.random() < 0.7 or not tunnels]
+    links = [
+        XfrmLink(name, int(name[-1]) + dice.choice((0, 10)), dice.choice((1400, 1438)), f"{LINK_MARK}{name}")
+        for name in names
+    ]
+    inside = [InsideAddress(name, ip_interface(f"169.254.{name[-1]}.6/30")) for name in names if dice.random() < 0.8]
+    hops = [_any_nexthop(dice, at, names, inside) for at in range(1001, 1004) if names and dice.random() < 0.8]
+    groups = [_any_group(dice, id, hops) for id in (2001, 2002) if hops and dice.random() < 0.7]
+    ways = [hop.id for hop in (*hops, *groups)]
+    networks = [ip_network(f"10.{at}.0.0/16") for at in range(6)]
+    routes = [Route(network, dice.choice((5, 6)), nexthop=dice.choice(ways)) for network in networks[:4] if ways]
+    twins = [Blackhole(network, 0xFF00_0000 + dice.choice((0, 1))) for network in networks if dice.random() < 0.6]
+    rules = [Rule(at, dice.choice((254, 300)), networks[at]) for at in range(3) if dice.random() < 0.6]
+    return frozenset((*(links if tunnels else ()), *inside, *hops, *groups, *routes, *twins, *rules))
+
+
+def _any_nexthop(dice: random.Random, id: int, names: list[str], inside: list[InsideAddress]) -> Nexthop:
+    name = dice.choice(names)
+    gateways = [address.address.ip - 1 for address in inside if address.link == name]
+    return Nexthop(id, name, 4, dice.choice([None, *gateways]))
+
+
+def _any_group(dice: random.Random, id: int, hops: list[Nexthop]) -> NexthopGroup:
+    members = dice.sample(hops, dice.randint(1, len(hops)))
+    return NexthopGroup(id, tuple(sorted((hop.id, dice.choice((1, 7, 256))) for hop in members)))
+
+
+def test_any_state_is_reached_from_any_other_in_one_pass(kernel: AnyKernel) -> None:
+    tunnels = not any("XFRM" in lack.message for lack in asyncio.run(kernel.lacks()))
+    if not tunnels:
+        for name in ("vpc-1", "vpc-2", "vpc-3"):
+            kernel.add_foreign_link(name)
+    dice = random.Random(7)
+    for _ in range(200 if isinstance(kernel, FakeKernel) else 40):
+        desired = any_state(dice, tunnels=tunnels)
+        assert errors(apply(kernel, *make_plan(desired, observe(kernel)))) == []
+        assert make_plan(desired, observe(kernel)) == ()
 
 
 @pytest.fixture
