@@ -83,12 +83,14 @@ def _unseen(place: Place, folder: Path | None) -> str | None:
 
 
 def _barriers(path: Path) -> Iterator[str]:
-    """What we may not enter or read on the way to ``path``."""
+    """What is not there or not ours to read on the way to ``path``: a check may run far from the machine's secrets."""
     for parent in reversed(path.parents):
         if parent.is_dir() and not os.access(parent, os.X_OK):
             yield f"no permission for {parent}"
             return
-    if path.exists() and not os.access(path, os.R_OK):
+    if not path.exists():
+        yield f"there is no {path}"
+    elif not os.access(path, os.R_OK):
         yield f"no permission for {path}"
 
 

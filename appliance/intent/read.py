@@ -56,7 +56,7 @@ class _Reader:
 
     def place(self, faults: Iterable[Fault], file: str | None) -> tuple[Fault, ...]:
         """The faults with file and line, in the order of the file."""
-        placed = [replace(fault, file=file, line=self.line_of(fault.key)) for fault in faults]
+        placed = [replace(fault, file=file, line=fault.line or self.line_of(fault.key)) for fault in faults]
         return tuple(sorted(placed, key=lambda fault: (fault.line or 0, fault.key or "")))
 
     def touched(self, keys: tuple[str, ...]) -> bool:
@@ -171,9 +171,10 @@ class _Reader:
             if name not in {key.name for key in keys}:
                 self._unknown(entry, keys, path, secret)
             elif name in known:
-                self.lines[f"{_under(path, name)}"] = entry.key.line
                 first = known[name].key.line
-                self.refuse(_under(path, name), "the key stands twice", fix=f"remove one; the other is on line {first}")
+                fix = f"remove one; the other is on line {first}"
+                self.broken.add(_under(path, name))
+                self.faults.append(Fault("the key stands twice", line=entry.key.line, key=_under(path, name), fix=fix))
             else:
                 known[name] = entry
         return known

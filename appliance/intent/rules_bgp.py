@@ -105,16 +105,17 @@ def _timer_findings(key: str, connection: Connection) -> Iterator[Finding]:
     if connection.bgp.timers is None:
         return
     keepalive, hold = connection.bgp.timers
-    found = f"[{keepalive}, {hold}]"
+    found, about = f"[{keepalive}, {hold}]", (f"{place}[0]", f"{place}[1]")
     if hold == 0:
         if keepalive:
-            yield Finding(place, "without a hold time there are no keepalives", found=found, allowed="[0, 0]")
-        yield notice(place, connection.name, "hold time 0: a silent peer is never noticed by BGP")
+            message = "without a hold time there are no keepalives"
+            yield Finding(place, message, found=found, allowed="[0, 0]", about=about)
+        yield notice(place, connection.name, "hold time 0: a silent peer is never noticed by BGP", about=about)
     elif hold < 3:
-        yield Finding(place, "the hold time is 0 or at least 3 s (RFC 4271)", found=found)
+        yield Finding(place, "the hold time is 0 or at least 3 s (RFC 4271)", found=found, about=about)
     elif keepalive == 0 or hold < 3 * keepalive:
-        yield Finding(place, "the hold time is at least three times the keepalive (RFC 4271)", found=found,
-                      fix=f"write [{hold // 3}, {hold}]")  # fmt: skip
+        message = "the hold time is at least three times the keepalive (RFC 4271)"
+        yield Finding(place, message, found=found, fix=f"write [{hold // 3}, {hold}]", about=about)
 
 
 def _accept_findings(key: str, connection: Connection) -> Iterator[Finding]:

@@ -35,6 +35,8 @@ def network_findings(intent: Intent) -> Iterator[Finding]:
         yield from _routable(key, network)
     yield from _repeats(intent)
     for key, network in theirs:
+        if network.prefixlen == 0:
+            continue
         yield from _against_ours(key, network, ours)
         yield from _against_remotes(key, network, intent)
     yield from _between_connections(intent)

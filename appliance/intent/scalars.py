@@ -118,7 +118,7 @@ def _flag(text: Text) -> bool:
         return text.value == "true"
     if text.kind == "bool":
         raise Misread("only some YAML readers take this for yes or no", f"write {_TRUTH[text.value.lower()]}")
-    raise Misread("not true or false")
+    raise Misread("not true or false", f"without quotes: {text.value}" if text.value in ("true", "false") else None)
 
 
 _TRUTH = {"yes": "true", "on": "true", "true": "true", "no": "false", "off": "false", "false": "false"}
@@ -187,6 +187,8 @@ IDENTITY = pattern(
     r"[A-Za-z0-9.:@%_=,+*/-]([A-Za-z0-9.:@%_=,+*/ -]*[A-Za-z0-9.:@%_=,+*/-])?",
     "an address, a name or a distinguished name: letters, digits and . : @ % _ = , + * / - and spaces within",
 )
-LABEL = pattern(r"[A-Za-z0-9][A-Za-z0-9._:/ -]*", "letters, digits, . _ : / - and spaces, at most 512", most=512)
+LABEL = pattern(
+    r"[A-Za-z0-9/]([A-Za-z0-9._:/ -]*[A-Za-z0-9._:/-])?", "letters, digits, . _ : / - and spaces, at most 512", most=512
+)
 INTERFACE = pattern(NAME, "an interface name: letters, digits, . _ -, at most 15", most=15)
 VARIABLE = pattern(r"[A-Za-z_][A-Za-z0-9_]*", "letters, digits and _")
