@@ -20,7 +20,10 @@ __all__ = ["PARSERS", "read_documents", "recognise"]
 PARSERS: Mapping[str, Parser] = MappingProxyType(
     {
         "aws/strongswan-text": Parser(
-            "AWS, vendor Strongswan", aws_strongswan.MARKS, aws_strongswan.NEEDED, aws_strongswan.parse
+            "AWS, vendor Strongswan",
+            aws_strongswan.MARKS,
+            aws_strongswan.NEEDED,
+            aws_strongswan.parse,
         ),
         "aws/generic-text": Parser(
             "AWS, vendor Generic, platform Generic, software Vendor Agnostic",

@@ -10,7 +10,7 @@ from appliance.profiles.aws import AWS
 from appliance.vendors.aws_checks import check_connection, check_tunnel
 from appliance.vendors.aws_owed import cut_tunnels, missing_values
 from appliance.vendors.aws_remarks import remarks
-from appliance.vendors.draft import ConnectionDraft, Findings, Reading, TunnelDraft
+from appliance.vendors.draft import ConnectionDraft, Findings, TunnelDraft
 from appliance.vendors.text import Document, Line
 from appliance.vendors.values import Place, parse_choice, placeholder
 
@@ -51,29 +51,17 @@ def parse_ike_version(text: str, place: Place, draft: TunnelDraft, faults: list[
     draft.ike_version.say(parse_choice(text, place, faults, _IKE_VERSIONS), place)
 
 
-def finish(
-    draft: ConnectionDraft,
-    findings: Findings,
-    document: Document,
-    *,
-    never: frozenset[str],
-    empty_key: str,
-    announced: int | None = None,
-) -> Reading:
-    """The connection, every check made, everything owed listed and every weakness named.
-
-    ``never``: fields that the format has no place for. ``empty_key``: why a key may be absent. ``announced``: how many
-    tunnels the document says that it holds.
-    """
+def finish(draft: ConnectionDraft, findings: Findings) -> ReadConnection:
+    """The connection; added to the findings: what AWS's rules forbid, what is owed, and what is weak."""
     faults = findings.faults
     connection = _settle_connection(draft, faults)
     for tunnel, origin in zip(connection.tunnels, draft.tunnels, strict=True):
         check_tunnel(tunnel, origin, faults)
     check_connection(connection, draft, faults)
-    faults += cut_tunnels(draft, document.path)
-    findings.missing += missing_values(connection, draft, never, empty_key)
-    findings.warnings += remarks(connection, draft, document, announced)
-    return Reading(connection, findings)
+    faults += cut_tunnels(draft)
+    findings.missing += missing_values(connection, draft)
+    findings.warnings += remarks(connection, draft)
+    return connection
 
 
 def _settle_connection(draft: ConnectionDraft, faults: list[Fault]) -> ReadConnection:

@@ -73,9 +73,7 @@ def parse(document: Document) -> list[Reading]:
     for line in document.lines:
         reader.read(line)
     reader.compose_proposals()
-    announced = 2 if re.search(r"(?i)consists of a pair of IPSec tunnel", document.text) else None
-    reading = finish(reader.draft, reader.findings, document, never=_NEVER, empty_key=_EMPTY_KEY, announced=announced)
-    return [reading]
+    return [Reading(reader.draft, reader.findings, finish)]
 
 
 class _Reader:
@@ -83,7 +81,8 @@ class _Reader:
 
     def __init__(self, document: Document) -> None:
         self.document = document
-        self.draft = ConnectionDraft()
+        announced = 2 if re.search(r"(?i)consists of a pair of IPSec tunnel", document.text) else None
+        self.draft = ConnectionDraft(never=_NEVER, empty_key=_EMPTY_KEY, announced=announced)
         self.findings = Findings()
         self._section: str | None = None
         self._side: str | None = None
@@ -109,7 +108,7 @@ class _Reader:
         return Place(self.document.path, line.number, key)
 
     def _begin(self, line: Line, number: str) -> None:
-        self.draft.tunnels.append(TunnelDraft(f"IPSec Tunnel #{number}", line.number))
+        self.draft.tunnels.append(TunnelDraft(self._place(line, f"IPSec Tunnel #{number}")))
         self._suites.append((Suite(), Suite()))
         self._main_mode.append(None)
         self._section = self._side = None
@@ -134,7 +133,7 @@ class _Reader:
         elif reader is not None:
             reader(self, text, place)
         elif is_item:
-            self.findings.warnings.append(Notice(f"line {line.number}", f"{written}: not known, not taken over"))
+            self.findings.warnings.append(Notice(place.where, f"{written}: not known, not taken over"))
 
     @property
     def _tunnel(self) -> TunnelDraft:

@@ -8,7 +8,6 @@ from typing import Any
 from appliance.model.document import Missing, ReadConnection, ReadTunnel
 from appliance.model.fault import Fault
 from appliance.vendors.draft import ConnectionDraft, Field, TunnelDraft
-from appliance.vendors.values import Place
 
 EVERY = "every mode"
 _EDIT = "write it into the document or the intent"
@@ -24,15 +23,12 @@ class _Owed:
     hint: str
 
 
-def missing_values(
-    connection: ReadConnection, draft: ConnectionDraft, never: frozenset[str], empty_key: str
-) -> list[Missing]:
-    """Everything owed and not there. ``never``: the fields that the format has no place for; ``empty_key``: why a key
-    may be absent from it."""
+def missing_values(connection: ReadConnection, draft: ConnectionDraft) -> list[Missing]:
+    """Everything owed and not there."""
     owed = _by_connection(connection, draft)
     for index, (tunnel, origin) in enumerate(zip(connection.tunnels, draft.tunnels, strict=True)):
         owed += _by_tunnel(tunnel, origin, f"tunnels[{index}]", f"{connection.name}-{index + 1}")
-    return [_missing(item, never, empty_key) for item in owed if item.value in (None, ())]
+    return [_missing(item, draft) for item in owed if item.value in (None, ())]
 
 
 def _by_connection(connection: ReadConnection, draft: ConnectionDraft) -> list[_Owed]:
@@ -61,24 +57,24 @@ def _by_tunnel(tunnel: ReadTunnel, draft: TunnelDraft, at: str, name: str) -> li
     ]
 
 
-def _missing(item: _Owed, never: frozenset[str], empty_key: str) -> Missing:
+def _missing(item: _Owed, draft: ConnectionDraft) -> Missing:
     leaf = item.path.rpartition(".")[2]
     if item.field.stand_ins:
         stand_ins = sorted(item.field.stand_ins.items(), key=lambda pair: pair[1])
         why = f"a placeholder stands there: {', '.join(f'{text} (line {line})' for text, line in stand_ins)}"
-    elif leaf in never:
+    elif leaf in draft.never:
         why = "this format never names it"
     elif leaf == "psk":
-        why = empty_key
+        why = draft.empty_key
     else:
         why = "the document does not say it"
     return Missing(item.path, item.needed_for, why, item.hint)
 
 
-def cut_tunnels(draft: ConnectionDraft, path: str) -> list[Fault]:
+def cut_tunnels(draft: ConnectionDraft) -> list[Fault]:
     """Tunnels that begin and then say nothing of the gateway's outside address: nothing can be made of them."""
     return [
-        Place(path, tunnel.line, tunnel.label).fault(
+        tunnel.begin.fault(
             "this tunnel has no outside address of the gateway",
             allowed="a tunnel with all its lines",
             fix="download the document again: it may be cut short",

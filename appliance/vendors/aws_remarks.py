@@ -6,34 +6,24 @@ from appliance.model.document import ReadConnection
 from appliance.model.fault import Notice
 from appliance.profiles.aws import AWS
 from appliance.vendors.draft import ConnectionDraft
-from appliance.vendors.text import Document
 from appliance.vendors.values import Place
 
 _UPGRADE = "AWS accepts stronger ones (--crypto recommended)"
 
 
-def remarks(
-    connection: ReadConnection, draft: ConnectionDraft, document: Document, announced: int | None
-) -> list[Notice]:
-    """All warnings. ``announced``: how many tunnels the document says that it holds."""
-    return [*_cut(document), *_tunnels(connection, draft, announced), *_crypto(connection, draft)]
+def remarks(connection: ReadConnection, draft: ConnectionDraft) -> list[Notice]:
+    """Everything about the connection that someone should know."""
+    return [*_tunnels(connection, draft), *_crypto(connection, draft)]
 
 
-def _cut(document: Document) -> list[Notice]:
-    if document.cut is None:
-        return []
-    message = "the document ends without a line end, so this line may be cut short: it was not read"
-    return [Notice(f"line {document.cut}", message)]
-
-
-def _tunnels(connection: ReadConnection, draft: ConnectionDraft, announced: int | None) -> list[Notice]:
+def _tunnels(connection: ReadConnection, draft: ConnectionDraft) -> list[Notice]:
     count = len(connection.tunnels)
     if count == 2 or not count:
         return []
-    where = f"line {draft.tunnels[0].line}"
+    where = draft.tunnels[0].begin.where
     if count > 2:
         return [Notice(where, f"{count} tunnels: a connection of AWS has two")]
-    trimmed = "; the document announces two, it may be cut short" if announced == 2 else ""
+    trimmed = "; the document announces two, it may be cut short" if draft.announced == 2 else ""
     return [Notice(where, f"one tunnel only: no redundancy{trimmed}")]
 
 
@@ -64,5 +54,12 @@ def _weak(phase: str, proposals: tuple[str, ...]) -> list[str]:
 
 
 def _lines(places: list[Place | None]) -> str:
-    numbers = sorted({place.line for place in places if place})
-    return f"line{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"
+    """Where the places are, by file."""
+    by_file: dict[str, set[int]] = {}
+    for place in places:
+        if place is not None:
+            by_file.setdefault(place.file, set()).add(place.line)
+    return "; ".join(
+        f"{file}, line{'s' if len(lines) > 1 else ''} {', '.join(map(str, sorted(lines)))}"
+        for file, lines in by_file.items()
+    )

@@ -69,9 +69,7 @@ def parse(document: Document) -> list[Reading]:
     reader = _Reader(document)
     for line in _joined(document.lines):
         reader.read(line)
-    announced = 2 if "consists of two tunnels" in document.text else None
-    reading = finish(reader.draft, reader.findings, document, never=_NEVER, empty_key=_EMPTY_KEY, announced=announced)
-    return [reading]
+    return [Reading(reader.draft, reader.findings, finish)]
 
 
 def _joined(lines: tuple[Line, ...]) -> Iterator[Line]:
@@ -97,7 +95,8 @@ class _Reader:
 
     def __init__(self, document: Document) -> None:
         self.document = document
-        self.draft = ConnectionDraft()
+        announced = 2 if "consists of two tunnels" in document.text else None
+        self.draft = ConnectionDraft(never=_NEVER, empty_key=_EMPTY_KEY, announced=announced)
         self.findings = Findings()
         self._in_conn = False
 
@@ -119,14 +118,14 @@ class _Reader:
         return Place(self.document.path, line.number, key)
 
     def _warn(self, line: Line, message: str) -> None:
-        self.findings.warnings.append(Notice(f"line {line.number}", message))
+        self.findings.warnings.append(Notice(self._place(line, "").where, message))
 
     def _begin(self, line: Line, name: str) -> None:
         place = self._place(line, f"conn {name}")
         if name.startswith("%"):
             fix = "write its settings into each conn"
             self.findings.faults.append(place.fault("shared settings are not read", found=f"conn {name}", fix=fix))
-        self.draft.tunnels.append(TunnelDraft(place.key, line.number))
+        self.draft.tunnels.append(TunnelDraft(place))
         self._in_conn = True
 
     def _read_updown(self, line: Line) -> None:
@@ -209,5 +208,5 @@ class _Reader:
         if not self.draft.tunnels:
             self._warn(line, "stands before any conn: not read")
             return None
-        named = [tunnel for tunnel in self.draft.tunnels if tunnel.label == f"conn {device}"]
+        named = [tunnel for tunnel in self.draft.tunnels if tunnel.begin.key == f"conn {device}"]
         return named[-1] if named else self.draft.tunnels[-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -22,14 +23,6 @@ class Findings:
     missing: list[Missing] = field(default_factory=list)
     warnings: list[Notice] = field(default_factory=list)
     ignored: list[Ignored] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class Reading:
-    """One connection of a document with what was found along the way; no connection when faults left none."""
-
-    connection: ReadConnection | None
-    findings: Findings
 
 
 class Field(Generic[T]):
@@ -79,12 +72,18 @@ class Field(Generic[T]):
         """All different values, in the document's order: for fields that are lists."""
         return tuple(dict.fromkeys(value for value, _ in self._said))
 
+    def join(self, other: Field[T]) -> None:
+        """Take over what another document says about the same."""
+        self._said += other._said
+        self._stand_ins += other._stand_ins
+
 
 def _contradiction(first: object, place: Place, value: object, other: Place) -> Fault:
+    there = f"line {place.line}" if place.file == other.file else f"{place.file} line {place.line}"
     return other.fault(
-        f"contradicts line {place.line} ({place.key})",
+        f"contradicts {there} ({place.key})",
         found=_written(value),
-        allowed=f"{_written(first)}, as on line {place.line}",
+        allowed=f"{_written(first)}, as on {there}",
         fix="find out which one is right and correct the other, or download the document again",
     )
 
@@ -94,11 +93,10 @@ def _written(value: object) -> str:
 
 
 class TunnelDraft:
-    """One tunnel's fields (:class:`appliance.model.document.ReadTunnel`), and where it begins."""
+    """One tunnel's fields (:class:`appliance.model.document.ReadTunnel`), and the place where it begins."""
 
-    def __init__(self, label: str, line: int) -> None:
-        self.label = label
-        self.line = line
+    def __init__(self, begin: Place) -> None:
+        self.begin = begin
         self.remote: Field[IPAddress] = Field()
         self.public: Field[IPAddress] = Field()
         self.local_id: Field[str] = Field()
@@ -120,9 +118,14 @@ class TunnelDraft:
 
 
 class ConnectionDraft:
-    """One connection's fields (:class:`appliance.model.document.ReadConnection`) and its tunnels."""
+    """One connection's fields (:class:`appliance.model.document.ReadConnection`), its tunnels, and what its format is
+    like: ``never`` are the fields it has no place for, ``empty_key`` is why a key may be absent, ``announced`` how many
+    tunnels the document says that it holds."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, never: frozenset[str], empty_key: str, announced: int | None = None) -> None:
+        self.never = never
+        self.empty_key = empty_key
+        self.announced = announced
         self.id: Field[str] = Field()
         self.cloud_gateway: Field[str] = Field()
         self.customer_gateway: Field[str] = Field()
@@ -133,3 +136,13 @@ class ConnectionDraft:
         self.networks: Field[IPNetwork] = Field()
         self.local_networks: Field[IPNetwork] = Field()
         self.tunnels: list[TunnelDraft] = []
+
+
+@dataclass(slots=True)
+class Reading:
+    """One connection of a document, with what was found along the way. ``finish`` makes the draft, perhaps joined with
+    another document's, a connection, and adds to the findings what the cloud's rules say about it."""
+
+    draft: ConnectionDraft
+    findings: Findings
+    finish: Callable[[ConnectionDraft, Findings], ReadConnection]

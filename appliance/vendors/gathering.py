@@ -1,15 +1,17 @@
-"""Several documents to one report: each read by its format, numbered through, restricted to what was asked for."""
+"""Several documents to one report: each read by its format, joined by connection, restricted to what was asked for."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from appliance.model.document import ImportReport, ReadDocument
+from appliance.model.document import ImportReport, ReadConnection, ReadDocument
 from appliance.model.fault import Fault, Notice
-from appliance.vendors.draft import Reading
+from appliance.vendors.draft import Findings
+from appliance.vendors.merging import merge
 from appliance.vendors.recognition import Parser, choose_format
 from appliance.vendors.text import Document, parse_document
+from appliance.vendors.values import Place
 
 
 def gather(
@@ -20,32 +22,46 @@ def gather(
     formats = [(document, choose_format(document, parsers)) for document in documents]
     strange = tuple(found for _, found in formats if isinstance(found, Fault))
     known = [(document, name) for document, name in formats if isinstance(name, str)]
-    readings = [reading for document, name in known for reading in _read(document, parsers[name], len(documents) > 1)]
-    wanted = [reading for reading in readings if _is_wanted(reading, only)]
-    connections = [reading.connection for reading in wanted if reading.connection is not None]
+    readings = merge(reading for document, name in known for reading in parsers[name].parse(document))
+    finished = [(reading.finish(reading.draft, reading.findings), reading.findings) for reading in readings]
+    wanted = _distinct([pair for pair in finished if only is None or only in (pair[0].id, pair[0].name)])
+    warnings = [notice for _, findings in wanted for notice in findings.warnings]
     return ImportReport(
         documents=tuple(ReadDocument(document.path, name) for document, name in known),
-        connections=tuple(connections),
+        connections=tuple(connection for connection, _ in wanted),
         missing=tuple(
             replace(item, field=f"connections[{index}].{item.field}")
-            for index, reading in enumerate(wanted)
-            for item in reading.findings.missing
+            for index, (_, findings) in enumerate(wanted)
+            for item in findings.missing
         ),
-        warnings=tuple(item for reading in wanted for item in reading.findings.warnings),
-        ignored=tuple(item for reading in wanted for item in reading.findings.ignored),
-        faults=strange + tuple(item for reading in wanted for item in reading.findings.faults),
+        warnings=tuple(_local(notice, documents) for notice in [*map(_cut, _ended_early(documents)), *warnings]),
+        ignored=tuple(item for _, findings in wanted for item in findings.ignored),
+        faults=strange + tuple(item for _, findings in wanted for item in findings.faults),
     )
 
 
-def _read(document: Document, parser: Parser, several: bool) -> list[Reading]:
-    readings = list(parser.parse(document))
-    if several:
-        for reading in readings:
-            reading.findings.warnings = [
-                Notice(f"{document.path}, {notice.where}", notice.message) for notice in reading.findings.warnings
-            ]
-    return readings
+def _distinct(finished: list[tuple[ReadConnection, Findings]]) -> list[tuple[ReadConnection, Findings]]:
+    """Names told apart: documents without the cloud's id would all be called after the cloud."""
+    taken: dict[str, int] = {}
+    named = []
+    for connection, findings in finished:
+        count = taken[connection.name] = taken.get(connection.name, 0) + 1
+        name = connection.name if count == 1 else f"{connection.name}-{count}"
+        named.append((replace(connection, name=name), findings))
+    return named
 
 
-def _is_wanted(reading: Reading, only: str | None) -> bool:
-    return only is None or reading.connection is None or only in (reading.connection.id, reading.connection.name)
+def _ended_early(documents: list[Document]) -> list[Place]:
+    return [Place(document.path, document.cut, "") for document in documents if document.cut is not None]
+
+
+def _cut(place: Place) -> Notice:
+    message = "the document ends without a line end, so this line may be cut short: it was not read"
+    return Notice(place.where, message)
+
+
+def _local(notice: Notice, documents: list[Document]) -> Notice:
+    """With one document the lines suffice; its path stands once in the report."""
+    if len(documents) > 1:
+        return notice
+    return replace(notice, where=notice.where.removeprefix(f"{documents[0].path}, "))

@@ -36,6 +36,11 @@ class Place:
     line: int
     key: str
 
+    @property
+    def where(self) -> str:
+        """The place as a notice names it."""
+        return f"{self.file}, line {self.line}"
+
     def fault(
         self, message: str, *, found: str | None = None, allowed: str | None = None, fix: str | None = None
     ) -> Fault:
