@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from appliance.firewall.words import braces, merged, quoted
 from appliance.model.filtering import Filter, ManagementGuard
 
-_REJECT = "reject with icmpx admin-prohibited"
 _ICMP_ERRORS = "icmp type { destination-unreachable, time-exceeded, parameter-problem }"
 _ICMP6_ERRORS = "icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem }"
 
@@ -65,7 +64,7 @@ _TO_TUNNEL = (
     # A router behind a LAN may answer from an address that no LAN names, and path MTU discovery needs the answer.
     f"{_ICMP_ERRORS} accept",
     f"{_ICMP6_ERRORS} accept",
-    f"counter name to_tunnel_astray {_REJECT}",
+    "counter name to_tunnel_astray jump refuse",
 )
 
 _PROTECT = (
@@ -79,13 +78,23 @@ _PROTECT = (
 _PRIVATE = (
     "rt ipsec exists return",
     # Rejected, not dropped: no tunnel ever carries these, so the user should see it now and not after a timeout.
-    f"ip daddr @private4 ip daddr != @near4 counter name private_in_clear {_REJECT}",
-    f"ip6 daddr @private6 ip6 daddr != @near6 counter name private_in_clear {_REJECT}",
+    "ip daddr @private4 ip daddr != @near4 counter name private_in_clear jump refuse",
+    "ip6 daddr @private6 ip6 daddr != @near6 counter name private_in_clear jump refuse",
+)
+
+_REFUSE = (
+    # An ICMP error quotes the packet: it may only go back where that came from, or it carries it out in clear itself.
+    "fib saddr . iif oif exists reject with icmpx admin-prohibited",
+    "drop",
 )
 
 _OUTPUT = ("oifname @uplinks jump from_host",)
 
 _FROM_HOST = (
+    # What never goes further than the link; without it a protected default route would silence DHCP and neighbours.
+    "ip daddr { 224.0.0.0/4, 255.255.255.255 } accept",
+    "ip6 daddr { fe80::/10, ff00::/8 } accept",
+    "icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept",
     "ip daddr @remotes4 meta l4proto esp accept",
     "ip6 daddr @remotes6 meta l4proto esp accept",
     "ip daddr @remotes4 udp dport { 500, 4500 } accept",
@@ -155,6 +164,7 @@ def _common_chains() -> Iterator[str]:
     yield from _chain("from_host", _FROM_HOST)
     yield from _chain("protect", _PROTECT)
     yield from _chain("private", _PRIVATE)
+    yield from _chain("refuse", _REFUSE)
 
 
 def _management(filter: Filter) -> Iterator[str]:

@@ -134,12 +134,8 @@ class Store:
         _drop(path)
 
     def unfinished(self) -> Journal | None:
-        """The apply that was cut short, if the last one was."""
+        """The apply that was cut short, if the last one was; the next one to end well removes the notes."""
         return self._parsed(self._journal_file, parse_journal, None)
-
-    def forget_unfinished(self) -> None:
-        """Drop the notes about it, once a later apply made them history."""
-        _drop(self._journal_file)
 
     @contextmanager
     def lock(self) -> Iterator[None]:
