@@ -28,7 +28,7 @@ def missing_values(connection: ReadConnection, draft: ConnectionDraft) -> list[M
     owed = _by_connection(connection, draft)
     for index, (tunnel, origin) in enumerate(zip(connection.tunnels, draft.tunnels, strict=True)):
         owed += _by_tunnel(tunnel, origin, f"tunnels[{index}]", f"{connection.name}-{index + 1}")
-    return [_missing(item, draft) for item in owed if item.value in (None, ())]
+    return [_missing(item, draft) for item in owed if item.value in (None, ()) and not item.field.is_faulty]
 
 
 def _by_connection(connection: ReadConnection, draft: ConnectionDraft) -> list[_Owed]:
@@ -73,12 +73,14 @@ def _missing(item: _Owed, draft: ConnectionDraft) -> Missing:
 
 def cut_tunnels(draft: ConnectionDraft) -> list[Fault]:
     """Tunnels that begin and then say nothing of the gateway's outside address: nothing can be made of them."""
+    silent = [tunnel for tunnel in draft.tunnels if tunnel.remote.place is None and not tunnel.remote.is_faulty]
+    for tunnel in silent:
+        tunnel.remote.is_faulty = True
     return [
         tunnel.begin.fault(
             "this tunnel has no outside address of the gateway",
             allowed="a tunnel with all its lines",
             fix="download the document again: it may be cut short",
         )
-        for tunnel in draft.tunnels
-        if tunnel.remote.place is None
+        for tunnel in silent
     ]

@@ -43,10 +43,12 @@ class Suite:
         faults: list[Fault],
     ) -> None:
         """Say the proposals that the three lists make, at the place of the cipher."""
+        fields = (self._ciphers, self._hashes, self._groups)
         ciphers, hashes = self._ciphers.settle(faults), self._hashes.settle(faults)
         groups, place = self._groups.settle(faults), self._ciphers.place
         if ciphers and hashes and groups is not None and place is not None:
             into.say(combine(ciphers, hashes, groups), place)
+        into.is_faulty |= any(field.is_faulty for field in fields)
 
 
 def _parse_list(

@@ -31,12 +31,15 @@ class Field(Generic[T]):
     def __init__(self) -> None:
         self._said: list[tuple[T, Place]] = []
         self._stand_ins: list[tuple[Placeholder, Place]] = []
+        self.is_faulty = False  # said, but not understood or not the same everywhere: a fault has been reported
 
     def say(self, value: T | Placeholder | None, place: Place) -> None:
-        """Note what the document says here; None (a fault already reported, or nothing) is not noted."""
+        """Note what the document says here; None: something of which a fault has been reported."""
         if isinstance(value, Placeholder):
             self._stand_ins.append((value, place))
-        elif value is not None:
+        elif value is None:
+            self.is_faulty = True
+        else:
             self._said.append((value, place))
 
     @property
@@ -65,6 +68,7 @@ class Field(Generic[T]):
         for value, other in self._said[1:]:
             if value != first:
                 faults.append(_contradiction(first, place, value, other))
+                self.is_faulty = True
                 return None
         return first
 
@@ -74,6 +78,7 @@ class Field(Generic[T]):
 
     def join(self, other: Field[T]) -> None:
         """Take over what another document says about the same."""
+        self.is_faulty |= other.is_faulty
         self._said += other._said
         self._stand_ins += other._stand_ins
 

@@ -36,8 +36,14 @@ def gather(
         ),
         warnings=tuple(_local(notice, documents) for notice in [*map(_cut, _ended_early(documents)), *warnings]),
         ignored=tuple(item for _, findings in wanted for item in findings.ignored),
-        faults=strange + tuple(item for _, findings in wanted for item in findings.faults),
+        faults=_in_order([*strange, *(item for _, findings in wanted for item in findings.faults)], documents),
     )
+
+
+def _in_order(faults: list[Fault], documents: list[Document]) -> tuple[Fault, ...]:
+    """As a reader comes across them: by document, then by line."""
+    turn = {document.path: index for index, document in enumerate(documents)}
+    return tuple(sorted(faults, key=lambda fault: (turn.get(fault.file or "", -1), fault.line or 0)))
 
 
 def _distinct(finished: list[tuple[ReadConnection, Findings]]) -> list[tuple[ReadConnection, Findings]]:

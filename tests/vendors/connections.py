@@ -1,4 +1,4 @@
-"""Random connections as AWS could have made them: documentation addresses, private ASNs, keys that say they are fake."""
+"""Random connections as AWS could have made them: documentation addresses, private ASNs, keys known as fake."""
 
 from __future__ import annotations
 

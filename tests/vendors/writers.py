@@ -1,5 +1,7 @@
 """A connection to the text that AWS would let people download: the layout is AWS's, every value ours."""
 
+# ruff: noqa: W291, W293, E101 (the blanks are where AWS has them)
+
 from __future__ import annotations
 
 from appliance.model.document import ReadConnection, ReadTunnel
