@@ -99,15 +99,19 @@ def _host_findings(key: str, inside: Inside) -> Iterator[Finding]:
 
 def _range(network: IPNetwork) -> str:
     """The usable hosts for people."""
+    if network.max_prefixlen - network.prefixlen < 2:
+        return str(network)
     first, last = network[1], network[-2 if network.version == 4 else -1]
     return f"{first} or {last}" if int(last) - int(first) == 1 else f"{first} to {last}"
 
 
 def _pair_findings(key: str, peer_key: str, inside: Inside, peer: IPAddress) -> Iterator[Finding]:
+    if inside.network.prefixlen == inside.max_prefixlen:
+        return
     if peer == inside.ip:
         yield Finding(peer_key, "the same address at both ends", found=str(peer), about=(key,))
     elif peer not in inside.network:
-        allowed = _range(inside.network) if inside.network.prefixlen < inside.max_prefixlen - 1 else str(inside.network)
+        allowed = _range(inside.network)
         yield Finding(peer_key, f"not in our network {inside.network}", found=str(peer), allowed=allowed, about=(key,))
     elif not _usable(peer, inside.network):
         message = f"not a host of {inside.network}"
