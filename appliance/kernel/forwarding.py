@@ -47,12 +47,11 @@ def resolve(id: int, nexthops: Nexthops) -> tuple[Hop, ...]:
     )
 
 
-def find_defaults(routes: Iterable[RouteFacts], nexthops: Nexthops, links: Links) -> tuple[DefaultRoute, ...]:
-    """Every way out of every default route, best metric first."""
+def find_defaults(defaults: Iterable[RouteFacts], nexthops: Nexthops, links: Links) -> tuple[DefaultRoute, ...]:
+    """Every way out of these default routes, best metric first."""
     found = [
         DefaultRoute(via.link, via.gateway, route.metric, FAMILIES[route.family])
-        for route in routes
-        if route.length == 0
+        for route in defaults
         for via in _vias(route.hops if route.nexthop is None else resolve(route.nexthop, nexthops), links)
     ]
     return tuple(sorted(found, key=lambda route: (route.metric, route.family, route.link, str(route.gateway))))

@@ -27,7 +27,7 @@ from appliance.kernel.links import (
     probe_kind,
 )
 from appliance.kernel.nexthops import NexthopFacts, dump_nexthops, own_nexthop, parse_nexthop, probe_nexthop
-from appliance.kernel.routes import RouteFacts, dump_main_routes, dump_own_routes, own_route, parse_route
+from appliance.kernel.routes import RouteFacts, dump_main_routes, dump_own_routes, is_default, own_route, parse_route
 from appliance.kernel.rules import dump_rules, own_rule
 from appliance.kernel.wire import (
     DONE,
@@ -58,6 +58,7 @@ from appliance.model.resources import (
 )
 
 T = TypeVar("T")
+Routes = Iterable[RouteFacts]
 
 SOL_NETLINK, EXT_ACK, CAP_ACK, STRICT_CHECK = 270, 11, 10, 12
 BATCH = 100  # messages: their acknowledgements fit into the smallest receive buffer that Linux gives
@@ -125,9 +126,10 @@ class Conversation:
         """Every address."""
         return [facts for body in self.dump(dump_addresses()) if (facts := parse_address_facts(body))]
 
-    def routes(self, question: Callable[[int], Request]) -> Iterable[RouteFacts]:
-        """The routes that ``question`` asks for, of both families."""
-        return map(parse_route, chain.from_iterable(self.dump(question(family)) for family in (INET, INET6)))
+    def routes(self, question: Callable[[int], Request], *, only: Callable[[bytes], bool] | None = None) -> Routes:
+        """The routes that ``question`` asks for, of both families; of them ``only`` those, when given."""
+        bodies = chain.from_iterable(self.dump(question(family)) for family in (INET, INET6))
+        return map(parse_route, bodies if only is None else filter(only, bodies))
 
     def _dump_once(self, request: Request) -> list[bytes] | None:
         self._sequence += 1
@@ -237,7 +239,7 @@ def _describe(talk: Conversation) -> Machine:
         )
         for link in links.values()
     }
-    defaults = find_defaults(talk.routes(dump_main_routes), talk.nexthops(), links)
+    defaults = find_defaults(talk.routes(dump_main_routes, only=is_default), talk.nexthops(), links)
     return Machine(interfaces, defaults, os.uname().release)
 
 

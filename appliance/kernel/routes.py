@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from errno import ENODEV, ENOENT, ESRCH
 from struct import Struct
+from typing import NamedTuple
 
 from appliance.kernel.families import family_of, parse_address, parse_network
 from appliance.kernel.links import LinkFacts
@@ -48,8 +49,7 @@ class Hop:
     weight: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class RouteFacts:
+class RouteFacts(NamedTuple):
     """A route as the kernel has it. ``hops`` is empty where only a nexthop object is named (and on a blackhole)."""
 
     family: int
@@ -76,6 +76,11 @@ def dump_own_routes(family: int) -> Request:
 def dump_main_routes(family: int) -> Request:
     """Ask for every unicast route of the main table."""
     return Request(GET_ROUTE, DUMP, INFO.pack(family, 0, 0, 0, MAIN_TABLE, 0, 0, UNICAST, 0))
+
+
+def is_default(body: bytes) -> bool:
+    """Whether this message describes a default route; cheaper than to parse a full table for a handful of them."""
+    return body[1] == 0
 
 
 def parse_route(body: bytes) -> RouteFacts:

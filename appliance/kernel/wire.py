@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from struct import Struct
+from typing import NamedTuple
 
 ERROR, DONE = 2, 3
 NEW_LINK, DEL_LINK, GET_LINK = 16, 17, 18
@@ -54,9 +55,8 @@ class Request:
         return HEADER.pack(HEADER.size + len(self.body), self.type, flags, sequence, 0) + self.body
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One message from the kernel."""
+class Message(NamedTuple):
+    """One message from the kernel. A tuple, since a full table is a million of them."""
 
     type: int
     flags: int
