@@ -14,7 +14,7 @@ from appliance.model.fault import Fault
 T = TypeVar("T")
 
 _UNITS = {"": 1, "sec": 1, "second": 1, "m": 60, "min": 60, "minute": 60, "h": 3600, "hour": 3600, "d": 86400}
-_DURATION = re.compile(r"(\d{1,9}) ?([a-z]*?)s?", re.IGNORECASE)
+_DURATION = re.compile(r"([0-9]{1,9}) ?([a-z]*?)s?", re.IGNORECASE)
 _BRACKETED = re.compile(r"<[^<>]*>|\[[^\[\]]*\]|\{\{?[^{}]*\}?\}|\$\{?\w+\}?|%\w+%")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*([ _-]+[A-Za-z0-9]+)*")
 _MASKED = re.compile(r"(?=.*[xX*#])[\dxX*#]{1,3}(\.[\dxX*#]{1,3}){3}(/[\dxX*#]{1,2})?")
@@ -110,7 +110,7 @@ def parse_number(
     text: str, place: Place, faults: list[Fault], low: int, high: int, unit: str = ""
 ) -> int | Placeholder | None:
     """A whole number between ``low`` and ``high``; its ``unit`` may follow (``1379 bytes``)."""
-    match = re.fullmatch(rf"(\d{{1,10}})(?: ?{unit})?" if unit else r"(\d{1,10})", text, re.IGNORECASE)
+    match = re.fullmatch(rf"([0-9]{{1,10}})(?: ?{unit})?" if unit else r"([0-9]{1,10})", text, re.IGNORECASE)
     if match and low <= int(match[1]) <= high:
         return int(match[1])
     return _no_number(text, place, faults, f"{low} to {high}{' ' if unit else ''}{unit}")
