@@ -29,7 +29,7 @@ from appliance.ipsec.record import (
     strangers,
 )
 from appliance.ipsec.settings import lacking_plugins
-from appliance.ipsec.status import newest, parse_event, parse_sas, rekey_refused
+from appliance.ipsec.status import can_start, newest, parse_event, parse_sas, rekey_refused
 from appliance.model.change import Change, Outcome
 from appliance.model.fault import ApplianceError, SystemFailure, SystemLacks
 from appliance.model.resources import IkeConnection, Resource, SharedKey
@@ -85,7 +85,10 @@ class Charon:
         return lacking_plugins([name.decode() for name in stats.get("plugins", [])])
 
     async def initiate(self, name: str) -> None:
-        """Start this tunnel unless it has an IKE_SA already. Returns at once: see :meth:`sas` and :meth:`listen`."""
+        """Start this tunnel, or only its child, unless it stands or is on its way. Returns at once: see :meth:`sas`.
+
+        charon retries by itself only while nobody answers: after a refusal it waits for this call.
+        """
         await self._run(lambda talk: self._initiate(talk, name))
 
     async def terminate(self, name: str) -> None:
@@ -111,23 +114,23 @@ class Charon:
             await asyncio.to_thread(thread.join)
             sock.close()
 
-    async def _run(self, work: Callable[[_Conversation], T]) -> T:
+    async def _run(self, work: Callable[[Conversation], T]) -> T:
         """One conversation at a time: a record and the charon it describes must not change under us."""
         async with self._lock:
             return await asyncio.to_thread(self._converse, work)
 
-    def _converse(self, work: Callable[[_Conversation], T]) -> T:
-        with _connected(self._socket_path) as sock:
-            return work(_Conversation(sock))
+    def _converse(self, work: Callable[[Conversation], T]) -> T:
+        with connected(self._socket_path) as sock:
+            return work(Conversation(sock))
 
-    def _observe(self, talk: _Conversation) -> frozenset[Resource]:
+    def _observe(self, talk: Conversation) -> frozenset[Resource]:
         record = self._record(talk)
         return standing(record, snapshots(talk)) | standing_keys(record, key_ids(talk))
 
-    def _apply(self, talk: _Conversation, changes: Sequence[Change]) -> Sequence[Outcome]:
+    def _apply(self, talk: Conversation, changes: Sequence[Change]) -> Sequence[Outcome]:
         return carry_out(talk, self._record(talk), changes, self._keep)
 
-    def _adopt(self, talk: _Conversation, backup: Path) -> tuple[str, ...]:
+    def _adopt(self, talk: Conversation, backup: Path) -> tuple[str, ...]:
         record, shown, keys = self._record(talk), snapshots(talk), key_ids(talk)
         names = strangers(record, shown, keys)
         theirs = sorted(shown.keys() - record.connections.keys())
@@ -136,21 +139,21 @@ class Charon:
             talk.request("unload-conn", {"name": name})
         return names
 
-    def _initiate(self, talk: _Conversation, name: str) -> None:
+    def _initiate(self, talk: Conversation, name: str) -> None:
         loaded = self._record(talk).connections.get(name)
         if loaded is None:
             raise SystemFailure(f"charon has no connection {name} of ours", hint="apply the intent first")
-        if not ike_ids(talk).get(name):
+        if can_start(sa for sa in parse_sas(talk.stream("list-sas", "list-sa", {"ike": name})) if sa.name == name):
             talk.request("initiate", initiate_message(loaded.connection))
 
-    def _terminate(self, talk: _Conversation, name: str) -> None:
+    def _terminate(self, talk: Conversation, name: str) -> None:
         if close_sas(talk, ike_ids(talk).get(name, set())):
             raise SystemFailure(f"the SAs of {name} do not go away", retry=True)
 
     def _rekey_child(self, name: str, patience: float) -> Rekeyed:
-        with _connected(self._socket_path) as events, _connected(self._socket_path) as commands:
+        with connected(self._socket_path) as events, connected(self._socket_path) as commands:
             _register(events, ("log", "child-rekey"))
-            talk = _Conversation(commands)
+            talk = Conversation(commands)
             current = newest(parse_sas(talk.stream("list-sas", "list-sa", {"ike": name}))).get(name)
             if current is None or not current.up:
                 raise SystemFailure(f"{name} has no CHILD_SA to rekey", retry=True)
@@ -158,12 +161,12 @@ class Charon:
             return _await_rekey(events, name, patience)
 
     def _listening_socket(self) -> socket.socket:
-        with _connected(self._socket_path) as sock:
+        with connected(self._socket_path) as sock:
             _register(sock, EVENTS)
             sock.settimeout(None)
             return sock.dup()
 
-    def _record(self, talk: _Conversation) -> Record:
+    def _record(self, talk: Conversation) -> Record:
         instance = talk.instance()
         try:
             return parse_record(self._record_file.read_text(), instance)
@@ -213,7 +216,7 @@ class Listener:
         return self._unread.popleft()
 
 
-class _Conversation:
+class Conversation:
     """Commands and answers over one socket, the library's failures turned into ours."""
 
     def __init__(self, sock: socket.socket) -> None:
@@ -243,7 +246,7 @@ class _Conversation:
 
 
 @contextmanager
-def _connected(path: Path) -> Iterator[socket.socket]:
+def connected(path: Path) -> Iterator[socket.socket]:
     """A vici socket. Raises SystemLacks when there is no charon behind it or it is not ours to use."""
     sock = socket.socket(socket.AF_UNIX)
     sock.settimeout(ANSWER_WITHIN)

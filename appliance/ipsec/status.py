@@ -161,6 +161,11 @@ def plain(value: Any) -> Any:
     return value.decode(errors="replace") if isinstance(value, bytes) else value
 
 
+def can_start(sas: Iterable[TunnelSa]) -> bool:
+    """Whether starting this connection makes no second child: there is no IKE_SA, or only ones whose child failed."""
+    return all(sa.ike_state in ("established", "deleting", "destroying") and sa.child is None for sa in sas)
+
+
 REKEY_REFUSED = ("CHILD_SA rekeying failed", "no CHILD_SA built", "failed to establish CHILD_SA", "error notify",
                  "closing and recreating CHILD_SA")  # fmt: skip
 """What charon logs when a rekey it began is over without a new CHILD_SA (``child_rekey.c``, ``quick_mode.c``)."""
