@@ -257,6 +257,15 @@ def test_a_failed_change_stops_none_of_the_others(linked: AnyKernel) -> None:
     assert beside_links(linked) == {TWIN, INSIDE, RULE}
 
 
+def test_each_of_many_changes_has_its_own_outcome(kernel: AnyKernel) -> None:
+    """More than fit into one datagram; two of them are there already."""
+    twins = [Blackhole(ip_network(f"10.{at}.0.0/16"), 0xFF00_0000) for at in range(250)]
+    build(kernel, twins[7], twins[133])
+    outcomes = apply(kernel, *(Change(None, twin) for twin in twins))
+    assert [at for at, outcome in enumerate(outcomes) if outcome.error is not None] == [7, 133]
+    assert observe(kernel) == set(twins)
+
+
 @pytest.mark.parametrize(
     ("standing", "refused", "reason"),
     [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import ip_address, ip_interface, ip_network
 from pathlib import Path
 
-from appliance.kernel.addresses import own_address, parse_address_facts
+from appliance.kernel.addresses import SCOPE_LINK, AddressFacts, own_address, parse_address_facts
 from appliance.kernel.forwarding import find_forwarding
 from appliance.kernel.links import LinkFacts, own_link, parse_link
 from appliance.kernel.nexthops import NexthopFacts, own_nexthop, parse_nexthop
@@ -115,3 +115,20 @@ def test_a_route_that_names_only_a_nexthop_id_leads_where_the_others_lead() -> N
 def test_a_route_over_a_nexthop_that_is_gone_leads_nowhere() -> None:
     routes = [parse_route(body) for body in recorded("main-route-without-compat")]
     assert all(route.nexthop is None for route in find_forwarding(routes, {}, links(), ["vpc-1", "vpc-2"]))
+
+
+def test_routes_of_other_protocols_are_not_ours() -> None:
+    ours = {own_route(parse_route(body), links()) for body in recorded("main-route")}
+    assert {route for route in ours if route is not None} == {
+        Route(ip_network("192.0.2.0/24"), 100, nexthop=2001),
+        Route(ip_network("203.0.113.0/24"), 9, link="vpc-2"),
+    }
+
+
+def test_ipv6s_own_link_local_address_on_our_link_is_not_ours() -> None:
+    """A link that was made before its address mode was set, or set by hand, may have one."""
+    (index,) = (facts.index for facts in links().values() if facts.name == "vpc-1")
+    made_by_kernel = AddressFacts(index, ip_interface("fe80::1/64"), protocol=3, scope=SCOPE_LINK)
+    added_by_hand = AddressFacts(index, ip_interface("192.0.2.1/32"), protocol=0, scope=0)
+    assert own_address(made_by_kernel, links()) is None
+    assert own_address(added_by_hand, links()) == InsideAddress("vpc-1", ip_interface("192.0.2.1/32"))
