@@ -149,7 +149,6 @@ class _Reader:
             self.broken |= aside.broken
         else:
             self._not_yet(key.later, entry, place)
-            value = placeholder_of(key.shape)
         return value if key.required or not aside.faults else _ABSENT
 
     def _not_yet(self, later: Later, entry: Entry, place: str) -> None:

@@ -59,8 +59,8 @@ def number(low: int, high: int, allowed: str | None = None) -> Scalar:
     return Scalar(allowed or f"{low} to {high}", parse, schema, low, int)
 
 
-def choice(*values: str) -> Scalar:
-    """One of some words."""
+def choice(*values: str, placeholder: str | None = None) -> Scalar:
+    """One of some words. For a faulty one, the first stands in unless said otherwise."""
 
     def parse(text: Text) -> str:
         if text.kind == "str" and text.value in values:
@@ -68,7 +68,7 @@ def choice(*values: str) -> Scalar:
         lowered = text.value.lower()
         raise Misread("not one of the values", f"write {lowered}" if lowered in values else None)
 
-    return Scalar(", ".join(values), parse, {"enum": list(values)}, values[0])
+    return Scalar(", ".join(values), parse, {"enum": list(values)}, values[0] if placeholder is None else placeholder)
 
 
 def pattern(regex: str, allowed: str, placeholder: str = "", most: int = 255) -> Scalar:
