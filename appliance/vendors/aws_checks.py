@@ -11,6 +11,7 @@ from appliance.model.fault import Fault
 from appliance.model.profile import PhaseRules
 from appliance.profiles.aws import AWS
 from appliance.vendors.draft import ConnectionDraft, Field, TunnelDraft
+from appliance.vendors.keywords import is_aead
 from appliance.vendors.values import Place
 
 _NEVER_AN_ASN = frozenset({0, 23456, 65535, 4294967295})
@@ -27,6 +28,7 @@ def check_tunnel(tunnel: ReadTunnel, draft: TunnelDraft, faults: list[Fault]) ->
     _check_inside(tunnel, draft, faults)
     _check_proposals(tunnel.ike.proposals, AWS.ike, draft.ike_proposals.place, faults)
     _check_proposals(tunnel.esp.proposals, AWS.esp, draft.esp_proposals.place, faults)
+    _check_version(tunnel, draft, faults)
     _check_lifetimes(tunnel, draft, faults)
     _check_sizes(tunnel, draft, faults)
 
@@ -87,6 +89,14 @@ def _check_proposals(proposals: Iterable[str], rules: PhaseRules, place: Place |
         if strange and place:
             allowed = ", ".join(sorted(rules.encryption) + sorted(rules.integrity) + sorted(rules.groups))
             faults.append(place.fault(f"AWS does not accept {', '.join(strange)}", found=proposal, allowed=allowed))
+
+
+def _check_version(tunnel: ReadTunnel, draft: TunnelDraft, faults: list[Fault]) -> None:
+    place = draft.ike_proposals.place
+    aead = [proposal for proposal in tunnel.ike.proposals if is_aead(proposal)]
+    if tunnel.ike.version == 1 and aead and place:
+        message = "AES-GCM protects IKE only in version 2 (RFC 5282)"
+        faults.append(place.fault(message, found=", ".join(aead), allowed="AES-CBC with a hash, or IKEv2"))
 
 
 def _check_lifetimes(tunnel: ReadTunnel, draft: TunnelDraft, faults: list[Fault]) -> None:

@@ -106,7 +106,7 @@ def _parse_proposals(
     made = [read(proposal) for proposal in text.removesuffix("!").replace(" ", "").lower().split(",")]
     known = tuple(proposal for proposal in made if proposal)
     if len(known) == len(made):
-        return known
+        return tuple(dict.fromkeys(known))
     allowed = f"strongSwan keywords: {form}, several with commas between them"
     faults.append(place.fault("not a proposal", found=text or "nothing", allowed=allowed))
     return None
@@ -136,13 +136,15 @@ def _kinds(tokens: list[str]) -> dict[str, list[str]] | None:
     kinds: dict[str, list[str]] = {"cipher": [], "hash": [], "prf": [], "group": []}
     for token in tokens:
         if found := cipher(token):
-            kinds["cipher"].append(found)
+            kind = "cipher"
         elif found := integrity(token):
-            kinds["hash"].append(found)
-        elif token.startswith("prf") and (found := integrity(token[3:])):
-            kinds["prf"].append(f"prf{found}")
-        elif token in _GROUP_WORDS:
-            kinds["group"].append(_GROUP_WORDS[token])
+            kind = "hash"
+        elif token.startswith("prf") and (digest := integrity(token[3:])):
+            kind, found = "prf", f"prf{digest}"
+        elif found := _GROUP_WORDS.get(token):
+            kind = "group"
         else:
             return None
+        if found not in kinds[kind]:
+            kinds[kind].append(found)
     return kinds if len({is_aead(name) for name in kinds["cipher"]}) == 1 else None

@@ -47,8 +47,10 @@ def cbc_proposals(draw: st.DrawFn) -> tuple[str, ...]:
 
 
 @st.composite
-def ike_proposals(draw: st.DrawFn) -> tuple[str, ...]:
-    """One or two IKE proposals, AEAD or not."""
+def ike_proposals(draw: st.DrawFn, version: int) -> tuple[str, ...]:
+    """One or two IKE proposals; AEAD with version 2 only (RFC 5282)."""
+    if version == 1:
+        return draw(cbc_proposals())
     groups = st.sampled_from(sorted(AWS.ike.groups))
     aead = f"{draw(st.sampled_from(GCM))}-prf{draw(st.sampled_from(HASHES))}-{draw(groups)}"
     return draw(st.sampled_from([(aead,), draw(cbc_proposals()), (aead, *draw(cbc_proposals()))]))
@@ -84,7 +86,7 @@ def connections(draw: st.DrawFn, *, generic: bool) -> ReadConnection:
             psk=draw(keys()),
             ike=ReadIke(
                 version,
-                draw(cbc_proposals() if generic else ike_proposals()),
+                draw(cbc_proposals() if generic else ike_proposals(version)),
                 draw(st.sampled_from([3600, 7200, 28800, 28799])),
             ),
             esp=ReadEsp(draw(cbc_proposals() if generic else esp_proposals()), draw(LIFETIMES)),
