@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from errno import ENODEV
+from errno import EAFNOSUPPORT, ENODEV, EOPNOTSUPP
 from struct import Struct
 
 from appliance.kernel.wire import (
@@ -179,17 +179,19 @@ def _refuse_foreign(facts: LinkFacts) -> None:
 
 
 def _creation(link: XfrmLink) -> tuple[Request, ...]:
-    """Born down and nameless, then named, then up: only then is no link-local address made.
+    """Born down and nameless, then named, silenced, and only then up: so no link-local address is made.
 
     Such an address would serve nothing (BGP runs over the inside addresses) and would make the kernel send router
-    solicitations and MLD reports into the tunnel; each counts as traffic that was not the user's.
+    solicitations and MLD reports into the tunnel; each counts as traffic that was not the user's. A link without IPv6
+    (switched off, or an MTU below 1280) refuses to be silenced, and need not be.
     """
     body = INFO.pack(0, 0, 0, 0, 0) + u32(MTU, link.mtu) + u32(GROUP, BIRTH_GROUP) + text(NAME, link.name)
     quiet = attribute(AF_SPEC | NESTED, attribute(INET6 | NESTED, attribute(ADDR_GEN_MODE, U8.pack(GEN_NONE))))
     by_name = text(NAME, link.name)
     return (
         Request(NEW_LINK, CREATE | EXCLUSIVE, body + _xfrm(link.if_id)),
-        Request(NEW_LINK, 0, INFO.pack(0, 0, 0, 0, 0) + by_name + attribute(ALIAS, link.alias.encode()) + quiet),
+        Request(NEW_LINK, 0, INFO.pack(0, 0, 0, 0, 0) + by_name + attribute(ALIAS, link.alias.encode())),
+        Request(NEW_LINK, 0, INFO.pack(0, 0, 0, 0, 0) + by_name + quiet, forgive=(EAFNOSUPPORT, EOPNOTSUPP)),
         Request(NEW_LINK, 0, INFO.pack(0, 0, 0, UP, UP) + by_name),
     )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from errno import EINVAL, ENOENT, EPERM
 from itertools import chain
 from typing import Self, TypeVar
@@ -126,9 +126,14 @@ class Conversation:
         """Every address."""
         return [facts for body in self.dump(dump_addresses()) if (facts := parse_address_facts(body))]
 
+    def of_both_families(self, question: Callable[[int], Request]) -> Iterator[bytes]:
+        """What answers a question per family. Linux booted without IPv6 answers for IPv4 again: left out."""
+        for family in (INET, INET6):
+            yield from (body for body in self.dump(question(family)) if body[0] == family)
+
     def routes(self, question: Callable[[int], Request], *, only: Callable[[bytes], bool] | None = None) -> Routes:
         """The routes that ``question`` asks for, of both families; of them ``only`` those, when given."""
-        bodies = chain.from_iterable(self.dump(question(family)) for family in (INET, INET6))
+        bodies = self.of_both_families(question)
         return map(parse_route, bodies if only is None else filter(only, bodies))
 
     def _dump_once(self, request: Request) -> list[bytes] | None:
@@ -214,13 +219,12 @@ async def _converse(act: Callable[[Conversation], T]) -> T:
 
 def _observe(talk: Conversation) -> frozenset[Resource]:
     links = talk.links()
-    rules = chain.from_iterable(talk.dump(dump_rules(family)) for family in (INET, INET6))
     found: Iterable[Resource | None] = chain(
         map(own_link, links.values()),
         (own_address(facts, links) for facts in talk.addresses()),
         (own_route(facts, links) for facts in talk.routes(dump_own_routes)),
         (own_nexthop(facts, links) for facts in talk.nexthops().values()),
-        map(own_rule, rules),
+        map(own_rule, talk.of_both_families(dump_rules)),
     )
     return frozenset(resource for resource in found if resource is not None)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from errno import ENODEV, ENOENT, ESRCH
+from errno import EEXIST, ENODEV, ENOENT, ESRCH
 from struct import Struct
 from typing import NamedTuple
 
@@ -123,8 +123,10 @@ def steps(change: Change, present: Mapping[str, LinkFacts]) -> tuple[Request, ..
     assert isinstance(new, Route | Blackhole)
     if isinstance(old, Route | Blackhole) and old.metric == new.metric:
         return (Request(NEW_ROUTE, CREATE | REPLACE, _body(new, present)),)
-    addition = Request(NEW_ROUTE, CREATE | EXCLUSIVE, _body(new, present))
-    return (addition,) if old is None else (addition, _removal(old))
+    if old is None:
+        return (Request(NEW_ROUTE, CREATE | EXCLUSIVE, _body(new, present)),)
+    # A process killed between the two steps left both routes: then only the second step is left to do.
+    return (Request(NEW_ROUTE, CREATE | EXCLUSIVE, _body(new, present), forgive=(EEXIST,)), _removal(old))
 
 
 def _removal(resource: object) -> Request:

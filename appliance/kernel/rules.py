@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from errno import ENOENT
+from errno import EEXIST, ENOENT
 from struct import Struct
 
 from appliance.kernel.families import FAMILIES, NUMBERS, parse_network
@@ -52,10 +52,14 @@ def own_rule(body: bytes) -> Rule | None:
 
 
 def steps(change: Change, present: Mapping[str, LinkFacts]) -> tuple[Request, ...]:
-    """The messages that carry out a change: the new rule stands before the old one goes."""
+    """The messages that carry out a change: the new rule stands before the old one goes.
+
+    A process killed between the two left both rules: then only the second step is left to do.
+    """
     done = []
     if isinstance(change.new, Rule):
-        done.append(Request(NEW_RULE, CREATE | EXCLUSIVE, _body(change.new)))
+        already = () if change.old is None else (EEXIST,)
+        done.append(Request(NEW_RULE, CREATE | EXCLUSIVE, _body(change.new), forgive=already))
     if isinstance(change.old, Rule):
         done.append(Request(DEL_RULE, 0, _body(change.old), forgive=(ENOENT,)))
     return tuple(done)

@@ -243,6 +243,14 @@ def test_a_tunnel_set_down_by_hand_is_seen_and_comes_back_up(xfrm: AnyKernel) ->
     assert observe(xfrm) == {ONE}
 
 
+def test_a_tunnel_too_small_for_ipv6_carries_ipv4(xfrm: AnyKernel) -> None:
+    small = replace(ONE, mtu=1200)
+    build(xfrm, small, INSIDE)
+    assert observe(xfrm) == {small, INSIDE}
+    assert len(errors(apply(xfrm, Change(None, INSIDE6)))) == 1
+    assert observe(xfrm) == {small, INSIDE}
+
+
 def test_what_rests_on_a_link_goes_with_it(xfrm: AnyKernel) -> None:
     build(xfrm, ONE, TWO, *EVERYTHING)
     assert errors(apply(xfrm, Change(ONE, None))) == []
@@ -314,6 +322,17 @@ def test_a_change_leaves_all_else_alone(linked: AnyKernel, old: Resource, new: R
     build(linked, *EVERYTHING)
     assert errors(apply(linked, Change(old, new))) == []
     assert beside_links(linked) == frozenset(EVERYTHING) - {old} | {new}
+
+
+@pytest.mark.parametrize(
+    ("stale", "wanted"),
+    [(TWIN, replace(TWIN, metric=0xFF00_0007)), (RULE, replace(RULE, table=MAIN))],
+)
+def test_what_a_killed_change_left_twice_is_left_once(kernel: AnyKernel, stale: Resource, wanted: Resource) -> None:
+    build(kernel, stale, wanted)
+    assert observe(kernel) == {stale, wanted}
+    assert errors(apply(kernel, Change(stale, wanted))) == []
+    assert observe(kernel) == {wanted}
 
 
 def test_routes_of_others_are_not_ours(linked: AnyKernel) -> None:
@@ -391,7 +410,7 @@ def any_state(dice: random.Random, *, tunnels: bool) -> frozenset[Resource]:
     inside = [InsideAddress(name, ip_interface(f"169.254.{name[-1]}.6/30")) for name in names if dice.random() < 0.8]
     hops = [_any_nexthop(dice, at, names, inside) for at in range(1001, 1004) if names and dice.random() < 0.8]
     groups = [_any_group(dice, id, hops) for id in (2001, 2002) if hops and dice.random() < 0.7]
-    ways = [hop.id for hop in (*hops, *groups)]
+    ways = [*(hop.id for hop in hops), *(group.id for group in groups)]
     networks = [ip_network(f"10.{at}.0.0/16") for at in range(6)]
     routes = [Route(network, dice.choice((5, 6)), nexthop=dice.choice(ways)) for network in networks[:4] if ways]
     twins = [Blackhole(network, 0xFF00_0000 + dice.choice((0, 1))) for network in networks if dice.random() < 0.6]

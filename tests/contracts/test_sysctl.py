@@ -27,7 +27,8 @@ DOTTED = Sysctl(setting_of("lan0.7", 4, "rp_filter"), "2")
 class Machine(Protocol):
     """The door, and the machine behind it as everybody else sees it."""
 
-    door: Procsys | FakeProcsys
+    @property
+    def door(self) -> Procsys | FakeProcsys: ...
 
     def read(self, name: str) -> str: ...
 

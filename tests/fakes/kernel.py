@@ -250,20 +250,19 @@ class FakeKernel:
 
     def _change_route(self, old: object, new: object, route: Route | Blackhole) -> None:
         if isinstance(new, Route | Blackhole):
-            in_place = isinstance(old, Route | Blackhole) and old.metric == new.metric
-            self._put_route(new, in_place=in_place)
+            self._put_route(new, may_stand=old is not None)
         if isinstance(old, Route | Blackhole) and (new is None or old.metric != route.metric):
             key = (old.prefix, old.table, old.metric)
             if key in self._routes and self._routes[key].protocol == ROUTE_PROTOCOL:
                 del self._routes[key]
 
-    def _put_route(self, route: Route | Blackhole, *, in_place: bool) -> None:
+    def _put_route(self, route: Route | Blackhole, *, may_stand: bool) -> None:
         if route.prefix.version == 6 and route.metric == 0:
             raise SystemFailure(f"{route.prefix}: an IPv6 route needs a metric")
         if isinstance(route, Route):
             self._judge_ways_out(route)
         key = (route.prefix, route.table, route.metric)
-        if key in self._routes and not in_place:
+        if key in self._routes and not may_stand:
             raise Refusal(EEXIST, "File exists")
         self._routes[key] = Held(route, ROUTE_PROTOCOL)
 
@@ -277,7 +276,7 @@ class FakeKernel:
 
     def _change_rule(self, old: object, new: object) -> None:
         if isinstance(new, Rule):
-            if any(held.resource == new for held in self._rules):
+            if old is None and any(held.resource == new for held in self._rules):
                 raise Refusal(EEXIST, "File exists")
             self._rules.add(Held(new, ROUTE_PROTOCOL))
         if isinstance(old, Rule):
