@@ -33,19 +33,20 @@ def parse_extra(text: str, router: str) -> Tree:
 
 def _faults(number: int, raw: str, router: str) -> list[Fault]:
     line = " ".join(raw.split())
-    place = {"line": number, "key": "frr-extra"}
+
+    def fault(message: str, allowed: str) -> list[Fault]:
+        return [Fault(message, line=number, key="frr-extra", found=repr(line), allowed=allowed)]
+
     if not line or line[0] in "!#" or line in ("exit", "end", "exit-address-family"):
         return []
-    if not line.isprintable() or "?" in line:
-        return [
-            Fault("a character that FRR's command line acts on", found=repr(raw), allowed="printable text", **place)
-        ]  # type: ignore[arg-type]
+    if not line.isascii() or not line.isprintable() or "?" in line:
+        return fault("a character that FRR's command line acts on", "printable ASCII without ?")
     if raw[0].isspace():
         return []
     if line.startswith("router bgp ") and line != router:
-        return [Fault("another BGP instance", found=line, allowed=router, **place)]  # type: ignore[arg-type]
+        return fault("another BGP instance", router)
     if not (_ROUTING.match(line) or _ZEBRA.match(line)):
-        return [Fault("not a line that is passed on to FRR", found=line, allowed=_ALLOWED, **place)]  # type: ignore[arg-type]
+        return fault("not a line that is passed on to FRR", _ALLOWED)
     return []
 
 

@@ -10,7 +10,7 @@ from functools import lru_cache
 from jinja2 import DictLoader, Environment, StrictUndefined, Template
 
 from appliance.frr.extra import parse_extra
-from appliance.frr.tree import merge_trees, parse_tree, render_tree
+from appliance.frr.tree import merge_trees, parse_tree, render_tree, sort_tree
 from appliance.model.address import IPAddress, IPNetwork
 from appliance.model.fault import ApplianceError
 from appliance.model.peering import BgpRouter, Neighbor, PrefixRule
@@ -95,7 +95,7 @@ def render_frr(router: BgpRouter, templates: Mapping[str, str]) -> str:
         source=router.source,
         source_map=SOURCE_MAP,
     )
-    return render_tree(merge_trees(parse_tree(text), extra)) if extra else text
+    return render_tree(sort_tree(merge_trees(parse_tree(text), extra))) if extra else text
 
 
 def map_name(peer: Neighbor, direction: str) -> str:
@@ -105,7 +105,7 @@ def map_name(peer: Neighbor, direction: str) -> str:
 
 @lru_cache(maxsize=4)
 def _template(templates: tuple[tuple[str, str], ...]) -> Template:
-    environment = Environment(  # noqa: S701 - no HTML here, and every value is checked
+    environment = Environment(
         loader=DictLoader(dict(templates)),
         undefined=StrictUndefined,
         finalize=_checked,

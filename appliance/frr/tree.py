@@ -66,6 +66,21 @@ def merge_trees(tree: Mapping[Where, list[str]], more: Mapping[Where, list[str]]
     return merged
 
 
+def sort_tree(tree: Mapping[Where, list[str]]) -> Tree:
+    """Lists and route-maps by name and number, BGP after them: the order in which FRR writes its file. (A daemon asked
+    over its own socket uses another.) Lines inside of sections stay in order."""
+    sections = sorted((where for where in tree if where), key=lambda where: (where[0].startswith("router "), where[0]))
+    return {(): sorted(tree.get((), []), key=_rank)} | {where: tree[where] for where in sections}
+
+
+def _rank(line: str) -> tuple[object, ...]:
+    words = line.split()
+    if words[1:2] == ["prefix-list"]:
+        number = int(words[4]) if words[3] == "seq" and words[4].isdecimal() else 0
+        return (0, words[0], words[2], number)
+    return (1, "", "", 0)
+
+
 def setting(line: str) -> str:
     """What a line sets: two lines with the same setting replace each other, all others stand side by side."""
     positive = line.removeprefix("no ")

@@ -22,12 +22,11 @@ class Notification:
 class BgpSession:
     """One session as the speaker sees it.
 
-    ``state`` is FRR's in lower case: ``idle connect active opensent openconfirm established``. ``heard_asn`` is the
-    number that the far end last called itself by, where we refused it for that. ``received`` counts prefixes before
-    our policy, ``accepted`` after it, ``advertised`` what we told. ``since`` is when the session came up (established)
-    or went down (else); None when it never was up. ``last_error`` is the speaker's own word for the last reset,
-    None when there was none that ended or prevented a session. ``resets`` counts established sessions that were lost.
-    ``ready_to_dial``: there is a route to the peer's address (else no TCP connection is even tried).
+    ``state`` is in lower case: ``idle connect active opensent openconfirm established``. ``since`` is when the session
+    came up, None while it is down. ``received`` counts prefixes before our policy, ``accepted`` after it,
+    ``advertised`` what we told. ``last_error`` says in the speaker's words why the session was last reset or refused,
+    ``reset_s`` how many seconds ago; None when nothing but our own configuring did it. ``heard_asn`` is the number
+    that the far end called itself by when we refused it for that.
     """
 
     address: IPAddress
@@ -42,13 +41,13 @@ class BgpSession:
     last_error: str | None = None
     notification: Notification | None = None
     heard_asn: int | None = None
-    keepalive: int | None = None  # seconds, as negotiated
-    hold: int | None = None  # seconds, as negotiated
-    messages_received: int = 0
-    messages_sent: int = 0
-    resets: int = 0
-    established_count: int = 0
-    reachable: bool = True
+    keepalive: int | None = None  # seconds
+    hold: int | None = None  # seconds
+    opens_sent: int = 0
+    opens_received: int = 0
+    established_count: int = 0  # how often it came up
+    resets: int = 0  # how often it was lost once up
+    reset_s: int | None = None
 
     @property
     def up(self) -> bool:
@@ -58,7 +57,7 @@ class BgpSession:
 
 @dataclass(frozen=True, slots=True)
 class LearnedPath:
-    """One accepted path: a prefix from one neighbour. ``selected``: it carries traffic, alone or as one of several."""
+    """One accepted path: a prefix from one neighbour. ``best`` and ``multipath`` paths carry traffic together."""
 
     prefix: IPNetwork
     neighbor: IPAddress
@@ -71,13 +70,13 @@ class LearnedPath:
 
     @property
     def selected(self) -> bool:
-        """Whether traffic goes this way (alone or with others)."""
+        """Whether traffic goes this way, alone or with others."""
         return self.best or self.multipath
 
 
 @dataclass(frozen=True, slots=True)
 class FilteredPath:
-    """A prefix that came over a session and was not taken in. ``rule`` is the line of the policy that denied it."""
+    """A prefix that came over a session and was kept out. ``rule`` is the line of the policy that did it."""
 
     prefix: IPNetwork
     neighbor: IPAddress

@@ -1,0 +1,235 @@
+"""FRR's JSON about BGP, read into sessions and paths. Shapes are those of FRR 10.3."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from ipaddress import ip_address, ip_network
+from typing import Any
+
+from appliance.frr.tree import Tree
+from appliance.model.address import IPAddress, IPNetwork
+from appliance.model.session import BgpSession, FilteredPath, LearnedPath, Notification
+
+Json = Mapping[str, Any]
+
+_OWN_DOING = frozenset(
+    {
+        "No AFI/SAFI activated for peer",
+        "Update source change",
+        "Local AS change",
+        "Remote AS change",
+        "Unspecified reason",
+        "Waiting for NHT",
+        "Waiting for peer OPEN",
+        "Password change",
+        "Multihop change",
+        "",
+    }
+)
+"""Reasons of a reset that say no more than that we configured the session or that it has yet to start."""
+
+_BAD_PEER_AS = (2, 2)
+_OPEN = 1  # RFC 4271, section 4.1
+_FOUR_OCTET_AS = 65  # RFC 6793, the capability that holds the AS number in full
+
+
+def parse_sessions(neighbors: Json, shutdown_texts: Mapping[str, str] | None = None) -> tuple[BgpSession, ...]:
+    """The sessions of ``show bgp neighbors json``, by address.
+
+    ``received`` equals ``accepted`` here: what policy left out is known to ``prefix-counts`` only (see
+    :func:`parse_received`). ``shutdown_texts`` are by address (see :func:`parse_shutdown_texts`).
+    """
+    texts = shutdown_texts or {}
+    found = [
+        _session(ip_address(name), entry, texts.get(name, ""))
+        for name, entry in neighbors.items()
+        if isinstance(entry, Mapping) and "bgpState" in entry
+    ]
+    return tuple(sorted(found, key=lambda session: (session.address.version, int(session.address))))
+
+
+def _session(address: IPAddress, entry: Json, text: str) -> BgpSession:
+    families = list(entry.get("addressFamilyInfo", {}).values())
+    accepted = sum(family.get("acceptedPrefixCounter", 0) for family in families)
+    counts = entry.get("messageStats", {})
+    state = str(entry["bgpState"]).lower()
+    notification = _notification(entry, text)
+    return BgpSession(
+        address=address,
+        state=state,
+        peer_asn=entry["remoteAs"],
+        our_asn=entry["localAs"],
+        local_address=_local_address(entry),
+        since=_came_up(entry, state),
+        received=accepted,
+        accepted=accepted,
+        advertised=sum(family.get("sentPrefixCounter", 0) for family in families),
+        last_error=_last_error(entry, notification),
+        notification=notification,
+        keepalive=_seconds(entry.get("bgpTimerKeepAliveIntervalMsecs")),
+        hold=_seconds(entry.get("bgpTimerHoldTimeMsecs")),
+        opens_sent=counts.get("opensSent", 0),
+        opens_received=counts.get("opensRecv", 0),
+        established_count=entry.get("connectionsEstablished", 0),
+        resets=entry.get("connectionsDropped", 0),
+        reset_s=_seconds(entry.get("lastResetTimerMsecs")),
+    )
+
+
+def _came_up(entry: Json, state: str) -> datetime | None:
+    seconds = entry.get("bgpTimerUpEstablishedEpoch")
+    return datetime.fromtimestamp(seconds, UTC) if seconds and state == "established" else None
+
+
+def _local_address(entry: Json) -> IPAddress | None:
+    """The socket's address; while there is none ("Unknown"), the one we told FRR to use."""
+    texts = (str(entry.get(key, "")) for key in ("hostLocal", "updateSource"))
+    return next((ip_address(text) for text in texts if _is_address(text)), None)
+
+
+def _seconds(milliseconds: int | None) -> int | None:
+    return None if milliseconds is None else milliseconds // 1000
+
+
+def _notification(entry: Json, text: str) -> Notification | None:
+    reason = entry.get("lastResetDueTo", "")
+    code = str(entry.get("lastErrorCodeSubcode", ""))
+    if not reason.startswith("BGP Notification") or not re.fullmatch("[0-9A-Fa-f]{4}", code):
+        return None
+    said = entry.get("lastNotificationReason", "")
+    return Notification(
+        sent=reason.endswith("send"),
+        code=int(code[:2], 16),
+        subcode=int(code[2:], 16),
+        text=f"{said}: {text}" if text else said,
+    )
+
+
+def _last_error(entry: Json, notification: Notification | None) -> str | None:
+    if notification:
+        return f"{notification.text} ({'sent' if notification.sent else 'received'})"
+    reason = entry.get("lastResetDueTo", "")
+    return None if reason in _OWN_DOING else reason
+
+
+def parse_shutdown_texts(failed: Json) -> dict[str, str]:
+    """What peers said when they shut a session down (RFC 9003), of ``show bgp summary failed json``; by address."""
+    return {
+        name: str(peer["lastShutdownDescription"])
+        for family in failed.values()
+        if isinstance(family, Mapping)
+        for name, peer in family.get("peers", {}).items()
+        if peer.get("lastShutdownDescription")
+    }
+
+
+def parse_received(prefix_counts: Json) -> int | None:
+    """Prefixes before our policy, of ``show bgp FAMILY unicast neighbors X prefix-counts json``."""
+    count = prefix_counts.get("ribTableWalkCounters", {}).get("Adj-in")
+    return count if isinstance(count, int) else None
+
+
+def parse_heard_asn(neighbor_text: str) -> int | None:
+    """The AS number in the OPEN that FRR refused. Only the text of ``show bgp neighbors X`` holds that message."""
+    found = re.search(r"caused BGP to send a NOTIFICATION:\n((?:\s+[0-9A-F ]+\n)+)", neighbor_text)
+    return _asn_of_open(bytes.fromhex("".join(found[1].split()))) if found else None
+
+
+def _asn_of_open(message: bytes) -> int | None:
+    """RFC 4271 section 4.2 and RFC 6793: the capability's number, else the two octets of the header."""
+    if len(message) < 29 or message[18] != _OPEN:
+        return None
+    options = message[29 : 29 + message[28]]
+    while len(options) >= 2:
+        kind, length = options[0], options[1]
+        value, options = options[2 : 2 + length], options[2 + length :]
+        while kind == 2 and len(value) >= 2:
+            capability, data, value = value[0], value[2 : 2 + value[1]], value[2 + value[1] :]
+            if capability == _FOUR_OCTET_AS and len(data) == 4:
+                return int.from_bytes(data, "big")
+    return int.from_bytes(message[20:22], "big")
+
+
+def asks_for_text(session: BgpSession) -> bool:
+    """Whether the text about this session can name the AS number that the far end really has."""
+    said = session.notification
+    return said is not None and said.sent and (said.code, said.subcode) == _BAD_PEER_AS
+
+
+def parse_paths(routes: Json) -> tuple[LearnedPath, ...]:
+    """Every path that came from a neighbour and was accepted, of ``show bgp FAMILY unicast json``."""
+    return tuple(
+        _path(ip_network(prefix), entry)
+        for prefix, entries in routes.get("routes", {}).items()
+        for entry in entries
+        if _is_address(entry.get("peerId", ""))
+    )
+
+
+def _path(prefix: IPNetwork, entry: Json) -> LearnedPath:
+    hops = entry.get("nexthops", [])
+    used = next((hop for hop in hops if hop.get("used")), hops[0])
+    return LearnedPath(
+        prefix=prefix,
+        neighbor=ip_address(entry["peerId"]),
+        nexthop=ip_address(used["ip"]),
+        med=entry.get("metric", 0),
+        as_path=tuple(int(number) for number in re.findall(r"\d+", entry.get("path", ""))),
+        best=entry.get("bestpath", False),
+        multipath=entry.get("multipath", False),
+        valid=entry.get("valid", False),
+    )
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def parse_filtered(neighbor: IPAddress, filtered: Json, applied: Tree) -> tuple[FilteredPath, ...]:
+    """What policy kept out, of ``show bgp FAMILY unicast neighbors X filtered-routes json``, with the rule that did."""
+    rules = inbound_rules(neighbor, applied)
+    prefixes = [ip_network(prefix) for prefix in filtered.get("receivedRoutes", {})]
+    return tuple(FilteredPath(prefix, neighbor, first_match(prefix, rules)) for prefix in prefixes)
+
+
+def inbound_rules(neighbor: IPAddress, applied: Tree) -> tuple[str, ...]:
+    """The lines of the prefix-list that a neighbour's inbound route-map goes by, ``seq`` order, without their name."""
+    lines = [line for inner in applied.values() for line in inner]
+    maps = {
+        words[3]
+        for line in lines
+        if (words := line.split())[:3] == ["neighbor", str(neighbor), "route-map"] and words[-1] == "in"
+    }
+    lists = {
+        line.split()[-1]
+        for place, inner in applied.items()
+        if place and place[-1].split()[:1] == ["route-map"] and place[-1].split()[1] in maps
+        for line in inner
+        if line.startswith("match ") and " prefix-list " in line
+    }
+    rules = [
+        words for line in applied.get((), []) if (words := line.split())[1:2] == ["prefix-list"] and words[2] in lists
+    ]
+    return tuple(" ".join(words[5:]) for words in sorted(rules, key=lambda words: int(words[4])))
+
+
+def first_match(prefix: IPNetwork, rules: Iterable[str]) -> str:
+    """The rule that decides about a prefix."""
+    return next((rule for rule in rules if _matches(prefix, rule.split()[1:])), "deny any")
+
+
+def _matches(prefix: IPNetwork, words: list[str]) -> bool:
+    if words[0] == "any":
+        return True
+    within = ip_network(words[0])
+    bounds = dict(zip(words[1::2], map(int, words[2::2]), strict=False))
+    low = bounds.get("ge", within.prefixlen)
+    high = bounds.get("le", prefix.max_prefixlen if "ge" in bounds else within.prefixlen)
+    inside = prefix.version == within.version and prefix.subnet_of(within)  # type: ignore[arg-type]
+    return inside and low <= prefix.prefixlen <= high

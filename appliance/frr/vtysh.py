@@ -1,0 +1,325 @@
+"""The door to FRR: its daemons' own sockets, and the record of what they were told."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import struct
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from appliance.frr.diff import BGPD, MGMTD, Step, split, steps
+from appliance.frr.record import (
+    Instances,
+    Record,
+    missing_and_foreign,
+    ours,
+    parse_record,
+    render_record,
+    routers,
+    strangers,
+)
+from appliance.frr.status import (
+    asks_for_text,
+    parse_filtered,
+    parse_heard_asn,
+    parse_paths,
+    parse_received,
+    parse_sessions,
+    parse_shutdown_texts,
+)
+from appliance.frr.tree import Tree, Where, parse_tree, render_tree
+from appliance.model.address import IPAddress
+from appliance.model.change import Change, Outcome
+from appliance.model.fault import ApplianceError, SystemFailure, SystemLacks
+from appliance.model.resources import FrrConfig, Resource
+from appliance.model.session import BgpSession, FilteredPath, LearnedPath
+
+RUN_DIR = Path("/run/frr")
+RECORD = Path("/run/appliance/frr.json")
+DAEMONS = (BGPD, MGMTD)
+"""Those that hold configuration of ours; zebra is told by mgmtd."""
+
+OLDEST = 10
+ANSWER_WITHIN = 30.0
+"""Seconds; a daemon at work on a full table answers late, one that needs longer is stuck."""
+
+AT_ONCE = 200
+"""Lines sent before the first answer is read: what they need stays below the sockets' buffers."""
+
+T = TypeVar("T")
+
+
+class Frr:
+    """The running FRR. Nothing is written to ``/etc/frr``: after a restart FRR is empty, observed as such, and told
+    again once blackholes and filter stand, which a configuration that FRR reads by itself would not wait for."""
+
+    owns: tuple[type, ...] = (FrrConfig,)
+
+    def __init__(self, run_dir: Path = RUN_DIR, record_file: Path = RECORD) -> None:
+        self._run_dir = run_dir
+        self._record_file = record_file
+        self._lock = asyncio.Lock()
+
+    async def observe(self) -> frozenset[Resource]:
+        """What we told these daemons; where the record is lost, what carries our mark. Nothing after a restart."""
+        text = render_tree(await self._run(self._standing))
+        return frozenset({FrrConfig(text)} if text else ())
+
+    async def apply(self, changes: Sequence[Change]) -> Sequence[Outcome]:
+        """Send the difference to what stands. Lines that FRR refuses do not keep the others from it."""
+        return await self._run(lambda vtys: [self._outcome(vtys, change) for change in changes])
+
+    async def sessions(self) -> tuple[BgpSession, ...]:
+        """Every BGP session of FRR, by address."""
+        return await self._run(_sessions)
+
+    async def accepted(self) -> tuple[LearnedPath, ...]:
+        """Every path that came over a session and was taken in."""
+        return await self._run(
+            lambda vtys: tuple(
+                path
+                for family in ("ipv4", "ipv6")
+                for path in parse_paths(vtys[BGPD].value(f"show bgp {family} unicast json"))
+            )
+        )
+
+    async def filtered(self, neighbor: IPAddress) -> tuple[FilteredPath, ...]:
+        """What this neighbour sent and our policy kept out."""
+        family = f"ipv{neighbor.version}"
+        command = f"show bgp {family} unicast neighbors {neighbor} filtered-routes json"
+        return await self._run(lambda vtys: parse_filtered(neighbor, vtys[BGPD].value(command), _running(vtys)[BGPD]))
+
+    async def foreign(self) -> tuple[str, ...]:
+        """BGP instances that we did not make, named for the refusal."""
+        return await self._run(lambda vtys: () if self._recalled(vtys) else strangers(_running(vtys)[BGPD]))
+
+    async def adopt(self, backup: Path) -> tuple[str, ...]:
+        """Write FRR's configuration to ``backup`` and take foreign BGP instances for ours: the next apply turns them
+        into what is wanted, and keeps the sessions that are in both. Their names."""
+        return await self._run(lambda vtys: self._adopt(vtys, backup))
+
+    async def drift(self) -> tuple[str, ...]:
+        """What somebody changed behind our back: lines of ours that are gone, strange lines in sections of ours."""
+        return await self._run(self._drift)
+
+    async def lacks(self) -> tuple[SystemLacks, ...]:
+        """The daemons that do not run, may not be talked to, or are too old."""
+        return await asyncio.to_thread(lambda: tuple(self._lacking()))
+
+    # What runs in a thread
+
+    async def _run(self, work: Callable[[dict[str, Vty]], T]) -> T:
+        """One conversation at a time: a record and the daemons it describes must not change under us."""
+        async with self._lock:
+            return await asyncio.to_thread(self._converse, work)
+
+    def _converse(self, work: Callable[[dict[str, Vty]], T]) -> T:
+        with ExitStack() as stack:
+            return work({name: stack.enter_context(_open(self._run_dir, name)) for name in DAEMONS})
+
+    def _recalled(self, vtys: dict[str, Vty]) -> Tree | None:
+        try:
+            record = parse_record(self._record_file.read_text(encoding="utf-8"), _instances(vtys))
+        except (OSError, UnicodeDecodeError):
+            return None
+        return parse_tree(record.text) if record else None
+
+    def _standing(self, vtys: dict[str, Vty]) -> Tree:
+        recalled = self._recalled(vtys)
+        return ours(_running(vtys)) if recalled is None else recalled
+
+    def _outcome(self, vtys: dict[str, Vty], change: Change) -> Outcome:
+        config = change.new
+        assert config is None or isinstance(config, FrrConfig)
+        try:
+            standing = self._standing(vtys)
+            self._record_file.unlink(missing_ok=True)
+            refused = _carry_out(vtys, steps(standing, parse_tree(config.text if config else "")))
+            if not refused:
+                self._remember(vtys, config.text if config else "")
+        except SystemFailure as failure:
+            return Outcome(change, failure.message, failure.retry)
+        except ApplianceError as error:
+            return Outcome(change, error.message)
+        return Outcome(change, _sentence(refused))
+
+    def _remember(self, vtys: dict[str, Vty], text: str) -> None:
+        content = render_record(Record(_instances(vtys), text)).encode()
+        self._record_file.parent.mkdir(parents=True, exist_ok=True)
+        fresh = self._record_file.with_suffix(".new")
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        fresh.replace(self._record_file)
+
+    def _adopt(self, vtys: dict[str, Vty], backup: Path) -> tuple[str, ...]:
+        running = _running(vtys)
+        names = strangers(running[BGPD])
+        if names:
+            backup.parent.mkdir(parents=True, exist_ok=True)
+            backup.touch(mode=0o600)
+            backup.write_text("".join(render_tree(running[daemon]) for daemon in DAEMONS), encoding="utf-8")
+            self._remember(vtys, render_tree(routers(running[BGPD])))
+        return names
+
+    def _drift(self, vtys: dict[str, Vty]) -> tuple[str, ...]:
+        applied, running = self._recalled(vtys), _running(vtys)
+        parts = split(applied) if applied else {}
+        return tuple(line for daemon, tree in parts.items() for line in missing_and_foreign(tree, running[daemon]))
+
+    def _lacking(self) -> Iterator[SystemLacks]:
+        for name in ("zebra", *DAEMONS):
+            try:
+                with _open(self._run_dir, name) as vty:
+                    version = vty.ask("show version").split()[1]
+            except SystemLacks as lack:
+                yield lack
+            else:
+                if int(version.split(".")[0]) < OLDEST:
+                    yield SystemLacks(f"FRR {version} is too old", hint=f"FRR {OLDEST} or newer", code="frr-version")
+
+
+class Vty:
+    """One conversation with one daemon: a command and NUL; its answer ends in three NULs and a status byte."""
+
+    def __init__(self, name: str, sock: socket.socket) -> None:
+        self.name = name
+        self._sock = sock
+        self._rest = b""
+
+    @property
+    def instance(self) -> str:
+        """The process at the other end and when it started."""
+        pid, _, _ = struct.unpack("3i", self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+        try:
+            started = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[19]
+        except OSError:
+            started = "?"
+        return f"{pid} {started}"
+
+    def ask(self, command: str) -> str:
+        """The answer. Raises SystemFailure when the daemon does not take the command."""
+        [(status, text)] = self.tell([command])
+        if status:
+            raise SystemFailure(f"{self.name} refuses {command!r}: {_tidy(text)}")
+        return text
+
+    def value(self, command: str) -> Any:
+        """The JSON answer; {} when there is none to give (no BGP instance yet)."""
+        [(_, text)] = self.tell([command])
+        try:
+            return json.loads(text)
+        except ValueError:
+            return {}
+
+    def tell(self, commands: Sequence[str]) -> list[tuple[int, str]]:
+        """Status and text of each command, all sent before the first answer is read."""
+        try:
+            self._sock.sendall(b"".join(command.encode() + b"\0" for command in commands))
+            return [self._answer() for _ in commands]
+        except TimeoutError as error:
+            raise SystemFailure(f"{self.name} does not answer", hint="see FRR's log", retry=True) from error
+        except OSError as error:
+            raise SystemFailure(f"{self.name} went away: {error.strerror}", retry=True) from error
+
+    def _answer(self) -> tuple[int, str]:
+        while (end := self._rest.find(b"\0\0\0")) < 0 or len(self._rest) < end + 4:
+            received = self._sock.recv(1 << 20)
+            if not received:
+                raise SystemFailure(f"{self.name} ended while we talked to it", retry=True)
+            self._rest += received
+        text, status = self._rest[:end], self._rest[end + 3]
+        self._rest = self._rest[end + 4 :]
+        return status, text.decode(errors="replace")
+
+
+@contextmanager
+def _open(run_dir: Path, name: str) -> Iterator[Vty]:
+    path = run_dir / f"{name}.vty"
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.settimeout(ANSWER_WITHIN)
+        try:
+            sock.connect(str(path))
+        except PermissionError as error:
+            raise SystemLacks(f"may not talk to FRR ({path})", hint="run it as root", code="privilege") from error
+        except OSError as error:
+            hint = f"install frr, set {name}=yes in /etc/frr/daemons, then: systemctl restart frr"
+            raise SystemLacks(f"FRR's {name} does not run ({path})", hint=hint, code="frr-missing") from error
+        vty = Vty(name, sock)
+        vty.ask("enable")
+        yield vty
+
+
+def _instances(vtys: dict[str, Vty]) -> Instances:
+    return {name: vty.instance for name, vty in vtys.items()}
+
+
+def _running(vtys: dict[str, Vty]) -> dict[str, Tree]:
+    return {name: parse_tree(vty.ask("show running-config")) for name, vty in vtys.items()}
+
+
+def _carry_out(vtys: dict[str, Vty], script: Sequence[Step]) -> list[tuple[Step, str]]:
+    """Send every step in its section; what was refused, with the daemon's word for it."""
+    refused: list[tuple[Step, str]] = []
+    place: tuple[str, Where | None] | None = None
+    batch: list[Step] = []
+    for step in script:
+        if (step.daemon, step.where) != place or len(batch) >= AT_ONCE:
+            refused += _send(vtys, batch)
+            place, batch = (step.daemon, step.where), []
+        batch.append(step)
+    return refused + _send(vtys, batch)
+
+
+def _send(vtys: dict[str, Vty], batch: Sequence[Step]) -> list[tuple[Step, str]]:
+    """Steps of one section. Where the section cannot be entered, none of them is sent."""
+    if not batch:
+        return []
+    vty, where = vtys[batch[0].daemon], batch[0].where
+    entrance = ["end"] if where is None else ["end", "configure terminal", *where]
+    for header, (status, text) in zip(entrance, vty.tell(entrance), strict=True):
+        if status:
+            return [(step, f"{header!r}: {_tidy(text)}") for step in batch]
+    # mgmtd answers a line when zebra has taken it, and drops lines that came meanwhile.
+    answers = [vty.tell([step.line])[0] for step in batch] if vty.name == MGMTD else vty.tell([s.line for s in batch])
+    return [(step, _tidy(text)) for step, (status, text) in zip(batch, answers, strict=True) if status]
+
+
+def _sentence(refused: Sequence[tuple[Step, str]]) -> str | None:
+    if not refused:
+        return None
+    step, text = refused[0]
+    more = f" (and {len(refused) - 1} more lines)" if len(refused) > 1 else ""
+    return f"{step.daemon} refuses the line {' / '.join((*(step.where or ()), step.line))!r}: {text}{more}"
+
+
+def _tidy(text: str) -> str:
+    """A daemon's complaint in one line. (FRR 10.3's mgmtd ends some of them in stray bytes.)"""
+    lines = [line.strip(" %") for line in text.splitlines() if line.strip() and "\ufffd" not in line]
+    return " ".join(lines) or "no reason given"
+
+
+def _sessions(vtys: dict[str, Vty]) -> tuple[BgpSession, ...]:
+    vty = vtys[BGPD]
+    failed = vty.value("show bgp summary failed json")
+    found = parse_sessions(vty.value("show bgp neighbors json"), parse_shutdown_texts(failed))
+    return tuple(_completed(vty, session) for session in found)
+
+
+def _completed(vty: Vty, session: BgpSession) -> BgpSession:
+    """With what the list of neighbours does not tell."""
+    if asks_for_text(session):
+        [(_, text)] = vty.tell([f"show bgp neighbors {session.address}"])
+        return replace(session, heard_asn=parse_heard_asn(text))
+    if not session.up:
+        return session
+    family = f"ipv{session.address.version}"
+    counts = vty.value(f"show bgp {family} unicast neighbors {session.address} prefix-counts json")
+    received = parse_received(counts)
+    return session if received is None else replace(session, received=received)
