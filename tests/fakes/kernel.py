@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from errno import EEXIST, EHOSTUNREACH, EINVAL, ENETDOWN
 from ipaddress import ip_network
 
 from appliance.kernel.changes import outcome
 from appliance.kernel.links import KIND_XFRM, Clash, LinkFacts, find_clashes, own_link
-from appliance.kernel.wire import Ack
 from appliance.model.address import IPInterface, IPNetwork
 from appliance.model.change import Change, Outcome
 from appliance.model.fault import SystemFailure, SystemLacks
@@ -26,26 +25,11 @@ from appliance.model.resources import (
     Rule,
     XfrmLink,
 )
+from tests.fakes.tables import Held, Refusal
 
 PROTOCOL_KERNEL = 2
 MAIN_TABLE = 254
 IPV6_LEAST_MTU = 1280
-
-
-class Refusal(Exception):
-    """What Linux would answer."""
-
-    def __init__(self, errno: int, text: str) -> None:
-        super().__init__(text)
-        self.ack = Ack(errno, text)
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """An object in the tables with the protocol number of who wrote it."""
-
-    resource: Nexthop | NexthopGroup | Route | Blackhole | Rule
-    protocol: int
 
 
 class FakeKernel:
