@@ -128,10 +128,9 @@ class Store:
     def journal(self, summary: str, planned: Sequence[str], at: datetime) -> Iterator[Callable[[str], None]]:
         """Note an apply while it goes on: call what this yields with each key that is done. The notes go when the block
         ends, and stay when it does not, or ends in an error."""
-        path = self._journal_file
-        _write(path, render_beginning(at, os.getpid(), summary, planned), PUBLIC)
-        yield lambda key: _append(path, render_done(key))
-        _drop(path)
+        _write(self._journal_file, render_beginning(at, os.getpid(), summary, planned), PUBLIC)
+        yield lambda key: _append(self._journal_file, render_done(key))
+        _drop(self._journal_file)
 
     def unfinished(self) -> Journal | None:
         """The apply that was cut short, if the last one was; the next one to end well removes the notes."""

@@ -126,7 +126,7 @@ def is_error(frame: Packet) -> bool:
 
 
 def prohibited(family: Family, frame: Packet) -> bool:
-    """Communication administratively prohibited: RFC 1812 section 5.2.7.1, RFC 4443 section 3.1."""
+    """Communication administratively prohibited: RFC 1812 and RFC 4443, destination unreachable."""
     if family.version == 4:
         return (frame[ICMP].type, frame[ICMP].code) == (3, 13)
     return bool(frame[ICMPv6DestUnreach].code == 1)
