@@ -16,9 +16,11 @@ from appliance.history.store import Store
 from appliance.intent.finding import Place, tunnels_of
 from appliance.intent.read import locate, read_intent
 from appliance.intent.rules import check_numbers, check_psk
+from appliance.intent.tree import MOST_CHARACTERS
 from appliance.model.fault import Fault, FaultyInput, Notice, SystemLacks, WrongUsage
 from appliance.model.intent import Intent
 
+MOST_BYTES = 4 * MOST_CHARACTERS + 4  # of UTF-8; more is refused as too long, not read
 DEFAULT = "/etc/appliance/intent.yaml"
 
 
@@ -31,7 +33,7 @@ def command(file: str, as_json: bool) -> None:
     FILE is an intent, `-` is standard input; without it, the one that this machine runs by.
     """
     shown = "<stdin>" if file == "-" else file
-    data = sys.stdin.buffer.read() if file == "-" else _read(Path(file))
+    data = sys.stdin.buffer.read(MOST_BYTES) if file == "-" else _read(Path(file))
     intent, faults, notices = read_intent(data, shown)
     if intent is not None:
         problems, remarks = _check_surroundings(intent, None if file == "-" else Path(file).parent)
@@ -45,7 +47,8 @@ def command(file: str, as_json: bool) -> None:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        with path.open("rb") as opened:
+            return opened.read(MOST_BYTES)
     except FileNotFoundError:
         hint = "`appliance schema --example aws-bgp` prints an intent to start from"
         raise WrongUsage(f"there is no {path}", hint=hint) from None

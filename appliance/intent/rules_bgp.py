@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Address, IPv4Network
 
-from appliance.intent.finding import Finding, connections_of, notice, within
+from appliance.intent.finding import Finding, connections_of, notice
+from appliance.intent.overlaps import NetworkIndex
+from appliance.model.address import IPNetwork
 from appliance.model.intent import Connection, Intent, Tunnel
 from appliance.model.profile import Profile, Range
 
@@ -133,17 +135,25 @@ def _announce_findings(intent: Intent, key: str, connection: Connection, profile
     place = f"{key}.announce.networks"
     networks = intent.site.networks if own is None else own
     about = ("site.networks", place)
-    for index, network in enumerate(own or ()):
-        if not any(within(network, ours) for ours in intent.site.networks):
-            allowed = ", ".join(map(str, intent.site.networks)) or "site.networks is empty"
-            message = "not a network of the site"
-            yield Finding(f"{place}[{index}]", message, found=str(network), allowed=allowed, about=("site.networks",))
+    yield from _foreign_findings(intent, place, own or ())
     if not networks:
         yield notice(place, connection.name, "nothing is announced: the cloud learns no way back to us",
                      fix="name site.networks", about=about)  # fmt: skip
     if profile:
         yield from _quota_findings(place if own is not None else "site.networks", connection, len(networks), profile)
     yield from _steering_findings(key, connection, profile)
+
+
+def _foreign_findings(intent: Intent, place: str, networks: tuple[IPNetwork, ...]) -> Iterator[Finding]:
+    """Only what is ours may be announced."""
+    ours: NetworkIndex[None] = NetworkIndex()
+    for network in intent.site.networks:
+        ours.add(None, network)
+    for index, network in enumerate(networks):
+        if ours.containing(network) is None:
+            allowed = ", ".join(map(str, intent.site.networks[:8])) or "site.networks is empty"
+            message = "not a network of the site"
+            yield Finding(f"{place}[{index}]", message, found=str(network), allowed=allowed, about=("site.networks",))
 
 
 def _quota_findings(key: str, connection: Connection, count: int, profile: Profile) -> Iterator[Finding]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
-from appliance.intent.finding import Finding, connections_of, overlap, tunnels_of, within
+from appliance.intent.finding import Finding, Place, connections_of, tunnels_of, within
+from appliance.intent.overlaps import NetworkIndex
 from appliance.model.address import IPNetwork
 from appliance.model.intent import Connection, Intent
 
@@ -34,12 +35,10 @@ def network_findings(intent: Intent) -> Iterator[Finding]:
     for key, network in (*ours, *theirs):
         yield from _routable(key, network)
     yield from _repeats(intent)
-    for key, network in theirs:
-        if network.prefixlen == 0:
-            continue
-        yield from _against_ours(key, network, ours)
-        yield from _against_remotes(key, network, intent)
-    yield from _between_connections(intent)
+    yield from _against_ours(theirs, ours)
+    yield from _against_remotes(theirs, intent)
+    yield from _missing_priorities(intent)
+    yield from _different_priorities(intent)
     yield from _lan_findings(intent)
 
 
@@ -67,66 +66,83 @@ def _repeats(intent: Intent) -> Iterator[Finding]:
     lists += [(f"{key}.networks", connection.networks) for key, connection in connections_of(intent)]
     lists += [(f"{k}.announce.networks", c.announce.networks or ()) for k, c in connections_of(intent)]
     for key, networks in lists:
+        first: dict[IPNetwork, str] = {}
         for index, network in enumerate(networks):
-            first = networks.index(network)
-            if first != index:
-                about = (f"{key}[{first}]",)
-                yield Finding(f"{key}[{index}]", "stands twice in this list", found=str(network), about=about)
+            place = f"{key}[{index}]"
+            other = first.setdefault(network, place)
+            if other != place:
+                yield Finding(place, "stands twice in this list", found=str(network), about=(other,))
 
 
-def _against_ours(key: str, network: IPNetwork, ours: list[Named]) -> Iterator[Finding]:
-    for other, mine in ours:
-        if overlap(network, mine):
-            message = f"overlaps {mine}, which is ours ({other})"
-            yield Finding(key, message, found=str(network), fix="a network is behind the cloud or behind us",
-                          about=(other,))  # fmt: skip
-            return
+def _against_ours(theirs: list[Named], ours: list[Named]) -> Iterator[Finding]:
+    known: NetworkIndex[str] = NetworkIndex()
+    for key, network in ours:
+        known.add(key, network)
+    for key, network in theirs:
+        met = known.overlapping(network) if network.prefixlen else None
+        if met:
+            message = f"overlaps {met[1]}, which is ours ({met[0]})"
+            fix = "a network is behind the cloud or behind us"
+            yield Finding(key, message, found=str(network), fix=fix, about=(met[0],))
 
 
-def _against_remotes(key: str, network: IPNetwork, intent: Intent) -> Iterator[Finding]:
+def _against_remotes(theirs: list[Named], intent: Intent) -> Iterator[Finding]:
     """A tunnel's own packets must not be routed into a tunnel."""
+    known: NetworkIndex[Place] = NetworkIndex()
     for place in tunnels_of(intent):
-        remote = place.tunnel.remote
-        if remote.version == network.version and remote in network:
-            about = (f"{place.key}.remote",)
-            message = f"holds {remote}: the packets of tunnel {place.tunnel.name} would be routed into a tunnel"
-            yield Finding(key, message, found=str(network), about=about)
-            return
+        known.add(place, ip_network(place.tunnel.remote))
+    for key, network in theirs:
+        met = known.overlapping(network) if network.prefixlen else None
+        if met:
+            tunnel = met[0].tunnel
+            message = f"holds {tunnel.remote}: the packets of tunnel {tunnel.name} would be routed into a tunnel"
+            yield Finding(key, message, found=str(network), about=(f"{met[0].key}.remote",))
 
 
-def _between_connections(intent: Intent) -> Iterator[Finding]:
+def _missing_priorities(intent: Intent) -> Iterator[Finding]:
     """Two connections to one network need to say which goes first."""
-    known = list(connections_of(intent))
-    for position, (key, connection) in enumerate(known):
-        for other_key, other in known[:position]:
-            shared = _shared(connection, other)
-            about = tuple(f"{k}.{part}" for k in (key, other_key) for part in ("priority", "networks"))
-            if shared and None in (connection.priority, other.priority):
-                lacking = key if connection.priority is None else other_key
-                message = f"missing: connections {other.name} and {connection.name} share {shared}"
-                fix = "priority: 100 on both makes them one ECMP group"
-                yield Finding(f"{lacking}.priority", message, fix=fix, about=about)
-            if None not in (connection.priority, other.priority) and connection.priority != other.priority:
-                message = f"an order among connections is not available in this version; {other.name} has another"
-                yield Finding(f"{key}.priority", message, found=str(connection.priority),
-                              allowed=str(other.priority), about=about)  # fmt: skip
+    ranked: NetworkIndex[tuple[str, Connection]] = NetworkIndex()
+    unranked: NetworkIndex[tuple[str, Connection]] = NetworkIndex()
+    for key, connection in connections_of(intent):
+        for index in (unranked,) if connection.priority is not None else (ranked, unranked):
+            met = [(network, index.overlapping(network)) for network in connection.networks if network.prefixlen]
+            network, other = next(((mine, found) for mine, found in met if found), (None, None))
+            if network and other:
+                yield _missing_priority(key, connection, network, *other)
+                break
+        for network in connection.networks:
+            (unranked if connection.priority is None else ranked).add((key, connection), network)
 
 
-def _shared(one: Connection, other: Connection) -> IPNetwork | None:
-    """The first network, the smaller of the two, that both claim."""
-    for mine in one.networks:
-        for theirs in other.networks:
-            if overlap(mine, theirs):
-                return mine if mine.prefixlen >= theirs.prefixlen else theirs
-    return None
+def _missing_priority(
+    key: str, connection: Connection, network: IPNetwork, owner: tuple[str, Connection], met: IPNetwork
+) -> Finding:
+    other_key, other = owner
+    shared = network if network.prefixlen >= met.prefixlen else met
+    message = f"missing: connections {other.name} and {connection.name} share {shared}"
+    about = tuple(f"{each}.{part}" for each in (key, other_key) for part in ("priority", "networks"))
+    lacking = key if connection.priority is None else other_key
+    fix = "priority: 100 on both makes them one ECMP group"
+    return Finding(f"{lacking}.priority", message, fix=fix, about=about)
+
+
+def _different_priorities(intent: Intent) -> Iterator[Finding]:
+    """Also without networks of their own: what is learned may overlap."""
+    ranked = [(key, connection) for key, connection in connections_of(intent) if connection.priority is not None]
+    for key, connection in ranked[1:]:
+        first_key, first = ranked[0]
+        if connection.priority != first.priority:
+            message = f"an order among connections is not available in this version; {first.name} has another"
+            about = (f"{first_key}.priority",)
+            found, allowed = str(connection.priority), str(first.priority)
+            yield Finding(f"{key}.priority", message, found=found, allowed=allowed, about=about)
 
 
 def _lan_findings(intent: Intent) -> Iterator[Finding]:
-    seen: list[Named] = []
+    first: dict[IPNetwork, str] = {}
     for number, lan in enumerate(intent.lans):
         for index, network in enumerate(lan.networks):
             key = f"lans[{number}].networks[{index}]"
-            other = next((known for known, net in seen if net == network), None)
-            if other:
+            other = first.setdefault(network, key)
+            if other != key:
                 yield Finding(key, f"{other} has it already", found=str(network), about=(other,))
-            seen.append((key, network))

@@ -7,6 +7,7 @@ from ipaddress import IPv4Interface, IPv6Interface
 
 from appliance.intent.crypto import inner_mtu
 from appliance.intent.finding import Finding, Place, connections_of, notice, overlap, tunnels_of, within
+from appliance.intent.overlaps import NetworkIndex
 from appliance.model.address import IPAddress, IPNetwork
 from appliance.model.intent import Intent
 from appliance.model.profile import Profile
@@ -183,16 +184,15 @@ def _most(place: Place, profile: Profile | None) -> int | None:
 
 def _shared_inside(intent: Intent) -> Iterator[Finding]:
     """Inside networks are unique on the box, even where a cloud permits duplicates."""
-    seen: list[tuple[str, IPNetwork]] = []
+    known: NetworkIndex[str] = NetworkIndex()
     for place in tunnels_of(intent):
         for name, inside in (("inside", place.tunnel.inside), ("inside6", place.tunnel.inside6)):
             if inside is None:
                 continue
-            key = f"{place.key}.{name}"
-            other = next((known for known, network in seen if overlap(network, inside.network)), None)
-            if other:
-                yield Finding(key, f"shares its network with {other}", found=str(inside), about=(other,))
-            seen.append((key, inside.network))
+            key, met = f"{place.key}.{name}", known.overlapping(inside.network)
+            if met:
+                yield Finding(key, f"shares its network with {met[0]}", found=str(inside), about=(met[0],))
+            known.add(key, inside.network)
 
 
 def _shared_remote(intent: Intent) -> Iterator[Finding]:

@@ -71,9 +71,8 @@ def mutations(draw: st.DrawFn) -> Any:
         elif action == "remove":
             del container[key]
         elif action == "add" and isinstance(container, dict):
-            container[draw(st.sampled_from(["x", "nmae", "psk", "probe", "mtu", "weight", "id"]))] = draw(
-                st.sampled_from(VALUES)
-            )
+            name = draw(st.sampled_from(["x", "nmae", "psk", "probe", "mtu", "weight", "id"]))
+            container[name] = copy.deepcopy(draw(st.sampled_from(VALUES)))
         elif action == "double" and isinstance(container, list):
             container.append(copy.deepcopy(container[key]))
         assume(places(document))
