@@ -49,26 +49,19 @@ class Talk(Protocol):
 
 @dataclass(slots=True)
 class Batch:
-    """One apply as it goes. ``refused`` maps a connection's name to why its tunnel could not be closed or started."""
+    """One apply as it goes. ``keys`` holds the vici ids of our keys in charon by our id; ``refused`` maps a
+    connection's name to why its tunnel could not be closed or started."""
 
     talk: Talk
-    record: Record
-    before: dict[str, set[int]] = field(default_factory=dict)
-    foreign: frozenset[str] = frozenset()
-    keys: list[str] = field(default_factory=list)
+    connections: dict[str, Loaded]
+    owners: dict[str, tuple[str, ...]]
+    foreign: frozenset[str]
+    before: dict[str, set[int]]
+    keys: dict[str, set[str]]
     close: set[int] = field(default_factory=set)
     gone: set[str] = field(default_factory=set)
     start: list[IkeConnection] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
-
-    def loaded(self, connection: IkeConnection) -> None:
-        self.record = replace(
-            self.record, connections={**self.record.connections, connection.name: Loaded(connection)}
-        )
-
-    def unloaded(self, name: str) -> None:
-        rest = {key: value for key, value in self.record.connections.items() if key != name}
-        self.record = replace(self.record, connections=rest)
 
 
 def ike_ids(talk: Talk) -> dict[str, set[int]]:
@@ -96,26 +89,36 @@ def carry_out(
     load is ours even if we are killed meanwhile) and as it is afterwards."""
     foreign = frozenset(snapshots(talk)) - record.connections.keys()
     keep(_intended(record, changes, foreign))
-    batch = Batch(talk, record, ike_ids(talk), foreign, key_ids(talk))
+    batch = Batch(talk, dict(record.connections), dict(record.owners), foreign, ike_ids(talk), _our_keys(talk))
     outcomes = [_attempt(batch, change) for change in changes]
     _close(batch)
     _start(batch)
-    shown = snapshots(talk)
-    seen = {name: replace(one, snapshot=shown.get(name)) for name, one in batch.record.connections.items()}
-    keep(replace(batch.record, connections=_keep_known(seen, record, changes)))
+    keep(Record(record.instance, _as_seen(batch, snapshots(talk), changes), batch.owners))
     return [_with_refusal(outcome, batch.refused) for outcome in outcomes]
+
+
+def _our_keys(talk: Talk) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for text in key_ids(talk):
+        parsed = parse_shared_key_id(text)
+        if parsed is not None:
+            found.setdefault(parsed[0], set()).add(text)
+    return found
+
+
+def _as_seen(batch: Batch, shown: Mapping[str, Any], changes: Iterable[Change]) -> dict[str, Loaded]:
+    """What this batch loaded, as charon shows it; for the rest the old snapshot stays the measure of drift."""
+    touched = {change.resource.name for change in changes if isinstance(change.resource, IkeConnection)}
+    return {
+        name: replace(loaded, snapshot=shown.get(name)) if name in touched else loaded
+        for name, loaded in batch.connections.items()
+    }
 
 
 def _intended(record: Record, changes: Iterable[Change], foreign: frozenset[str]) -> Record:
     wanted = [change.new for change in changes if isinstance(change.new, IkeConnection)]
     ours = {connection.name: Loaded(connection) for connection in wanted if connection.name not in foreign}
     return replace(record, connections={**record.connections, **ours})
-
-
-def _keep_known(seen: dict[str, Loaded], record: Record, changes: Iterable[Change]) -> dict[str, Loaded]:
-    """Only what this batch loaded is seen anew: for the rest the old snapshot stays the measure of drift."""
-    touched = {change.resource.name for change in changes if isinstance(change.resource, IkeConnection)}
-    return {name: one if name in touched else record.connections[name] for name, one in seen.items()}
 
 
 def _attempt(batch: Batch, change: Change) -> Outcome:
@@ -141,23 +144,20 @@ def _load_key(batch: Batch, change: Change) -> None:
     assert isinstance(key, SharedKey)
     batch.talk.request("load-shared", load_shared_message(key))
     _drop_keys(batch, key.id, keep=shared_key_id(key))
-    batch.keys.append(shared_key_id(key))
-    batch.record = replace(batch.record, owners={**batch.record.owners, key.id: key.owners})
+    batch.owners[key.id] = key.owners
 
 
 def _unload_key(batch: Batch, change: Change) -> None:
     key = change.old
     assert isinstance(key, SharedKey)
     _drop_keys(batch, key.id, keep=None)
-    owners = {name: ids for name, ids in batch.record.owners.items() if name != key.id}
-    batch.record = replace(batch.record, owners=owners)
+    batch.owners.pop(key.id, None)
 
 
 def _drop_keys(batch: Batch, name: str, keep: str | None) -> None:
-    old = [text for text in batch.keys if (parse_shared_key_id(text) or ("",))[0] == name and text != keep]
-    for text in old:
+    for text in sorted(batch.keys.get(name, set()) - {keep}):
         batch.talk.request("unload-shared", {"id": text})
-        batch.keys.remove(text)
+    batch.keys[name] = {keep} if keep else set()
 
 
 def _load_connection(batch: Batch, change: Change) -> None:
@@ -167,7 +167,7 @@ def _load_connection(batch: Batch, change: Change) -> None:
     if new.name in batch.foreign:
         raise ApplianceError(f"charon already has a connection {new.name} that is not ours", code="foreign-charon")
     batch.talk.request("load-conn", load_conn_message(new))
-    batch.loaded(new)
+    batch.connections[new.name] = Loaded(new)
     if isinstance(old, IkeConnection) and not interrupts(old, new):
         return
     batch.close |= batch.before.get(new.name, set())
@@ -179,9 +179,8 @@ def _unload_connection(batch: Batch, change: Change) -> None:
     """Unload first: a peer that calls back, or a DPD that restarts, then finds no configuration."""
     old = change.old
     assert isinstance(old, IkeConnection)
-    if old.name in batch.record.connections:
+    if batch.connections.pop(old.name, None) is not None:
         batch.talk.request("unload-conn", {"name": old.name})
-    batch.unloaded(old.name)
     batch.gone.add(old.name)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from ipaddress import ip_address, ip_network
 from typing import Any
 
@@ -15,6 +15,8 @@ from appliance.ipsec.connections import parse_shared_key_id
 from appliance.model.resources import ChildSa, IkeConnection, SharedKey
 
 VERSION = 1
+FIELDS = tuple(field.name for field in fields(IkeConnection))
+CHILD_FIELDS = tuple(field.name for field in fields(ChildSa))
 
 Snapshot = Mapping[str, Any]
 """One connection as ``list-conns`` shows it."""
@@ -40,11 +42,17 @@ class Record:
 def render_record(record: Record) -> str:
     """The record as the text of its file."""
     connections = {
-        name: {"connection": asdict(loaded.connection), "snapshot": loaded.snapshot}
+        name: {"connection": _plain(loaded.connection), "snapshot": loaded.snapshot}
         for name, loaded in sorted(record.connections.items())
     }
     value = {"version": VERSION, "instance": record.instance, "connections": connections, "owners": record.owners}
-    return json.dumps(value, indent=1, default=str) + "\n"
+    return json.dumps(value, default=str) + "\n"
+
+
+def _plain(connection: IkeConnection) -> dict[str, Any]:
+    """The fields as they are: ``dataclasses.asdict`` copies every value, which dominates the load of many tunnels."""
+    child = {name: getattr(connection.child, name) for name in CHILD_FIELDS}
+    return {name: getattr(connection, name) for name in FIELDS} | {"child": child}
 
 
 def parse_record(text: str, instance: str) -> Record:
