@@ -56,7 +56,7 @@ Exit codes:
     type=click.Path(exists=True, dir_okay=False, allow_dash=True),
 )
 @click.option(
-    "-o", "--output", metavar="DIR", type=click.Path(file_okay=False), help="Write intent.yaml and secrets/ to."
+    "-o", "--output", metavar="DIR", type=click.Path(file_okay=False), help="Write DIR/intent.yaml and DIR/secrets/."
 )
 @click.option("--force", is_flag=True, help="With -o: overwrite files that hold something else.")
 @click.option("--connection", metavar="ID", help="Take only this connection, when there are several.")
@@ -88,7 +88,7 @@ def command(
         return
     if output is None:
         click.echo(intent_text(report, show_secrets=show_secrets), nl=False)
-    _say_findings(report)
+    _say_findings(report, missing=output is not None)
 
 
 def _once(documents: Sequence[str]) -> Sequence[str]:
@@ -144,12 +144,13 @@ def _demand_room(wanted: Mapping[Path, str]) -> None:
         raise Refused(f"would overwrite what is different: {names}", hint="--force overwrites", code="overwrite")
 
 
-def _say_findings(report: ImportReport) -> None:
+def _say_findings(report: ImportReport, missing: bool) -> None:
+    """What the text on stdout does not say; with ``missing`` also what it does, for it is in a file then."""
     for found in report.documents:
         say(f"{found.path}: {found.format}")
     for notice in report.warnings:
         say(f"warning: {notice.where}: {notice.message}", fg="yellow")
-    for item in report.missing:
+    for item in report.missing if missing else ():
         say(f"missing: {item.field}, for {item.needed_for}: {item.why}; {item.hint}")
     if report.ignored:
         say(f"{len(report.ignored)} lines were understood and left out (--json lists them with the reason)")

@@ -84,7 +84,7 @@ class Field(Generic[T]):
 
 
 def _contradiction(first: object, place: Place, value: object, other: Place) -> Fault:
-    there = f"line {place.line}" if place.file == other.file else f"{place.file} line {place.line}"
+    there = f"line {place.line}" if place.file == other.file else place.where
     return other.fault(
         f"contradicts {there} ({place.key})",
         found=_written(value),
