@@ -10,11 +10,14 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given, settings
 
 from appliance.intent.read import locate, read_intent
 from appliance.intent.rules import check_intent, check_numbers, check_psk
-from appliance.model.intent import Connection, Tunnel
+from appliance.intent.write import write_intent
+from appliance.model.intent import Connection, Intent, Tunnel
 from appliance.model.secret import Secret
+from tests.intent.intents import INTENTS
 
 CLEAN_TEXT = (Path(__file__).parent / "cases/clean.yaml").read_text()
 CLEAN = yaml.safe_load(CLEAN_TEXT)
@@ -249,3 +252,13 @@ def test_numbers_that_collide_are_faults_of_the_later_tunnel() -> None:
     assert (placed[0].file, placed[0].line) == ("f.yaml", 10)
     assert check_numbers(intent, lambda _, tunnel: int(tunnel.name[-1]), lambda _, tunnel: "one")[0].found == "one"
     assert check_numbers(intent, lambda _, tunnel: int(tunnel.name[-1]), lambda _, tunnel: tunnel.name) == ()
+
+
+@given(INTENTS)
+@settings(max_examples=100, deadline=None)
+def test_any_intent_can_be_judged(intent: Intent) -> None:
+    """And what is said points at a place that its text has."""
+    faults, _ = check_intent(intent)
+    text = write_intent(intent)
+    assert all(fault.line and fault.key for fault in locate(text, None, faults))
+    assert {(fault.key, fault.message) for fault in read_intent(text)[1]} == {(f.key, f.message) for f in faults}
