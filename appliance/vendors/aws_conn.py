@@ -66,6 +66,9 @@ def read_setting(
         if text.lower() not in _DEMANDED[key]:
             allowed = " or ".join(sorted(_DEMANDED[key]))
             findings.faults.append(place.fault("not what AWS offers", found=text or "nothing", allowed=allowed))
+    elif key == "also":
+        fix = "write the settings of that conn into this one"
+        findings.faults.append(place.fault("settings of another conn are not read", found=text, fix=fix))
     elif key in _IGNORED or key in _OTHERS:
         findings.ignored.append(Ignored(place.line, _IGNORED.get(key, _OURS)))
     else:

@@ -84,6 +84,7 @@ class _Reader:
         announced = 2 if re.search(r"(?i)consists of a pair of IPSec tunnel", document.text) else None
         self.draft = ConnectionDraft(never=_NEVER, empty_key=_EMPTY_KEY, announced=announced)
         self.findings = Findings()
+        self._is_template = False
         self._section: str | None = None
         self._side: str | None = None
         self._suites: list[tuple[Suite, Suite]] = []  # IKE and ESP of each tunnel
@@ -95,10 +96,14 @@ class _Reader:
             self._begin(line, match[1])
         elif match := _HEADING.fullmatch(line.text):
             self._enter(line, match[1])
-        elif re.match(r"(?i)(outside|inside) IP address", line.text):
+        elif re.match(r"(?i)(outside|inside) IP(v[46])? address", line.text):
             self._side = line.text.split()[0].lower()
         elif re.match(r"(?i)additional notes", line.text):
             self._section = None
+        elif "customized tunnel options" in line.text and not self._is_template:
+            self._is_template = True
+            message = "options that were set for the connection are not in this download: compare them in the console"
+            self.findings.warnings.append(Notice(self._place(line, "").where, message))
         elif parse_identifier(line, self.draft, self.document, self.findings.faults):
             pass
         elif self._section and (match := _FIELD.fullmatch(line.text)):

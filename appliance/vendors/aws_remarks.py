@@ -13,7 +13,7 @@ _UPGRADE = "AWS accepts stronger ones (--crypto recommended)"
 
 def remarks(connection: ReadConnection, draft: ConnectionDraft) -> list[Notice]:
     """Everything about the connection that someone should know."""
-    return [*_tunnels(connection, draft), *_crypto(connection, draft)]
+    return [*_tunnels(connection, draft), *_public(connection, draft), *_crypto(connection, draft)]
 
 
 def _tunnels(connection: ReadConnection, draft: ConnectionDraft) -> list[Notice]:
@@ -25,6 +25,20 @@ def _tunnels(connection: ReadConnection, draft: ConnectionDraft) -> list[Notice]
         return [Notice(where, f"{count} tunnels: a connection of AWS has two")]
     trimmed = "; the document announces two, it may be cut short" if draft.announced == 2 else ""
     return [Notice(where, f"one tunnel only: no redundancy{trimmed}")]
+
+
+def _public(connection: ReadConnection, draft: ConnectionDraft) -> list[Notice]:
+    """A customer gateway of AWS has one address (UG, "Customer gateway options")."""
+    places = {
+        tunnel.public: origin.public.place for tunnel, origin in zip(connection.tunnels, draft.tunnels, strict=True)
+    }
+    known = [(address, place) for address, place in places.items() if address is not None and place is not None]
+    if len(known) < 2:
+        return []
+    addresses = " and ".join(str(address) for address, _ in known)
+    return [
+        Notice(known[-1][1].where, f"two addresses of ours, {addresses}: a connection of AWS has one customer gateway")
+    ]
 
 
 def _crypto(connection: ReadConnection, draft: ConnectionDraft) -> list[Notice]:

@@ -20,21 +20,21 @@ from appliance.vendors.text import Document, Line
 from appliance.vendors.values import Place, parse_address, parse_interface, parse_number
 
 MARKS = (
-    r"(?m)^conn [\w.%-]+$",
+    r"(?m)^conn \S+$",
     r"(?m)^right ?= ?\S",
-    r"(?m)^keyexchange ?= ?ike",
-    r"(?m)^esp ?= ?\S",
     r"(?mi)^Your VPN Connection ID ?:|aws-updown\.sh",
+    r"(?m)^(esp|leftauth|rightauth) ?=|^(sudo |pre-up |up )?ip link add .* type vti ",  # Openswan's download has none
+    r"(?m)^keyexchange ?= ?ikev",
+    r"(?m)^ike ?= ?\S",
     r"(?mi)^IPSEC Tunnel #\d",
-    r"(?m)^(sudo |pre-up |up )?ip link add .* type vti ",
-    r"(?m) : PSK ",
+    r"(?m) ?: PSK ",
 )
 """What the document looks like."""
-NEEDED = 5  # so many of the marks, the first, are the least
+NEEDED = 4  # so many of the marks, the first, are the least
 
 _NEVER = frozenset({"asn", "peer_asn"})
 _EMPTY_KEY = "the document has no PSK line for this tunnel"
-_CONN = re.compile(r"conn ([\w.%-]+)")
+_CONN = re.compile(r"conn (\S+)")
 _SETTING = re.compile(r"([A-Za-z][A-Za-z0-9_]*) ?= ?(.*)")
 _COMMENTED_UPDOWN = re.compile(r"[# ]*leftupdown ?=.*")
 _SECRET = re.compile(r"([^\"'#]*?) ?: ?PSK\b ?(.*)")
@@ -73,21 +73,26 @@ def parse(document: Document) -> list[Reading]:
 
 
 def _joined(lines: tuple[Line, ...]) -> Iterator[Line]:
-    """The lines; a ``leftupdown`` that a mail program wrapped is one line again (its quotes say where it ends)."""
+    """The lines; the long ones that a mail program wrapped, ``leftupdown`` and secrets, are one line again."""
     waiting: Line | None = None
     for line in lines:
         if waiting is not None:
             waiting = Line(waiting.number, f"{waiting.text} {line.text.lstrip('# ')}")
-        elif _COMMENTED_UPDOWN.fullmatch(line.text):
+        elif _COMMENTED_UPDOWN.fullmatch(line.text) or line.text.endswith(": PSK"):
             waiting = line
         else:
             yield line
             continue
-        if waiting.text.count('"') != 1 or line.number >= waiting.number + 3:
+        if not _goes_on(waiting.text) or line.number >= waiting.number + 3:
             yield waiting
             waiting = None
     if waiting is not None:
         yield waiting
+
+
+def _goes_on(text: str) -> bool:
+    """Whether a line was broken: its quote is open, or the key is still to come."""
+    return text.count('"') == 1 or text.endswith(": PSK")
 
 
 class _Reader:

@@ -216,3 +216,11 @@ def test_what_is_left_out_is_said_with_its_line() -> None:
 def test_a_section_that_stops_is_a_cut_document() -> None:
     fault = the_fault(read(GENERIC[: GENERIC.rindex("Outside IP")]))
     assert (fault.key, fault.line) == ("IPSec Tunnel #2", line_of(GENERIC, "IPSec Tunnel #2"))
+
+
+def test_a_download_that_is_only_a_template_says_so_once() -> None:
+    note = "NOTE: If you customized tunnel options when creating your VPN connection, you may need to modify these.\n"
+    report = edited(GENERIC, "Configure the IKE SA as follows:\n", f"Configure the IKE SA as follows:\n{note}")
+    assert [notice.message for notice in report.warnings] == [
+        "options that were set for the connection are not in this download: compare them in the console"
+    ]

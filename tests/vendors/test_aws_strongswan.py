@@ -248,3 +248,15 @@ def test_what_it_never_names() -> None:
     whys = missing(STRONGSWAN)
     assert whys["asn"] == whys["peer_asn"] == "this format never names it"
     assert "<VPC CIDR>" in whys["networks"]
+
+
+def test_two_addresses_of_ours_are_remarked() -> None:
+    text = STRONGSWAN.replace("203.0.113.202", "203.0.113.203", 1).replace(
+        "203.0.113.202 198.51.100.7 ", "203.0.113.203 198.51.100.7 "
+    )
+    assert any("203.0.113.203 and 203.0.113.202" in notice.message for notice in read(text).warnings)
+
+
+def test_settings_of_another_conn_are_refused_rather_than_left_out() -> None:
+    fault = the_fault(edited(STRONGSWAN, "\tauto=start", "\talso=shared", 1))
+    assert (fault.key, fault.line) == ("also", line_of(STRONGSWAN, "auto=start"))
