@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from ipaddress import ip_address
@@ -11,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from appliance.ipsec.connections import load_conn_message
+from appliance.ipsec.applying import snapshots
+from appliance.ipsec.connections import load_conn_message, render_swanctl
 from appliance.model.change import Change, Outcome
 from appliance.model.fault import SystemLacks
 from appliance.model.resources import IkeConnection, Resource
@@ -87,10 +89,9 @@ class RealBench:
             talk.request("load-conn", load_conn_message(connection))
 
     def clear(self) -> None:
-        for node in (self.us, self.far):
-            node.kill()
-            node.start()
         self.far.run("nft", "flush ruleset")
+        for node in (self.us, self.far):
+            rig.wipe(node)
 
 
 @pytest.fixture(scope="module", params=["fake", "real"])
@@ -389,3 +390,43 @@ def test_only_the_child_is_started_where_only_the_child_is_missing(bench: Any) -
         assert len(await bench.door.sas()) == 1
 
     run(story())
+
+
+def test_ikev1_comes_up_rekeys_and_goes(bench: Any) -> None:
+    async def story() -> None:
+        old, old_far = varied(ONE, version=1, dpd_timeout=30), varied(ONE_FAR, version=1)
+        good(await bench.cloud.apply(adds(KEY, old_far)))
+        good(await bench.door.apply(adds(KEY, old)))
+        before = await until(lambda: is_up(bench.door), "the tunnel does not come up")
+        assert before is not None
+        assert (before.version, before.if_id) == (1, 17)
+        assert (await bench.door.rekey_child("vpc-1")).done
+
+        async def renewed() -> bool:
+            return any(sa.up and sa.spi_in != before.spi_in for sa in await bench.door.sas())
+
+        await until(renewed, "there is no new child")
+        assert await bench.door.observe() == {KEY, old}
+        good(await bench.door.apply([Change(old, None)]))
+        assert await bench.door.sas() == ()
+
+    run(story())
+
+
+def test_the_rendered_file_means_to_swanctl_what_we_load(bench: Any, tmp_path: Path) -> None:
+    if isinstance(bench, FakeBench):
+        pytest.skip("only charon can judge the file")
+    connections = [varied(one, child_start_action="none") for one in (ONE, varied(TWO, version=1, dpd_timeout=30))]
+    good(run(bench.door.apply(adds(*connections))))
+    file, text = tmp_path / "swanctl.conf", render_swanctl(connections, (KEY, KEY_TWO))
+
+    def load(text: str) -> str:
+        file.write_text(text)
+        command = ["swanctl", "--load-conns", "--file", str(file), "--uri", f"unix://{bench.far.socket}"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        return done.stdout + done.stderr
+
+    assert "syntax error" in load(text.replace("connections {", "connections {{", 1))
+    assert "loaded 2 connections" in load(text)
+    with rig.conversation(bench.us) as ours, rig.conversation(bench.far) as theirs:
+        assert snapshots(ours) == snapshots(theirs)

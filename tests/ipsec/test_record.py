@@ -1,0 +1,69 @@
+"""The record of what was loaded: whole, of this charon only, and without a secret."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from ipaddress import ip_address
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from appliance.ipsec.connections import shared_key_id
+from appliance.ipsec.record import Loaded, Record, parse_record, render_record, standing, standing_keys, strangers
+from tests.ipsec.rig import key, tunnel
+
+SHOWN: dict[str, Any] = {"version": "IKEv2", "children": {"vpc-1": {"rekey_time": "2760"}}}
+SIX = replace(tunnel(), name="six", remote=ip_address("2001:db8::7"), local=None)
+RECORD = Record(
+    "pid 7 since 4711",
+    {"vpc-1": Loaded(tunnel(), SHOWN), "six": Loaded(SIX)},
+    {"vpc-1": ("192.0.2.1", "192.0.2.2")},
+)
+
+
+def test_the_record_survives_its_file() -> None:
+    assert parse_record(render_record(RECORD), RECORD.instance) == RECORD
+
+
+def test_another_charons_record_says_nothing() -> None:
+    assert parse_record(render_record(RECORD), "pid 8 since 4711") == Record("pid 8 since 4711")
+
+
+@given(st.integers(0, 2000))
+def test_a_torn_or_strange_file_says_nothing(length: int) -> None:
+    torn = render_record(RECORD)[:length]
+    if len(torn.strip()) < len(render_record(RECORD).strip()):
+        assert parse_record(torn, RECORD.instance) == Record(RECORD.instance)
+
+
+@pytest.mark.parametrize("part", ["version", "instance", "connections", "owners"])
+@pytest.mark.parametrize("value", [None, 7, [], "x", {"vpc-1": {}}, {"vpc-1": {"connection": {}, "snapshot": None}}])
+def test_a_record_of_another_shape_says_nothing(part: str, value: object) -> None:
+    strange = json.loads(render_record(RECORD)) | {part: value}
+    assert parse_record(json.dumps(strange), RECORD.instance).connections in ({}, RECORD.connections)
+
+
+def test_only_what_charon_shows_as_it_was_loaded_stands() -> None:
+    assert standing(RECORD, {"vpc-1": SHOWN, "six": {}}) == {tunnel()}
+    assert standing(RECORD, {"vpc-1": {**SHOWN, "version": "IKEv1"}}) == frozenset()
+    assert standing(RECORD, {}) == frozenset()
+
+
+def test_keys_are_what_charon_names() -> None:
+    known = replace(key(), secret=None)
+    assert standing_keys(RECORD, [shared_key_id(key()), "ike-office"]) == {known}
+    assert standing_keys(Record("x"), [shared_key_id(key())]) == {replace(known, owners=())}
+    two = [shared_key_id(key()), shared_key_id(key("another"))]
+    assert standing_keys(RECORD, two) == frozenset(), "an exchange cut short is done again"
+
+
+def test_strangers_are_named() -> None:
+    shown = {"vpc-1": SHOWN, "office": {}}
+    assert strangers(RECORD, shown, [shared_key_id(key()), "ike-office", ""]) == (
+        "connection office",
+        "shared key (without an id)",
+        "shared key ike-office",
+    )
