@@ -10,6 +10,13 @@ from appliance.model.fault import Fault
 from appliance.vendors.draft import Reading
 from appliance.vendors.text import Document
 
+_AWS = "in the AWS console, under Download configuration, choose vendor Generic"
+_RELATIVES = (
+    (r"(?mi)^[!#* ]*Your VPN Connection ID", f"this is AWS's download for another device: {_AWS}"),
+    (r"<vpn_connection[ >]|\"VpnConnections\"", f"this is AWS's description for programs: {_AWS}"),
+)
+"""Documents that we know and do not read, and what to give instead."""
+
 
 @dataclass(frozen=True, slots=True)
 class Parser:
@@ -40,5 +47,5 @@ def choose_format(document: Document, parsers: Mapping[str, Parser]) -> str | Fa
         file=document.path,
         found=tried,
         allowed="; ".join(f"{name}: {parsers[name].title}" for name in parsers),
-        fix="download the configuration again as one of these",
+        fix=next((fix for mark, fix in _RELATIVES if re.search(mark, document.text)), "give one of these"),
     )

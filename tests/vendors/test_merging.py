@@ -88,3 +88,9 @@ def test_documents_without_an_id_get_names_of_their_own() -> None:
     assert [found.name for found in report.connections] == ["aws", "aws-2"]
     assert report.connections[0] == replace(DYNAMIC, name="aws", id=None)
     assert [item.hint for item in report.missing] == ["--name NAME", "--name NAME"]
+
+
+def test_what_neither_says_is_not_blamed_on_the_format_of_one() -> None:
+    lines = [line for line in GENERIC.split("\n") if "Gateway ASN" not in line]
+    whys = {item.field: item.why for item in both(generic="\n".join(lines)).missing}
+    assert whys == dict.fromkeys(("connections[0].asn", "connections[0].peer_asn"), "the document does not say it")

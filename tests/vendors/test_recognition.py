@@ -74,3 +74,16 @@ def test_a_document_of_one_unfinished_line_is_not_called_empty() -> None:
     (fault,) = read("Amazon Web Services").faults
     assert "empty" not in fault.message
     assert "empty" in read("").faults[0].message
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (OPENSWAN, "for another device"),
+        (CISCO, "for another device"),
+        (XML, "for programs"),
+        ("Dear all,\n", "one of these"),
+    ],
+)
+def test_documents_that_we_know_and_do_not_read(text: str, words: str) -> None:
+    assert words in str(read(text).faults[0].fix)
