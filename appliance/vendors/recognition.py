@@ -13,7 +13,7 @@ from appliance.vendors.text import Document
 _AWS = "in the AWS console, under Download configuration, choose vendor Generic"
 _RELATIVES = (
     (r"(?mi)^[!#* ]*Your VPN Connection ID", f"this is AWS's download for another device: {_AWS}"),
-    (r"<vpn_connection[ >]|\"VpnConnections\"", f"this is AWS's description for programs: {_AWS}"),
+    (r"<vpn_connection\b|\"VpnConnections\"", f"this is AWS's description for programs: {_AWS}"),
 )
 """Documents that we know and do not read, and what to give instead."""
 
