@@ -1,0 +1,49 @@
+"""What is already right is left alone, and a second connection does not touch the first."""
+
+from __future__ import annotations
+
+from checking import check, node
+from measuring import CLEAR, end, send_stream, streaming, watching
+from rekeying import rekey_under_traffic
+from scene import FIRST, OUTSIDE, SECOND, appliance, children, must_configure, spis
+
+
+@check(timeout=90)
+def a_second_apply_writes_nothing() -> None:
+    """The plan is empty, and an apply says nothing to the kernel, to nftables, to charon or to FRR."""
+    assert appliance("plan")["changes"] == 0, appliance("plan")
+    gw = node("gw")
+    charon = gw.run("grep", "-c", "vici", "/var/log/charon.log", ok=False).out
+    running = gw.run("vtysh", "-c", "show running-config").out
+    monitors = [gw.start("ip", "monitor", "link", "address", "route", "rule", "nexthop"), gw.start("nft", "monitor")]
+    answer = appliance("apply", "--yes")
+    heard = [end(monitor).strip() for monitor in monitors]
+    assert heard == ["", ""], f"the kernel was told: {heard}"
+    assert gw.run("grep", "-c", "vici", "/var/log/charon.log", ok=False).out == charon, "charon was told something"
+    assert gw.run("vtysh", "-c", "show running-config").out == running, "FRR's configuration changed"
+    assert answer.get("changes", 0) == 0, answer
+
+
+@check(timeout=180)
+def a_second_connection_leaves_the_first_alone() -> float:
+    """A second document adds a connection (IKEv2, recommended algorithms): same SPIs on the first, no packet lost."""
+    before = spis(FIRST.tunnels)
+    with watching("internet", OUTSIDE, clear=CLEAR) as seen, streaming("lan", FIRST.host) as result:
+        must_configure(SECOND)
+    assert spis(FIRST.tunnels) == before, f"SPIs of the first connection: {before}, now {spis(FIRST.tunnels)}"
+    assert not result["lost"], f"lost {result['lost']} of {result['sent']}"
+    assert not seen.counts["clear"], seen.packets
+    for tunnel in SECOND.tunnels:
+        (child,) = children(tunnel)
+        assert (child["encr-alg"], child["encr-keysize"]) == ("AES_GCM_16", "256"), child
+    reached = send_stream("lan", SECOND.host, "--flows", "8", "--seconds", "2")
+    assert not reached["lost"], reached
+    return float(result["gap_ms"])
+
+
+@check(timeout=180)
+def ikev2_rekeys_without_loss() -> float:
+    """IKEv2: IKE SAs and children rekey from either side under 400 packets a second, and none is lost."""
+    result = rekey_under_traffic(SECOND, ["child", "ike"])
+    assert not result["lost"], f"lost {result['lost']} of {result['sent']}, gap {result['gap_ms']} ms"
+    return result["gap_ms"]

@@ -1,0 +1,66 @@
+"""Before any tunnel stands, with the tunnel ends out of reach."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from checking import check, node, wait_for
+from measuring import CLEAR, ENCRYPTED, send_stream, start_services, streaming, watching
+from observing import ip, paths
+from scene import FIRST, OUTSIDE, configure, reason, wait_for_paths, wire
+
+
+def has_session(end: str) -> bool:
+    return '"Established"' in node(end).run("vtysh", "-c", "show bgp summary json").out
+
+
+@check(timeout=60)
+def far_ends_are_ready() -> None:
+    """Both tunnel ends have loaded their connections, speak BGP with the VPC's router, and the VPC host serves."""
+    for end in ("aws1", "aws2"):
+        loaded = node(end).run("swanctl", "--list-conns").out
+        assert "first: IKEv1/2" in loaded, loaded
+        wait_for(partial(has_session, end), 30, f"BGP between {end} and the VPC")
+    start_services("vpc")
+
+
+@check(timeout=120)
+def first_boot_leaks_nothing_and_says_why() -> None:
+    """With IKE blocked, configure names the silence on UDP 500 and 4500, and no LAN packet leaves in clear."""
+    wire("block")
+    with watching("internet", OUTSIDE, clear=CLEAR, ike="udp port 500") as seen, streaming("lan", FIRST.host):
+        done = configure(FIRST, wait=20)
+    assert done.code == 1, f"configure ended with {done.code}: {done.out[-400:]} {done.err[-400:]}"
+    said = reason(done)
+    assert "500 and 4500" in said.replace("/", " and "), f"configure does not name the ports: {said[-400:]}"
+    assert seen.counts["ike"], "not even an IKE packet was seen: the capture proves nothing"
+    assert not seen.counts["clear"], f"in clear: {seen.packets}"
+
+
+@check(timeout=120)
+def tunnels_come_up_by_themselves() -> None:
+    """Once IKE gets through, both tunnels come up without another command, and still nothing leaves in clear."""
+    with watching("internet", OUTSIDE, clear=CLEAR, encrypted=ENCRYPTED) as seen, streaming("lan", FIRST.host):
+        wire("open")
+        wait_for(lambda: len(paths("gw", FIRST.prefix)) == 2, 90, f"{FIRST.prefix} over both tunnels")
+    assert seen.counts["encrypted"], "no ESP was seen: the capture proves nothing"
+    assert not seen.counts["clear"], f"in clear: {seen.packets}"
+
+
+@check(timeout=60)
+def both_tunnels_gone_leaks_nothing() -> None:
+    """With both BGP sessions shut by the cloud, the learned prefix falls into its blackhole, not to the Internet."""
+    with watching("internet", OUTSIDE, clear=CLEAR, encrypted=ENCRYPTED) as seen:
+        for tunnel in FIRST.tunnels:
+            node(tunnel.end).run("vtysh", "-c", "configure terminal", "-c", "router bgp",
+                                 "-c", f"neighbor {tunnel.inside} shutdown")
+        wait_for(lambda: not paths("gw", FIRST.prefix), 30, f"no path to {FIRST.prefix}")
+        types = {route.get("type") for route in ip("gw", "-4", "route", "show", "exact", FIRST.prefix)}
+        result = send_stream("lan", FIRST.host, "--flows", "8", "--seconds", "3")
+    assert types == {"blackhole"}, f"{FIRST.prefix} is not held by a blackhole alone: {types}"
+    assert not result["received"], f"somebody answered: {result}"
+    assert not seen.counts["clear"], f"in clear: {seen.packets}"
+    for tunnel in FIRST.tunnels:
+        node(tunnel.end).run("vtysh", "-c", "configure terminal", "-c", "router bgp",
+                             "-c", f"no neighbor {tunnel.inside} shutdown")
+    wait_for_paths(FIRST)

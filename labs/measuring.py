@@ -1,0 +1,156 @@
+"""Traffic and captures for a lab's checks: the programs of tests/traffic, in nodes that have them at /opt/traffic."""
+
+from __future__ import annotations
+
+import json
+import selectors
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from os import kill, read
+from pathlib import Path
+from typing import Any
+
+from checking import Failed, node
+
+TRAFFIC = "/opt/traffic"
+CLEAR = ("(ip or ip6) and not esp and not udp port 500 and not udp port 4500"
+         " and not src net fe80::/10 and not dst net ff02::/16")
+"""What must never be seen outside: all but ESP, IKE, ARP and what IPv6 says to its own link alone."""
+
+ENCRYPTED = "esp or udp port 4500"
+FRAGMENTS = "ip[6:2] & 0x3fff != 0"
+
+
+class Program:
+    """A program of tests/traffic at work in a node: it says that it is ready, and its result when it ends."""
+
+    def __init__(self, where: str, *words: str) -> None:
+        self.what = f"{words[0]} on {where}"
+        self.process = node(where).start("python3", f"{TRAFFIC}/{words[0]}", *words[1:])
+        self.lines: list[str] = []
+        self._rest = b""
+        self._await_line(60, "ready")
+
+    def result(self, timeout: float) -> dict[str, Any]:
+        """Wait for its own end, at most ``timeout`` seconds, and take what it said last."""
+        self._drain(timeout)
+        if self.process.wait(timeout):
+            raise Failed(f"{self.what} ended with {self.process.returncode}: {' | '.join(self.lines[-5:])}")
+        found = json.loads(self.lines[-1])
+        assert isinstance(found, dict)
+        return found
+
+    def stop(self) -> dict[str, Any]:
+        """End it, and take its result."""
+        self._signal(signal.SIGTERM)
+        return self.result(30)
+
+    def kill(self) -> None:
+        """End it for sure, whatever it has to say."""
+        if self.process.poll() is None:
+            self._signal(signal.SIGKILL)
+            self.process.wait(10)
+
+    def _signal(self, number: signal.Signals) -> None:
+        """nsenter waits for the program it forked and hands no signal on."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        for pid in children or [str(self.process.pid)]:
+            with suppress(ProcessLookupError):
+                kill(int(pid), number)
+
+    def _await_line(self, timeout: float, word: str) -> None:
+        deadline = time.monotonic() + timeout
+        while not any(word in line for line in self.lines):
+            if not self._read(deadline - time.monotonic()):
+                self.kill()
+                raise Failed(f"{self.what} did not get ready: {' | '.join(self.lines[-5:])}")
+
+    def _drain(self, timeout: float) -> None:
+        deadline = time.monotonic() + timeout
+        while self._read(deadline - time.monotonic()):
+            pass
+
+    def _read(self, timeout: float) -> bool:
+        """Take in what it said; False at its end, or when it says nothing in time."""
+        assert self.process.stdout is not None
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.process.stdout, selectors.EVENT_READ)
+            if not selector.select(max(0.0, timeout)):
+                return False
+        chunk = read(self.process.stdout.fileno(), 65536)
+        *lines, self._rest = (self._rest + chunk).split(b"\n")
+        self.lines += [line.decode(errors="replace") for line in lines if line.strip()]
+        return bool(chunk)
+
+
+@dataclass(slots=True)
+class Seen:
+    """What passed some interfaces: packets by filter, over all of them, and by interface."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+    each: dict[str, dict[str, int]] = field(default_factory=dict)
+    packets: list[str] = field(default_factory=list)
+
+
+@contextmanager
+def watching(where: str, interfaces: Sequence[str], **filters: str) -> Iterator[Seen]:
+    """Count what passes the filters while the block runs; the first filter's packets are kept in words."""
+    options = [word for interface in interfaces for word in ("-i", interface)]
+    expressions = [f"{name}={expression}" for name, expression in filters.items()]
+    seen = Seen()
+    program = Program(where, "sniff.py", *options, "--show", next(iter(filters)), *expressions)
+    try:
+        yield seen
+        found = program.stop()
+    finally:
+        program.kill()
+    seen.each, seen.packets = found["counts"], found["packets"]
+    seen.counts = {name: sum(counts[name] for counts in seen.each.values()) for name in filters}
+
+
+@contextmanager
+def streaming(where: str, target: str, flows: int = 8, rate: float = 50) -> Iterator[dict[str, Any]]:
+    """Numbered UDP packets to an echo (``echoing``) while the block runs; what became of them is filled in after it."""
+    found: dict[str, Any] = {}
+    program = Program(where, "stream.py", "send", target, "--flows", str(flows), "--rate", str(rate),
+                      "--seconds", "600")
+    try:
+        yield found
+        found.update(program.stop())
+    finally:
+        program.kill()
+
+
+def send_stream(where: str, target: str, *options: str) -> dict[str, Any]:
+    """A stream of its own length."""
+    program = Program(where, "stream.py", "send", target, *options)
+    try:
+        return program.result(120)
+    finally:
+        program.kill()
+
+
+def start_services(where: str) -> tuple[Program, Program]:
+    """The far side of streams (UDP 7000), of transfers and SYN probes (TCP 8080); it stays as long as the lab."""
+    return Program(where, "stream.py", "echo"), Program(where, "bulk.py", "serve")
+
+
+def ask(where: str, program: str, *words: str, timeout: float = 60) -> dict[str, Any]:
+    """Run one of the programs to its end and take its answer."""
+    found = node(where).run("python3", f"{TRAFFIC}/{program}", *words, timeout=timeout).json()
+    assert isinstance(found, dict)
+    return found
+
+
+def end(process: subprocess.Popen[str]) -> str:
+    """End what a node's ``start`` started; returns what it said."""
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    for pid in children:
+        with suppress(ProcessLookupError):
+            kill(int(pid), signal.SIGTERM)
+    said, _ = process.communicate(timeout=20)
+    return said
