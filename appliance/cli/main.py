@@ -14,6 +14,7 @@ VERBS = {
     "import": "importing",
     "validate": "validate",
     "schema": "schema",
+    "lab": "lab",
 }
 """Verb -> file in this folder. A verb's libraries are imported only when it is the one called."""
 

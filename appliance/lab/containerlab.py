@@ -1,0 +1,83 @@
+"""Door to containerlab and Docker, for those who have them: the same topologies as containers."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from appliance.lab.checks import LabReport
+from appliance.lab.topology import Topology
+from appliance.model.fault import ApplianceError, SystemFailure, SystemLacks, WrongUsage
+
+PREFIX = "clab"
+
+
+class Containers:
+    """The backend ``containerlab``: needs both programs, Docker's daemon, and our images in it."""
+
+    name = "containerlab"
+
+    def __init__(self, progress: Callable[[str], None]) -> None:
+        self.progress = progress
+        for program in ("containerlab", "docker"):
+            if not shutil.which(program):
+                raise SystemLacks(f"{program} is not installed",
+                                  hint="see https://containerlab.dev/install/, or use `--backend vm`")
+        _said("docker", "info", hint="start Docker, or use `--backend vm`")
+
+    def up(self, topology: Topology, file: Path) -> Mapping[str, Any]:
+        for image in sorted({node.image for node in topology.nodes if node.kind == "linux"}):
+            _said("docker", "image", "inspect", image, hint=f"Docker has no image {image}: load it with `docker load`")
+        self.progress(f"containerlab deploys {file.name}")
+        _said("containerlab", "deploy", "--topo", str(file), hint="`containerlab inspect --all` shows what is there")
+        lab = next(lab for lab in self.labs() if lab["name"] == topology.name)
+        return {"lab": lab, "exec": []}
+
+    def run(self, topology: Topology, file: Path, keep: bool) -> LabReport:
+        raise WrongUsage("checks run where the namespaces are ours", hint="use `--backend vm` or `--backend here`")
+
+    def execute(self, lab: str | None, node: str, command: Sequence[str]) -> int:
+        labs = self.labs()
+        chosen = [found for found in labs if lab is None or found["name"] == lab]
+        if len(chosen) != 1:
+            names = ", ".join(found["name"] for found in labs) or "none"
+            raise WrongUsage("say which lab with --lab" if chosen else "no such lab is up", hint=f"up: {names}")
+        terminal = ["-t"] if sys.stdin.isatty() and sys.stdout.isatty() else []
+        container = f"{PREFIX}-{chosen[0]['name']}-{node}"
+        return subprocess.run(["docker", "exec", "-i", *terminal, container, *command], check=False).returncode
+
+    def labs(self) -> list[Mapping[str, Any]]:
+        found = json.loads(_said("containerlab", "inspect", "--all", "--format", "json") or "{}")
+        labs: list[Mapping[str, Any]] = []
+        for name, containers in found.items():
+            nodes = [{"name": one["name"].removeprefix(f"{PREFIX}-{name}-"), "kind": one["kind"], "image": one["image"],
+                      "status": one["state"]} for one in containers]
+            file = containers[0].get("absLabPath", containers[0].get("labPath", "")) if containers else ""
+            labs.append({"name": name, "file": file, "nodes": nodes, "backend": self.name})
+        return labs
+
+    def down(self, lab: str) -> bool:
+        if not any(found["name"] == lab for found in self.labs()):
+            return False
+        _said("containerlab", "destroy", "--name", lab, "--cleanup")
+        return True
+
+
+def _said(*command: str, hint: str | None = None) -> str:
+    """Stdout of a command that must succeed."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode == 0:
+        return done.stdout
+    why = (done.stderr or done.stdout).strip().splitlines()[-1:]
+    message = f"`{' '.join(command[:3])}` failed: {' '.join(why)}"
+    raise _error(command, message, hint)
+
+
+def _error(command: Sequence[str], message: str, hint: str | None) -> ApplianceError:
+    lacking = command[:2] == ("docker", "info") or command[:3] == ("docker", "image", "inspect")
+    return SystemLacks(message, hint=hint) if lacking else SystemFailure(message, hint=hint)
