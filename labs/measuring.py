@@ -17,8 +17,10 @@ from typing import Any
 from checking import Failed, node
 
 TRAFFIC = "/opt/traffic"
-CLEAR = ("(ip or ip6) and not esp and not udp port 500 and not udp port 4500"
-         " and not src net fe80::/10 and not dst net ff02::/16")
+CLEAR = (
+    "(ip or ip6) and not esp and not udp port 500 and not udp port 4500"
+    " and not src net fe80::/10 and not dst net ff02::/16"
+)
 """What must never be seen outside: all but ESP, IKE, ARP and what IPv6 says to its own link alone."""
 
 ENCRYPTED = "esp or udp port 4500"
@@ -116,8 +118,9 @@ def watching(where: str, interfaces: Sequence[str], **filters: str) -> Iterator[
 def streaming(where: str, target: str, flows: int = 8, rate: float = 50) -> Iterator[dict[str, Any]]:
     """Numbered UDP packets to an echo (``echoing``) while the block runs; what became of them is filled in after it."""
     found: dict[str, Any] = {}
-    program = Program(where, "stream.py", "send", target, "--flows", str(flows), "--rate", str(rate),
-                      "--seconds", "600")
+    program = Program(
+        where, "stream.py", "send", target, "--flows", str(flows), "--rate", str(rate), "--seconds", "600"
+    )
     try:
         yield found
         found.update(program.stop())

@@ -6,8 +6,17 @@ from importlib import import_module
 
 from checking import main
 
-CHAPTERS = ("first_boot", "refusals", "carrying", "rekeying", "steering", "changing", "failing", "behind_nat",
-            "leaving")
+CHAPTERS = (
+    "first_boot",
+    "refusals",
+    "carrying",
+    "rekeying",
+    "steering",
+    "changing",
+    "failing",
+    "behind_nat",
+    "leaving",
+)
 """Each registers its checks as it is imported; each finds the lab as the one before it left it."""
 
 for chapter in CHAPTERS:

@@ -52,8 +52,9 @@ def both_tunnels_gone_leaks_nothing() -> None:
     """With both BGP sessions shut by the cloud, the learned prefix falls into its blackhole, not to the Internet."""
     with watching("internet", OUTSIDE, clear=CLEAR, encrypted=ENCRYPTED) as seen:
         for tunnel in FIRST.tunnels:
-            node(tunnel.end).run("vtysh", "-c", "configure terminal", "-c", "router bgp",
-                                 "-c", f"neighbor {tunnel.inside} shutdown")
+            node(tunnel.end).run(
+                "vtysh", "-c", "configure terminal", "-c", "router bgp", "-c", f"neighbor {tunnel.inside} shutdown"
+            )
         wait_for(lambda: not paths("gw", FIRST.prefix), 30, f"no path to {FIRST.prefix}")
         types = {route.get("type") for route in ip("gw", "-4", "route", "show", "exact", FIRST.prefix)}
         result = send_stream("lan", FIRST.host, "--flows", "8", "--seconds", "3")
@@ -61,6 +62,7 @@ def both_tunnels_gone_leaks_nothing() -> None:
     assert not result["received"], f"somebody answered: {result}"
     assert not seen.counts["clear"], f"in clear: {seen.packets}"
     for tunnel in FIRST.tunnels:
-        node(tunnel.end).run("vtysh", "-c", "configure terminal", "-c", "router bgp",
-                             "-c", f"no neighbor {tunnel.inside} shutdown")
+        node(tunnel.end).run(
+            "vtysh", "-c", "configure terminal", "-c", "router bgp", "-c", f"no neighbor {tunnel.inside} shutdown"
+        )
     wait_for_paths(FIRST)

@@ -41,15 +41,25 @@ class Cloud:
 
 
 FIRST = Cloud(
-    "vpn-0fa4e000000000001", "/opt/lab/vpn-0fa4e000000000001.txt", "10.1.0.0/16", "10.1.0.4",
-    (Tunnel("198.51.100.2", "169.254.60.6", "169.254.60.5", "aws1"),
-     Tunnel("192.0.2.2", "169.254.61.10", "169.254.61.9", "aws2")),
+    "vpn-0fa4e000000000001",
+    "/opt/lab/vpn-0fa4e000000000001.txt",
+    "10.1.0.0/16",
+    "10.1.0.4",
+    (
+        Tunnel("198.51.100.2", "169.254.60.6", "169.254.60.5", "aws1"),
+        Tunnel("192.0.2.2", "169.254.61.10", "169.254.61.9", "aws2"),
+    ),
     ("--name", "first", "--asn", str(ASN), "--peer-asn", str(PEER_ASN)),
 )
 SECOND = Cloud(
-    "vpn-0fa4e000000000002", "/opt/lab/vpn-0fa4e000000000002-generic.txt", "10.2.0.0/16", "10.2.0.4",
-    (Tunnel("198.51.100.3", "169.254.62.14", "169.254.62.13", "aws1"),
-     Tunnel("192.0.2.3", "169.254.63.18", "169.254.63.17", "aws2")),
+    "vpn-0fa4e000000000002",
+    "/opt/lab/vpn-0fa4e000000000002-generic.txt",
+    "10.2.0.0/16",
+    "10.2.0.4",
+    (
+        Tunnel("198.51.100.3", "169.254.62.14", "169.254.62.13", "aws1"),
+        Tunnel("192.0.2.3", "169.254.63.18", "169.254.63.17", "aws2"),
+    ),
     ("--name", "second", "--crypto", "recommended"),
 )
 
@@ -57,12 +67,29 @@ SECOND = Cloud(
 # What the operator does
 
 
-def configure(cloud: Cloud, *options: str, document: str | None = None, uplink: str = "isp1=eth1",
-              wait: int = 60) -> Done:
+def configure(
+    cloud: Cloud, *options: str, document: str | None = None, uplink: str = "isp1=eth1", wait: int = 60
+) -> Done:
     """The main job, as a script runs it. Its end is for the caller to judge."""
-    return node("gw").run("appliance", "configure", "--bgp", "--from", document or cloud.document, *cloud.options,
-                          "--lan", LAN, "--uplink", uplink, "--wait", f"{wait}s", "--yes", "--json", *options,
-                          ok=False, timeout=wait + 120)
+    return node("gw").run(
+        "appliance",
+        "configure",
+        "--bgp",
+        "--from",
+        document or cloud.document,
+        *cloud.options,
+        "--lan",
+        LAN,
+        "--uplink",
+        uplink,
+        "--wait",
+        f"{wait}s",
+        "--yes",
+        "--json",
+        *options,
+        ok=False,
+        timeout=wait + 120,
+    )
 
 
 def must_configure(cloud: Cloud, *options: str, **given: Any) -> Any:
@@ -101,8 +128,13 @@ def mtu(tunnel: Tunnel) -> int:
 
 def children(tunnel: Tunnel) -> list[dict[str, Any]]:
     """The appliance's installed child SAs to a tunnel's far end."""
-    return [child for sa in sas("gw") if sa["remote-host"] == tunnel.remote for child in sa["child-sas"]
-            if child["state"] == "INSTALLED"]
+    return [
+        child
+        for sa in sas("gw")
+        if sa["remote-host"] == tunnel.remote
+        for child in sa["child-sas"]
+        if child["state"] == "INSTALLED"
+    ]
 
 
 def spis(tunnels: Iterable[Tunnel]) -> dict[str, set[str]]:
@@ -130,6 +162,7 @@ def wire(*words: str) -> None:
 def set_med(tunnel: Tunnel, cloud: Cloud, med: int) -> None:
     """The MED that a tunnel's far end announces the connection's prefix with."""
     name = "first" if cloud is FIRST else "second"
-    node(tunnel.end).run("vtysh", "-c", "configure terminal", "-c", f"route-map {name} permit 10",
-                         "-c", f"set metric {med}")
+    node(tunnel.end).run(
+        "vtysh", "-c", "configure terminal", "-c", f"route-map {name} permit 10", "-c", f"set metric {med}"
+    )
     node(tunnel.end).run("vtysh", "-c", "clear bgp * soft out")

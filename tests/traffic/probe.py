@@ -15,9 +15,9 @@ import argparse
 import json
 from typing import Any
 
-from scapy.config import conf  # type: ignore[import-untyped]
-from scapy.layers.inet import ICMP, IP, TCP, UDP  # type: ignore[import-untyped]
-from scapy.sendrecv import sniff, sr1  # type: ignore[import-untyped]
+from scapy.config import conf
+from scapy.layers.inet import ICMP, IP, TCP, UDP
+from scapy.sendrecv import sniff, sr1
 
 HEADERS = 28  # an IPv4 and a UDP header
 
@@ -36,8 +36,13 @@ def send_syn(target: str, port: int, mss: int, source_port: int, timeout: float)
 
 
 def watch_syn(interfaces: list[str], port: int, timeout: float) -> dict[str, Any]:
-    seen = sniff(iface=interfaces, count=1, timeout=timeout, filter=f"tcp dst port {port} and tcp[13] & 18 = 2",
-                 started_callback=lambda: print(json.dumps({"ready": True}), flush=True))
+    seen = sniff(
+        iface=interfaces,
+        count=1,
+        timeout=timeout,
+        filter=f"tcp dst port {port} and tcp[13] & 18 = 2",
+        started_callback=lambda: print(json.dumps({"ready": True}), flush=True),
+    )
     if not seen:
         return {"source": None, "mss": None}
     return {"source": seen[0][IP].src, "mss": mss_of(seen[0])}

@@ -17,8 +17,8 @@ import socket
 import struct
 from typing import Any
 
-from scapy.arch.linux import attach_filter  # type: ignore[import-untyped]
-from scapy.layers.l2 import Ether  # type: ignore[import-untyped]
+from scapy.arch.linux import attach_filter
+from scapy.layers.l2 import Ether
 
 SOL_PACKET = 263
 PACKET_STATISTICS = 6
@@ -57,8 +57,9 @@ def report(sockets: dict[tuple[str, str], socket.socket], shown: list[str]) -> d
     counts: dict[str, dict[str, int]] = {}
     for (interface, name), plug in sockets.items():
         counts.setdefault(interface, {})[name] = count(plug)
-    packets = [f"{interface}: {line}" for (interface, name), plug in sockets.items() if name in shown
-               for line in read(plug)]
+    packets = [
+        f"{interface}: {line}" for (interface, name), plug in sockets.items() if name in shown for line in read(plug)
+    ]
     return {"counts": counts, "packets": packets}
 
 
@@ -70,8 +71,11 @@ def main() -> None:
     options = parser.parse_args()
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
     filters = dict(text.split("=", 1) for text in options.filters)
-    sockets = {(interface, name): watch(interface, expression)
-               for interface in options.interface for name, expression in filters.items()}
+    sockets = {
+        (interface, name): watch(interface, expression)
+        for interface in options.interface
+        for name, expression in filters.items()
+    }
     print(json.dumps({"ready": True}), flush=True)
     signal.sigwait({signal.SIGTERM, signal.SIGINT})
     print(json.dumps(report(sockets, options.show)), flush=True)
