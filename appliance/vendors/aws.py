@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 
 from appliance.model.document import ReadConnection, ReadDpd, ReadEsp, ReadIke, ReadTunnel
-from appliance.model.fault import Fault
+from appliance.model.fault import Fault, Notice
 from appliance.profiles.aws import AWS
 from appliance.vendors.aws_checks import check_connection, check_tunnel
 from appliance.vendors.aws_owed import cut_tunnels, missing_values
 from appliance.vendors.aws_remarks import remarks
 from appliance.vendors.draft import ConnectionDraft, Findings, TunnelDraft
 from appliance.vendors.text import Document, Line
-from appliance.vendors.values import Place, parse_choice, placeholder
+from appliance.vendors.values import Place, Placeholder, parse_choice, placeholder
 
 _IDENTIFIER = re.compile(
     r"(?i)Your (VPN Connection|Virtual Private Gateway|Transit Gateway|Customer Gateway) ID ?:+ ?(.*)"
@@ -27,7 +27,7 @@ _HEX = r"(?:[0-9a-f]{17}|[0-9a-f]{8})"
 _IKE_VERSIONS = {"ikev1": 1, "ikev2": 2}
 
 
-def parse_identifier(line: Line, draft: ConnectionDraft, document: Document, faults: list[Fault]) -> bool:
+def parse_identifier(line: Line, draft: ConnectionDraft, document: Document, findings: Findings) -> bool:
     """Read a header line with one of the three identifiers; False when the line is none. For a transit gateway the
     download leaves the gateway's identifier empty."""
     match = _IDENTIFIER.fullmatch(line.text)
@@ -36,13 +36,21 @@ def parse_identifier(line: Line, draft: ConnectionDraft, document: Document, fau
     what, text = match[1].lower(), match[2]
     place = Place(document.path, line.number, f"Your {match[1]} ID")
     field = {"vpn connection": draft.id, "customer gateway": draft.customer_gateway}.get(what, draft.cloud_gateway)
-    if re.fullmatch(f"(?:{_PREFIX[what]})-{_HEX}", text):
+    prefix = _PREFIX[what]
+    if re.fullmatch(rf"(?i)(?:{prefix})-[x*]+", text):
+        field.say(Placeholder(text), place)
+    elif re.fullmatch(f"(?:{prefix})-[0-9A-Za-z]{{1,30}}", text):
         field.say(text, place)
-    elif text and not re.match(r"(?i)(vpn|vgw|tgw|cgw)-", text) and (stand_in := placeholder(text)):
+        if not re.fullmatch(f".*-{_HEX}", text):
+            findings.warnings.append(
+                Notice(place.where, f"{text}: AWS's identifiers end in 8 or 17 hexadecimal digits")
+            )
+    elif not re.fullmatch(r"(?i)(n/a|-)?", text):
+        stand_in = None if re.match(r"(?i)(vpn|vgw|tgw|cgw)-", text) else placeholder(text)
+        if stand_in is None:
+            allowed = f"{prefix.replace('|', '- or ')}- and 8 or 17 hexadecimal digits"
+            findings.faults.append(place.fault("not an identifier of AWS", found=text, allowed=allowed))
         field.say(stand_in, place)
-    elif text:
-        allowed = f"{_PREFIX[what].replace('|', '- or ')}- and 8 or 17 hexadecimal digits"
-        faults.append(place.fault("not an identifier of AWS", found=text, allowed=allowed))
     return True
 
 

@@ -104,7 +104,7 @@ class _Reader:
             self._is_template = True
             message = "options that were set for the connection are not in this download: compare them in the console"
             self.findings.warnings.append(Notice(self._place(line, "").where, message))
-        elif parse_identifier(line, self.draft, self.document, self.findings.faults):
+        elif parse_identifier(line, self.draft, self.document, self.findings):
             pass
         elif self._section and (match := _FIELD.fullmatch(line.text)):
             self._read_field(line, match["name"], match["value"], is_item=bool(match["bullet"]))

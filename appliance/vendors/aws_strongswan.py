@@ -150,7 +150,7 @@ class _Reader:
             parse_networks(routes[1], self._place(line, "leftupdown -r"), self.draft.networks, self.findings)
 
     def _read_elsewhere(self, line: Line) -> None:
-        if parse_identifier(line, self.draft, self.document, self.findings.faults):
+        if parse_identifier(line, self.draft, self.document, self.findings):
             return
         if "$" not in line.text and (command := _COMMAND.fullmatch(line.text)):
             self._read_command(line, command[1])

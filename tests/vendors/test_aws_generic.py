@@ -224,3 +224,39 @@ def test_a_download_that_is_only_a_template_says_so_once() -> None:
     assert [notice.message for notice in report.warnings] == [
         "options that were set for the connection are not in this download: compare them in the console"
     ]
+
+
+@pytest.mark.parametrize("text", ["", "N/A", "-"])
+def test_an_identifier_may_be_left_empty(text: str) -> None:
+    report = edited(GENERIC, ": vgw-0fa4e000000000001", f": {text}")
+    assert (report.faults, report.connections[0].cloud_gateway) == ((), None)
+
+
+@pytest.mark.parametrize("text", ["vpn-xxxxxxxx", "<YOUR VPN ID>", "your_vpn_id"])
+def test_a_hidden_identifier_is_missing_and_quoted(text: str) -> None:
+    report = edited(GENERIC, f": {DYNAMIC.id}", f": {text}")
+    assert report.faults == ()
+    assert (report.connections[0].id, report.connections[0].name) == (None, "aws")
+    assert [(item.field, text in item.why) for item in report.missing] == [("connections[0].id", True)]
+
+
+def test_an_odd_identifier_is_remarked() -> None:
+    report = edited(GENERIC, f": {DYNAMIC.id}", ": vpn-0fa4")
+    assert (report.connections[0].id, report.faults) == ("vpn-0fa4", ())
+    assert "vpn-0fa4" in report.warnings[0].message
+
+
+@pytest.mark.parametrize("text", ["vgw-0fa4e000000000001", "vpn-", "vpn-0fa4/../..", "vpn-0fa4 vpn-0fa5", "10.0.0.1"])
+def test_what_is_no_identifier_of_a_connection(text: str) -> None:
+    fault = the_fault(edited(GENERIC, f": {DYNAMIC.id}", f": {text}"))
+    assert (fault.key, fault.found) == ("Your VPN Connection ID", text)
+
+
+def test_inside_addresses_of_version_6() -> None:
+    text = GENERIC.replace("169.254.23.6/30", "fd00:23::2/126").replace("169.254.23.5/30", "fd00:23::1/126")
+    report = read(text.replace(": 169.254.23.5", ": fd00:23::1"))
+    assert report.faults == ()
+    assert str(report.connections[0].tunnels[0].inside) == "fd00:23::2/126"
+    assert str(report.connections[0].tunnels[0].peer_inside) == "fd00:23::1"
+    (fault, *_) = read(text.replace(": 169.254.23.5", ": fd00:23::1").replace("fd00:23::", "2001:db8::")).faults
+    assert "fd00::/8" in str(fault.allowed)
