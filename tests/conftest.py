@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("suite", deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")
+# No deadline: a busy machine is no failure. No database: a run leaves nothing behind.
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
