@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from jinja2 import DictLoader, Environment, StrictUndefined, Template
@@ -81,7 +81,7 @@ def render_frr(router: BgpRouter, templates: Mapping[str, str]) -> str:
     ``router.networks``. Raises FaultyInput for an extra text that cannot be passed on.
     """
     extra = parse_extra(router.extra, f"router bgp {router.asn}")
-    peers = tuple(sorted(router.neighbors, key=lambda peer: _in_order(peer.address)))
+    peers = tuple(sorted(map(_as_frr_has_it, router.neighbors), key=lambda peer: _in_order(peer.address)))
     maps = [_inbound(peer) for peer in peers] + [_outbound(peer, router) for peer in peers]
     if router.source:
         maps.append(RouteMap(SOURCE_MAP, source=router.source))
@@ -123,6 +123,11 @@ def _checked(value: object) -> str:
     if not _SAFE.fullmatch(text):
         raise ApplianceError(f"this cannot stand in FRR's configuration: {text!r}", code="unsafe-text")
     return text
+
+
+def _as_frr_has_it(peer: Neighbor) -> Neighbor:
+    """FRR lowers the keepalive interval to a third of the hold time (RFC 4271, section 10) without saying so."""
+    return replace(peer, keepalive=min(peer.keepalive, peer.hold // 3))
 
 
 def _in_order(address: IPAddress) -> tuple[int, int]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from ipaddress import ip_address, ip_network
 from typing import Any
 
+from appliance.frr.policy import first_match, inbound_rules
 from appliance.frr.tree import Tree
 from appliance.model.address import IPAddress, IPNetwork
 from appliance.model.session import BgpSession, FilteredPath, LearnedPath, Notification
@@ -109,7 +110,7 @@ def _notification(entry: Json, text: str) -> Notification | None:
 
 def _last_error(entry: Json, notification: Notification | None) -> str | None:
     if notification:
-        return f"{notification.text} ({'sent' if notification.sent else 'received'})"
+        return notification.sentence
     reason = entry.get("lastResetDueTo", "")
     return None if reason in _OWN_DOING else reason
 
@@ -196,40 +197,3 @@ def parse_filtered(neighbor: IPAddress, filtered: Json, applied: Tree) -> tuple[
     rules = inbound_rules(neighbor, applied)
     prefixes = [ip_network(prefix) for prefix in filtered.get("receivedRoutes", {})]
     return tuple(FilteredPath(prefix, neighbor, first_match(prefix, rules)) for prefix in prefixes)
-
-
-def inbound_rules(neighbor: IPAddress, applied: Tree) -> tuple[str, ...]:
-    """The lines of the prefix-list that a neighbour's inbound route-map goes by, ``seq`` order, without their name."""
-    lines = [line for inner in applied.values() for line in inner]
-    maps = {
-        words[3]
-        for line in lines
-        if (words := line.split())[:3] == ["neighbor", str(neighbor), "route-map"] and words[-1] == "in"
-    }
-    lists = {
-        line.split()[-1]
-        for place, inner in applied.items()
-        if place and place[-1].split()[:1] == ["route-map"] and place[-1].split()[1] in maps
-        for line in inner
-        if line.startswith("match ") and " prefix-list " in line
-    }
-    rules = [
-        words for line in applied.get((), []) if (words := line.split())[1:2] == ["prefix-list"] and words[2] in lists
-    ]
-    return tuple(" ".join(words[5:]) for words in sorted(rules, key=lambda words: int(words[4])))
-
-
-def first_match(prefix: IPNetwork, rules: Iterable[str]) -> str:
-    """The rule that decides about a prefix."""
-    return next((rule for rule in rules if _matches(prefix, rule.split()[1:])), "deny any")
-
-
-def _matches(prefix: IPNetwork, words: list[str]) -> bool:
-    if words[0] == "any":
-        return True
-    within = ip_network(words[0])
-    bounds = dict(zip(words[1::2], map(int, words[2::2]), strict=False))
-    low = bounds.get("ge", within.prefixlen)
-    high = bounds.get("le", prefix.max_prefixlen if "ge" in bounds else within.prefixlen)
-    inside = prefix.version == within.version and prefix.subnet_of(within)  # type: ignore[arg-type]
-    return inside and low <= prefix.prefixlen <= high

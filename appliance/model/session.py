@@ -17,6 +17,11 @@ class Notification:
     subcode: int
     text: str = ""
 
+    @property
+    def sentence(self) -> str:
+        """The speaker's words, and who said them."""
+        return f"{self.text} ({'sent' if self.sent else 'received'})"
+
 
 @dataclass(frozen=True, slots=True)
 class BgpSession:
