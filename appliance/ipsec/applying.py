@@ -18,7 +18,7 @@ from appliance.ipsec.connections import (
     parse_shared_key_id,
     shared_key_id,
 )
-from appliance.ipsec.record import Loaded, Record
+from appliance.ipsec.record import Loaded, Record, ours
 from appliance.ipsec.status import parse_sas, plain
 from appliance.model.change import Change, Outcome
 from appliance.model.fault import ApplianceError, SystemFailure
@@ -50,7 +50,7 @@ class Talk(Protocol):
 @dataclass(slots=True)
 class Batch:
     """One apply as it goes. ``keys`` holds the vici ids of our keys in charon by our id; ``refused`` maps a
-    connection's name to why its tunnel could not be closed or started."""
+    connection's name to why its tunnel could not be closed or started; ``loaded`` names those of ours in charon."""
 
     talk: Talk
     connections: dict[str, Loaded]
@@ -58,6 +58,7 @@ class Batch:
     foreign: frozenset[str]
     before: dict[str, set[int]]
     keys: dict[str, set[str]]
+    loaded: set[str] = field(default_factory=set)
     close: set[int] = field(default_factory=set)
     gone: set[str] = field(default_factory=set)
     start: list[IkeConnection] = field(default_factory=list)
@@ -87,9 +88,11 @@ def carry_out(
 ) -> list[Outcome]:
     """Carry out the changes; the outcomes in their order. ``keep`` gets the record before anything is loaded (what we
     load is ours even if we are killed meanwhile) and as it is afterwards."""
-    foreign = frozenset(snapshots(talk)) - record.connections.keys()
+    shown = snapshots(talk)
+    foreign = frozenset(shown) - ours(record, shown)
     keep(_intended(record, changes, foreign))
     batch = Batch(talk, dict(record.connections), dict(record.owners), foreign, ike_ids(talk), _our_keys(talk))
+    batch.loaded |= shown.keys() - foreign
     outcomes = [_attempt(batch, change) for change in changes]
     _close(batch)
     _start(batch)
@@ -168,6 +171,7 @@ def _load_connection(batch: Batch, change: Change) -> None:
         raise ApplianceError(f"charon already has a connection {new.name} that is not ours", code="foreign-charon")
     batch.talk.request("load-conn", load_conn_message(new))
     batch.connections[new.name] = Loaded(new)
+    batch.loaded.add(new.name)
     if isinstance(old, IkeConnection) and not interrupts(old, new):
         return
     batch.close |= batch.before.get(new.name, set())
@@ -179,8 +183,10 @@ def _unload_connection(batch: Batch, change: Change) -> None:
     """Unload first: a peer that calls back, or a DPD that restarts, then finds no configuration."""
     old = change.old
     assert isinstance(old, IkeConnection)
-    if batch.connections.pop(old.name, None) is not None:
+    if old.name in batch.loaded:
         batch.talk.request("unload-conn", {"name": old.name})
+    batch.loaded.discard(old.name)
+    batch.connections.pop(old.name, None)
     batch.gone.add(old.name)
 
 

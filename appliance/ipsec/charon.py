@@ -21,6 +21,8 @@ from vici.protocol import Message, Packet, Transport
 from appliance.ipsec.applying import carry_out, close_sas, ike_ids, initiate_message, key_ids, snapshots
 from appliance.ipsec.record import (
     Record,
+    fallen,
+    ours,
     parse_record,
     render_backup,
     render_record,
@@ -57,7 +59,8 @@ class Charon:
         self._lock = asyncio.Lock()
 
     async def observe(self) -> frozenset[Resource]:
-        """The connections and keys of ours that stand as we loaded them. Nothing, after charon was restarted."""
+        """The connections and keys of ours in charon: as they were loaded, or, where somebody meddled with one or
+        the record is lost, as little as charon tells of it. Nothing, after charon was restarted."""
         return await self._run(lambda talk: self._observe(talk))
 
     async def apply(self, changes: Sequence[Change]) -> Sequence[Outcome]:
@@ -125,7 +128,8 @@ class Charon:
 
     def _observe(self, talk: Conversation) -> frozenset[Resource]:
         record = self._record(talk)
-        return standing(record, snapshots(talk)) | standing_keys(record, key_ids(talk))
+        shown = snapshots(talk)
+        return standing(record, shown) | fallen(record, shown) | standing_keys(record, key_ids(talk))
 
     def _apply(self, talk: Conversation, changes: Sequence[Change]) -> Sequence[Outcome]:
         return carry_out(talk, self._record(talk), changes, self._keep)
@@ -133,7 +137,7 @@ class Charon:
     def _adopt(self, talk: Conversation, backup: Path) -> tuple[str, ...]:
         record, shown, keys = self._record(talk), snapshots(talk), key_ids(talk)
         names = strangers(record, shown, keys)
-        theirs = sorted(shown.keys() - record.connections.keys())
+        theirs = sorted(shown.keys() - ours(record, shown))
         _write_privately(backup, render_backup({name: shown[name] for name in theirs}))
         for name in theirs:
             talk.request("unload-conn", {"name": name})

@@ -17,9 +17,12 @@ Section = Mapping[str, "str | Sequence[str] | Section"]
 KEY_MARK = "appliance"
 """First word of the vici id of every key of ours. The id ends in the key's fingerprint: charon shows ids, not keys."""
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+ANY = "%any"
+"""For our own identity: the address we send from. For a peer it would fit anybody, and is refused."""
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 IDENTITY = re.compile(r"[A-Za-z0-9@_](?:[A-Za-z0-9@._:=/, +-]{0,253}[A-Za-z0-9_.])?")
-PROPOSAL = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*")
+PROPOSAL = re.compile(r"[a-z0-9_]+(?:-[a-z0-9_]+)*")
 FINGERPRINT = re.compile(r"[A-Za-z0-9+/=_-]{1,128}")
 ACTIONS = frozenset({"none", "trap", "start", "trap|start", "clear", "restart"})
 UNIQUE = frozenset({"never", "no", "keep", "replace"})
@@ -56,10 +59,14 @@ def connection_settings(connection: IkeConnection) -> Section:
         **_dpd_timeout(connection),
         **_ike_times(connection),
         **({"if_id_in": str(connection.if_id), "if_id_out": str(connection.if_id)} if connection.if_id else {}),
-        "local": {"auth": "psk", "id": _checked("an identity", connection.local_id, IDENTITY)},
+        "local": {"auth": "psk", **_own_identity(connection.local_id)},
         "remote": {"auth": "psk", "id": _checked("an identity", connection.remote_id, IDENTITY)},
         "children": {_checked("a name", connection.child.name, NAME): _child_settings(connection.child)},
     }
+
+
+def _own_identity(identity: str) -> Section:
+    return {} if identity == ANY else {"id": _checked("an identity", identity, IDENTITY)}
 
 
 def _dpd_timeout(connection: IkeConnection) -> Section:
@@ -123,8 +130,14 @@ def load_shared_message(key: SharedKey) -> Section:
     """The ``load-shared`` request: the one place where the secret is in clear. Raises ApplianceError without one."""
     if key.secret is None:
         raise ApplianceError(f"the key {key.id} has no secret to load", code="no-secret")
-    owners = [_checked("an identity", owner, IDENTITY) for owner in key.owners]
-    return {"id": shared_key_id(key), "type": "IKE", "data": key.secret.reveal(), "owners": owners}
+    return {"id": shared_key_id(key), "type": "IKE", "data": key.secret.reveal(), "owners": _owners(key)}
+
+
+def _owners(key: SharedKey) -> list[str]:
+    """Whose key it is. One of the two may be anybody, both may not: such a key would fit every connection."""
+    if not set(key.owners) - {ANY}:
+        raise ApplianceError(f"the key {key.id} names nobody it belongs to", code="unsafe-value")
+    return [owner if owner == ANY else _checked("an identity", owner, IDENTITY) for owner in key.owners]
 
 
 def render_swanctl(connections: Iterable[IkeConnection], keys: Iterable[SharedKey]) -> str:
@@ -134,23 +147,24 @@ def render_swanctl(connections: Iterable[IkeConnection], keys: Iterable[SharedKe
         for connection in sorted(connections, key=lambda connection: connection.name)
     }
     notes = [
-        f"    # {shared_key_id(key).split(':')[1]}: the key of {' and '.join(_owner(owner) for owner in key.owners)}; "
+        f"    # {_checked('a name', key.id, NAME)}: the key of {' and '.join(map(_quoted, _owners(key)))}; "
         "secret: kept in the intent's secrets, never printed"
         for key in sorted(keys, key=lambda key: key.id)
     ]
     return "\n".join(["connections {", *_lines(tree, 1), "}", "", "secrets {", *notes, "}", ""])
 
 
-def _owner(owner: str) -> str:
-    return f'"{_checked("an identity", owner, IDENTITY)}"'
+def _quoted(text: str) -> str:
+    return f'"{text}"'
 
 
 def _lines(section: Section, depth: int) -> Iterator[str]:
-    """One setting a line. Identities are quoted: they may hold spaces and commas."""
+    """One setting a line. Identities are quoted: they may hold spaces and commas. A dot parts sections in a settings
+    file, so one in a name becomes an underscore there."""
     indent = "    " * depth
     for name, value in section.items():
         if isinstance(value, Mapping):
-            yield f"{indent}{name} {{"
+            yield f"{indent}{name.replace('.', '_')} {{"
             yield from _lines(value, depth + 1)
             yield f"{indent}}}"
         elif isinstance(value, str):

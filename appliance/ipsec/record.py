@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, fields
 from ipaddress import ip_address, ip_network
 from typing import Any
 
-from appliance.ipsec.connections import parse_shared_key_id
+from appliance.ipsec.connections import KEY_MARK, parse_shared_key_id
+from appliance.model.address import IPAddress
 from appliance.model.resources import ChildSa, IkeConnection, SharedKey
 
 VERSION = 1
@@ -97,6 +98,43 @@ def standing(record: Record, shown: Mapping[str, Snapshot]) -> frozenset[IkeConn
     )
 
 
+def is_marked(snapshot: Snapshot) -> bool:
+    """Whether a connection carries our mark: all its children's names begin with it."""
+    children = snapshot.get("children") or {}
+    return bool(children) and all(name.startswith(f"{KEY_MARK}-") for name in children)
+
+
+def ours(record: Record, shown: Mapping[str, Snapshot]) -> frozenset[str]:
+    """The connections that are ours by the record or by their mark (the record may be lost, or an older version's)."""
+    return frozenset(record.connections) | {name for name, snapshot in shown.items() if is_marked(snapshot)}
+
+
+def fallen(record: Record, shown: Mapping[str, Snapshot]) -> frozenset[IkeConnection]:
+    """Ours, but not as we loaded them, or unknown how: what charon shows of them. It never equals what we want, since
+    charon does not show proposals, so each is loaded anew or removed."""
+    good = {connection.name for connection in standing(record, shown)}
+    return frozenset(_shown_connection(name, shown[name]) for name in ours(record, shown) & shown.keys() - good)
+
+
+def _shown_connection(name: str, snapshot: Snapshot) -> IkeConnection:
+    child = next(iter(snapshot.get("children") or {}), name)
+    return IkeConnection(
+        name=name, version=1 if snapshot.get("version") == "IKEv1" else 2, local=None,
+        remote=_first_address(snapshot.get("remote_addrs") or []), local_id="", remote_id="", proposals=(),
+        rekey_time=0, rand_time=0, over_time=0, dpd_delay=0, unique="never", if_id=0,
+        child=ChildSa(child, (), (), (), 0, 0, 0, 0),
+    )  # fmt: skip
+
+
+def _first_address(texts: Iterable[str]) -> IPAddress:
+    for text in texts:
+        try:
+            return ip_address(text)
+        except ValueError:
+            continue  # a host name or %any, of somebody else's making
+    return ip_address("0.0.0.0")
+
+
 def standing_keys(record: Record, key_ids: Iterable[str]) -> frozenset[SharedKey]:
     """Our keys in charon: id and fingerprint are charon's word, the owners the record's (none known: none).
 
@@ -111,7 +149,7 @@ def standing_keys(record: Record, key_ids: Iterable[str]) -> frozenset[SharedKey
 
 def strangers(record: Record, shown: Mapping[str, Snapshot], key_ids: Iterable[str]) -> tuple[str, ...]:
     """What is in charon and not ours, by name."""
-    connections = [f"connection {name}" for name in sorted(shown) if name not in record.connections]
+    connections = [f"connection {name}" for name in sorted(shown.keys() - ours(record, shown))]
     keys = [f"shared key {text or '(without an id)'}" for text in sorted(key_ids) if parse_shared_key_id(text) is None]
     return (*connections, *keys)
 

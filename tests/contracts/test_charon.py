@@ -271,10 +271,27 @@ def test_what_a_stranger_takes_away_or_loads_anew_no_longer_stands(bench: Any) -
         await both_up(bench)
         bench.stranger_unloads("vpc-1")
         bench.stranger_loads(varied(TWO, dpd_delay=77))
-        assert await bench.door.observe() == {KEY, KEY_TWO}
+        seen = {resource.key: resource for resource in await bench.door.observe()}
+        assert seen.keys() == {KEY.key, KEY_TWO.key, TWO.key}
+        assert seen[TWO.key] != TWO
         assert await bench.door.foreign() == ()
-        good(await bench.door.apply(adds(ONE, TWO)))
+        good(await bench.door.apply([Change(None, ONE), Change(seen[TWO.key], TWO)]))
         assert await bench.door.observe() == {KEY, KEY_TWO, ONE, TWO}
+
+    run(story())
+
+
+def test_ours_are_known_by_their_mark_when_the_record_is_lost(bench: Any) -> None:
+    async def story() -> None:
+        marked = varied(ONE, child_name="appliance-vpc-1", child_start_action="none")
+        bench.stranger_loads(marked)
+        assert await bench.door.foreign() == ()
+        (found,) = await bench.door.observe()
+        assert found.key == marked.key
+        assert found != marked
+        good(await bench.door.apply([Change(found, None)]))
+        assert await bench.door.observe() == frozenset()
+        assert await bench.door.foreign() == ()
 
     run(story())
 

@@ -21,7 +21,7 @@ GROUPS = ("modp", "ecp", "x25519", "x448")
 
 @dataclass(slots=True)
 class Held:
-    """A connection in charon; ``ours`` when it was loaded through the door and nobody touched it since."""
+    """A connection in charon; ``known`` when it is ours, ``ours`` when nobody touched it since we loaded it."""
 
     connection: IkeConnection
     ours: bool = True
@@ -76,7 +76,8 @@ class FakeCharon:
 
     async def observe(self) -> frozenset[Resource]:
         self._ask()
-        ours = (held.connection for held in self.held.values() if held.ours)
+        ours = (held.connection if held.ours else nothing_known(held.connection)
+                for held in self.held.values() if held.known)  # fmt: skip
         keys = (replace(key, secret=None) for key in self.keys.values())
         return frozenset(ours) | frozenset(keys)
 
@@ -152,6 +153,7 @@ class FakeCharon:
 
     def stranger_loads(self, connection: IkeConnection) -> None:
         known = connection.name in self.held and self.held[connection.name].known
+        known = known or connection.child.name.startswith("appliance-")
         self.held[connection.name] = Held(connection, ours=False, known=known)
 
     def stranger_unloads(self, name: str) -> None:
@@ -295,6 +297,11 @@ class FakeCharon:
     def _tell(self, item: IkeLine | SaEvent) -> None:
         for listener in self._listeners:
             listener.take(item)
+
+
+def nothing_known(connection: IkeConnection) -> IkeConnection:
+    """As little as charon shows of a connection."""
+    return replace(connection, proposals=(), child=replace(connection.child, proposals=()))
 
 
 def without_group(proposal: str) -> str:

@@ -136,3 +136,28 @@ def test_no_field_is_left_undecided() -> None:
     connection = IkeConnection.__dataclass_fields__.keys() - {"child"}
     child = {f"child_{name}" for name in tunnel().child.__dataclass_fields__}
     assert decided == connection | child
+
+
+def test_our_own_identity_may_be_left_to_the_address_we_send_from() -> None:
+    assert connection_settings(tunnel(local_id="%any"))["local"] == {"auth": "psk"}
+    assert load_shared_message(key(owners=("%any", "192.0.2.2")))["owners"] == ["%any", "192.0.2.2"]
+
+
+@pytest.mark.parametrize("owners", [(), ("%any",), ("%any", "%any")])
+def test_a_key_that_would_fit_everybody_is_refused(owners: tuple[str, ...]) -> None:
+    with pytest.raises(ApplianceError):
+        load_shared_message(key(owners=owners))
+
+
+def test_a_dot_in_a_name_is_no_section_in_the_file() -> None:
+    text = render_swanctl((varied(tunnel(), name="vpc.a", child_name="appliance-vpc.a"),), ())
+    assert "    vpc_a {" in text
+    assert "appliance-vpc_a {" in text
+    assert "vpc.a" in load_conn_message(tunnel(name="vpc.a"))
+
+
+def test_a_key_without_its_secret_is_rendered_but_not_loaded() -> None:
+    unread = replace(key(), secret=None, fingerprint="")
+    assert "vpc-1: the key of" in render_swanctl((), (unread,))
+    with pytest.raises(ApplianceError, match="no secret"):
+        load_shared_message(unread)

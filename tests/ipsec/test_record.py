@@ -12,7 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.ipsec.connections import shared_key_id
-from appliance.ipsec.record import Loaded, Record, parse_record, render_record, standing, standing_keys, strangers
+from appliance.ipsec.record import (
+    Loaded,
+    Record,
+    fallen,
+    parse_record,
+    render_record,
+    standing,
+    standing_keys,
+    strangers,
+)
 from tests.ipsec.rig import key, tunnel
 
 SHOWN: dict[str, Any] = {"version": "IKEv2", "children": {"vpc-1": {"rekey_time": "2760"}}}
@@ -67,3 +76,19 @@ def test_strangers_are_named() -> None:
         "shared key (without an id)",
         "shared key ike-office",
     )
+
+
+def test_ours_by_mark_or_by_record_but_not_as_loaded_is_seen_and_equals_nothing_wanted() -> None:
+    marked = {"version": "IKEv1", "remote_addrs": ["192.0.2.9"], "children": {"appliance-old": {}}}
+    shown = {"vpc-1": {**SHOWN, "version": "IKEv1"}, "old": marked, "office": {"children": {"office": {}}}}
+    seen = {connection.name: connection for connection in fallen(RECORD, shown)}
+    assert seen.keys() == {"vpc-1", "old"}
+    assert seen["vpc-1"].key == tunnel().key
+    assert seen["vpc-1"] != tunnel()
+    assert (seen["old"].version, seen["old"].remote) == (1, ip_address("192.0.2.9"))
+    assert strangers(RECORD, shown, []) == ("connection office",)
+
+
+def test_a_connection_of_ours_without_an_address_is_seen_all_the_same() -> None:
+    (seen,) = fallen(Record("x"), {"old": {"remote_addrs": ["%any"], "children": {"appliance-old": {}}}})
+    assert seen.name == "old"
