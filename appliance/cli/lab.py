@@ -15,7 +15,7 @@ from appliance.lab.backends import Backend, Here, default_backend
 from appliance.lab.checks import LabReport, describe_result
 from appliance.lab.topology import Topology, parse_topology
 from appliance.lab.vm import InGuest
-from appliance.model.fault import ApplianceError, Fault, FaultyInput, WrongUsage
+from appliance.model.fault import Fault, FaultyInput, WrongUsage
 
 REPO = Path(appliance.__file__).resolve().parent.parent
 LABS = REPO / "labs"
@@ -113,9 +113,9 @@ def run(labs: Sequence[str], keep: bool, failures: Path, backend: str | None, fi
 @backend_option
 @json_option
 def down(lab: str | None, everything: bool, keep_guest: bool, backend: str | None, as_json: bool) -> None:
-    """Take a lab down, whatever state it is in; the guest ends with its last lab."""
+    """Take a lab down, whatever state it is in (none: that is no error); the guest ends with its last lab."""
     places = _places(backend)
-    names = [found["name"] for place in places for found in place.labs()]
+    names = [name for place in places for name in place.names()]
     if lab is not None:
         names = [read_lab(lab)[1].name if lab.endswith((".yml", ".yaml")) else lab]
     elif not everything and len(names) > 1:
@@ -126,15 +126,13 @@ def down(lab: str | None, everything: bool, keep_guest: bool, backend: str | Non
         print_json({"down": gone, "guest_ended": ended})
     else:
         say(f"down: {', '.join(gone) or 'nothing was up'}" + ("; the guest has ended" if ended else ""))
-    if lab is not None and not gone and not as_json and not ended:
-        raise ApplianceError(f"no lab {lab} is up", code="no-lab")
 
 
 def _end_guest(place: Backend, everything: bool) -> bool:
     """The guest goes with its last lab, unless somebody else is using it."""
     if not isinstance(place, InGuest) or not place.guest.running():
         return False
-    if not everything and (place.labs() or place.is_busy()):
+    if not everything and (place.names() or place.is_busy()):
         return False
     place.guest.stop()
     return True

@@ -37,6 +37,9 @@ class Backend(Protocol):
     def labs(self) -> list[Mapping[str, Any]]:
         """The labs that are up, with their nodes' status."""
 
+    def names(self) -> list[str]:
+        """The names of the labs that are up: quicker than ``labs``."""
+
     def down(self, lab: str) -> bool:
         """Take a lab down; whether there was one."""
 
@@ -64,6 +67,9 @@ class Here:
 
     def labs(self) -> list[Mapping[str, Any]]:
         return [describe(state, self.name) for state in running_labs()]
+
+    def names(self) -> list[str]:
+        return [state.name for state in running_labs()]
 
     def down(self, lab: str) -> bool:
         return tear_down(lab)

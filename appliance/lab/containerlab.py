@@ -61,8 +61,11 @@ class Containers:
             labs.append({"name": name, "file": file, "nodes": nodes, "backend": self.name})
         return labs
 
+    def names(self) -> list[str]:
+        return [str(found["name"]) for found in self.labs()]
+
     def down(self, lab: str) -> bool:
-        if not any(found["name"] == lab for found in self.labs()):
+        if lab not in self.names():
             return False
         _said("containerlab", "destroy", "--name", lab, "--cleanup")
         return True

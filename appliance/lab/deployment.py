@@ -65,6 +65,7 @@ class Deployment:
             return [result for results in await _all(self._run_execs(node) for node in self.topology.nodes)
                     for result in results]
         except BaseException:
+            (folder / "runner").unlink(missing_ok=True)
             tear_down(self.topology.name)
             raise
         finally:

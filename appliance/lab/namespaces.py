@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
-import time
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from appliance.lab.state import ROOT, LabState, lab_folder, node_folder, parse_state
+from appliance.lab.state import ROOT, LabState, node_folder, parse_state, tear_down_script
 from appliance.lab.topology import Topology
 from appliance.model.fault import ApplianceError, SystemFailure, SystemLacks, WrongUsage
 
@@ -22,6 +21,9 @@ NEEDED = {
     "appliance-lab": ("/usr/bin/tcpdump", "/usr/bin/iperf3", "/usr/lib/frr/bgpd"),
 }
 """What an image's nodes count on, since they see this machine's own files."""
+
+NO_SUCH_LAB = 3
+"""Exit code of the text that tears a lab down."""
 
 
 def preflight(topology: Topology) -> None:
@@ -42,19 +44,10 @@ def preflight(topology: Topology) -> None:
 
 def tear_down(lab: str) -> bool:
     """End everything of a lab, whatever state it is in. Whether there was one."""
-    folder = lab_folder(lab)
-    if not folder.is_dir():
-        return False
-    deployer = _read_pid(folder / "runner")
-    if deployer and deployer != os.getpid() and b"lab" in _command_line(deployer):
-        _kill(deployer)
-        _wait_for_end([deployer])
-    pids = [pid for path in folder.glob("nodes/*/pid") if (pid := _read_pid(path)) and _is_first(pid)]
-    for pid in pids:
-        _kill(pid)
-    _wait_for_end(pids)
-    shutil.rmtree(folder)
-    return True
+    done = subprocess.run(["sh", "-c", tear_down_script(lab)], capture_output=True, text=True, check=False)
+    if done.returncode not in (0, NO_SUCH_LAB):
+        raise SystemFailure(f"lab {lab} does not end: {done.stderr.strip()}")
+    return done.returncode == 0
 
 
 def running_labs() -> list[LabState]:
@@ -117,36 +110,3 @@ def _is_first(pid: int) -> bool:
         return False
     spaces = next((line.split()[1:] for line in lines if line.startswith("NSpid:")), [])
     return len(spaces) > 1 and spaces[-1] == "1"
-
-
-def _command_line(pid: int) -> bytes:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
-    except (FileNotFoundError, ProcessLookupError):
-        return b""
-
-
-def _kill(pid: int) -> None:
-    try:
-        os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return
-
-
-def _wait_for_end(pids: Sequence[int]) -> None:
-    """Until the processes are gone, and with a first process its whole namespace."""
-    deadline = time.monotonic() + 20
-    while any(_is_alive(pid) for pid in pids):
-        if time.monotonic() > deadline:
-            raise SystemFailure("a node's processes do not end", retry=True)
-        time.sleep(0.01)
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return state != "Z"
-
-

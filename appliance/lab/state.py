@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path("/run/appliance-lab")
+GUEST_FILES = Path("/var/lib/appliance-lab")
+"""Where the guest keeps what the host sent for each lab."""
+
 SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -44,6 +47,30 @@ def enter_script(pid: int, env: Mapping[str, str]) -> str:
         f"exec nsenter --target {pid} --mount --uts --ipc --net --pid -- "
         f'env -i PATH={SEARCH_PATH} HOME=/root TERM="${{TERM:-dumb}}" {pairs} "$@"\n'
     )
+
+
+def tear_down_script(lab: str) -> str:
+    """Shell text that ends everything of a lab, whatever state it is in; exit code 3 when there is no such lab.
+
+    First whoever is deploying it, then its nodes' first processes, with which their namespaces end. A number that the
+    kernel has given to another process meanwhile is left alone. Shell, so that it works beside any version of us.
+    """
+    return f"""folder={shlex.quote(str(lab_folder(lab)))}
+files={shlex.quote(f"{GUEST_FILES}/{lab}/files")}
+pkill -KILL -f -- "lab (up|run) .*--files-root $files( |$)" && sleep 0.1
+[ -d "$folder" ] || exit 3
+deployer=$(cat "$folder/runner" 2>/dev/null)
+[ -n "$deployer" ] && tr '\\0' ' ' < "/proc/$deployer/cmdline" 2>/dev/null | grep -q lab && kill -KILL "$deployer"
+while [ -n "$deployer" ] && grep -q '^State:[[:space:]]*[^Z]' "/proc/$deployer/status" 2>/dev/null; do sleep 0.05; done
+firsts=
+for pid in $(cat "$folder"/nodes/*/pid 2>/dev/null); do
+    grep -q '^NSpid:.*[[:space:]]1$' "/proc/$pid/status" 2>/dev/null && kill -KILL "$pid" && firsts="$firsts $pid"
+done
+for pid in $firsts; do
+    while grep -q '^State:[[:space:]]*[^Z]' "/proc/$pid/status" 2>/dev/null; do sleep 0.05; done
+done
+rm -rf "$folder"
+"""
 
 
 def render_state(state: LabState) -> str:

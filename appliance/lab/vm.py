@@ -16,12 +16,12 @@ from typing import Any
 from appliance.lab.checks import LabReport, parse_report
 from appliance.lab.delivery import fingerprint, lab_files, pack, product_files, unpack_product_script
 from appliance.lab.guest import Guest, Progress
-from appliance.lab.namespaces import find_lab
-from appliance.lab.state import LabState, node_folder
+from appliance.lab.namespaces import NO_SUCH_LAB, find_lab
+from appliance.lab.state import GUEST_FILES, LabState, node_folder, tear_down_script
 from appliance.lab.topology import Topology
 from appliance.model.fault import ApplianceError, SystemFailure, WrongUsage
 
-LABS = "/var/lib/appliance-lab"
+LABS = str(GUEST_FILES)
 OTHERS = "pgrep -fc '^/bin/bash /usr/local/sbin/lab-command'"
 
 
@@ -69,12 +69,21 @@ class InGuest:
         labs = self._appliance("list")["running"]
         return [{**lab, "file": _host_name(lab["file"], prefix), "backend": self.name} for lab in labs]
 
+    def names(self) -> list[str]:
+        if not self.guest.running():
+            return []
+        self.guest.start()
+        return [state.name for state in self._states()]
+
     def down(self, lab: str) -> bool:
         if not self.guest.running():
             return False
         self.guest.start()
-        self.push_product()
-        return bool(self._appliance("down", lab)["down"])
+        answer = self.guest.ask(tear_down_script(lab))
+        if answer.code not in (0, NO_SUCH_LAB):
+            raise SystemFailure(f"lab {lab} does not end: {answer.err.decode(errors='replace').strip()}",
+                                hint="`appliance lab down --all` ends it with the guest")
+        return answer.code == 0
 
     def is_busy(self) -> bool:
         """Whether other commands from this host are under way in the guest."""
