@@ -5,7 +5,7 @@ from __future__ import annotations
 from checking import check, node
 from measuring import CLEAR, ENCRYPTED, FRAGMENTS, Program, ask, send_stream, watching
 from observing import if_ids, paths, sent_packets, sessions
-from scene import FIRST, OUTSIDE, appliance, children, interface, mtu
+from scene import FIRST, OUTSIDE, appliance, interface, mtu, only_child
 
 UNFRAGMENTED = 1438
 """Bytes that AES-CBC with HMAC-SHA1 fits into 1500 outside: floor((1500 - 20 - 8 - 16 - 12) / 16) * 16 - 2."""
@@ -16,7 +16,7 @@ def both_sas_carry_their_if_id() -> None:
     """Both child SAs are installed with the if_id of their XFRM interface, in and out."""
     ids = if_ids("gw")
     for tunnel in FIRST.tunnels:
-        (child,) = children(tunnel)
+        child = only_child(tunnel)
         wanted = ids[interface(tunnel)]
         found = {int(child["if-id-in"], 16), int(child["if-id-out"], 16)}
         assert found == {wanted}, f"{tunnel.remote}: if_id {found}, its interface has {wanted}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from checking import check, node, wait_for
 from measuring import CLEAR, end, send_stream, streaming, watching
 from rekeying import leftovers, rekey_everything
-from scene import FIRST, OUTSIDE, SECOND, appliance, children, must_configure, spis
+from scene import FIRST, OUTSIDE, SECOND, appliance, must_configure, only_child, spis
 
 
 @check(timeout=90)
@@ -34,7 +34,7 @@ def a_second_connection_leaves_the_first_alone() -> float:
     assert not result["lost"], f"lost {result['lost']} of {result['sent']}"
     assert not seen.counts["clear"], seen.packets
     for tunnel in SECOND.tunnels:
-        (child,) = children(tunnel)
+        child = only_child(tunnel)
         assert (child["encr-alg"], child["encr-keysize"]) == ("AES_GCM_16", "256"), child
     reached = send_stream("lan", SECOND.host, "--flows", "8", "--seconds", "2")
     assert not reached["lost"], reached

@@ -137,6 +137,14 @@ def children(tunnel: Tunnel) -> list[dict[str, Any]]:
     ]
 
 
+def only_child(tunnel: Tunnel) -> dict[str, Any]:
+    """The one installed child SA of a tunnel."""
+    found = children(tunnel)
+    if len(found) != 1:
+        raise Failed(f"{len(found)} child SAs to {tunnel.remote} are installed, not one")
+    return found[0]
+
+
 def spis(tunnels: Iterable[Tunnel]) -> dict[str, set[str]]:
     """Outside address -> the inbound SPIs of its child SAs."""
     return {tunnel.remote: {child["spi-in"] for child in children(tunnel)} for tunnel in tunnels}
