@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import socket
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from appliance.frr.diff import BGPD, MGMTD, Step, split, steps
+from appliance.frr.applying import carry_out, refusal, tidy
+from appliance.frr.asking import read_filtered, read_paths, read_sessions
+from appliance.frr.diff import BGPD, MGMTD, split, steps
 from appliance.frr.record import (
     Instances,
     Record,
@@ -24,16 +24,7 @@ from appliance.frr.record import (
     routers,
     strangers,
 )
-from appliance.frr.status import (
-    asks_for_text,
-    parse_filtered,
-    parse_heard_asn,
-    parse_paths,
-    parse_received,
-    parse_sessions,
-    parse_shutdown_texts,
-)
-from appliance.frr.tree import Tree, Where, parse_tree, render_tree
+from appliance.frr.tree import Tree, parse_tree, render_tree
 from appliance.model.address import IPAddress
 from appliance.model.change import Change, Outcome
 from appliance.model.fault import ApplianceError, SystemFailure, SystemLacks
@@ -48,9 +39,6 @@ DAEMONS = (BGPD, MGMTD)
 OLDEST = 10
 ANSWER_WITHIN = 30.0
 """Seconds; a daemon at work on a full table answers late, one that needs longer is stuck."""
-
-AT_ONCE = 200
-"""Lines sent before the first answer is read: what they need stays below the sockets' buffers."""
 
 T = TypeVar("T")
 
@@ -77,23 +65,15 @@ class Frr:
 
     async def sessions(self) -> tuple[BgpSession, ...]:
         """Every BGP session of FRR, by address."""
-        return await self._run(_sessions)
+        return await self._run(lambda vtys: read_sessions(vtys[BGPD]))
 
     async def accepted(self) -> tuple[LearnedPath, ...]:
         """Every path that came over a session and was taken in."""
-        return await self._run(
-            lambda vtys: tuple(
-                path
-                for family in ("ipv4", "ipv6")
-                for path in parse_paths(vtys[BGPD].value(f"show bgp {family} unicast json"))
-            )
-        )
+        return await self._run(lambda vtys: read_paths(vtys[BGPD]))
 
     async def filtered(self, neighbor: IPAddress) -> tuple[FilteredPath, ...]:
         """What this neighbour sent and our policy kept out."""
-        family = f"ipv{neighbor.version}"
-        command = f"show bgp {family} unicast neighbors {neighbor} filtered-routes json"
-        return await self._run(lambda vtys: parse_filtered(neighbor, vtys[BGPD].value(command), _running(vtys)[BGPD]))
+        return await self._run(lambda vtys: read_filtered(vtys[BGPD], neighbor))
 
     async def foreign(self) -> tuple[str, ...]:
         """BGP instances that we did not make, named for the refusal."""
@@ -140,14 +120,14 @@ class Frr:
         try:
             standing = self._standing(vtys)
             self._record_file.unlink(missing_ok=True)
-            refused = _carry_out(vtys, steps(standing, parse_tree(config.text if config else "")))
+            refused = carry_out(vtys, steps(standing, parse_tree(config.text if config else "")))
             if not refused:
                 self._remember(vtys, config.text if config else "")
         except SystemFailure as failure:
             return Outcome(change, failure.message, failure.retry)
         except ApplianceError as error:
             return Outcome(change, error.message)
-        return Outcome(change, _sentence(refused))
+        return Outcome(change, refusal(refused))
 
     def _remember(self, vtys: dict[str, Vty], text: str) -> None:
         content = render_record(Record(_instances(vtys), text)).encode()
@@ -207,16 +187,8 @@ class Vty:
         """The answer. Raises SystemFailure when the daemon does not take the command."""
         [(status, text)] = self.tell([command])
         if status:
-            raise SystemFailure(f"{self.name} refuses {command!r}: {_tidy(text)}")
+            raise SystemFailure(f"{self.name} refuses {command!r}: {tidy(text)}")
         return text
-
-    def value(self, command: str) -> Any:
-        """The JSON answer; {} when there is none to give (no BGP instance yet)."""
-        [(_, text)] = self.tell([command])
-        try:
-            return json.loads(text)
-        except ValueError:
-            return {}
 
     def tell(self, commands: Sequence[str]) -> list[tuple[int, str]]:
         """Status and text of each command, all sent before the first answer is read."""
@@ -262,64 +234,3 @@ def _instances(vtys: dict[str, Vty]) -> Instances:
 
 def _running(vtys: dict[str, Vty]) -> dict[str, Tree]:
     return {name: parse_tree(vty.ask("show running-config")) for name, vty in vtys.items()}
-
-
-def _carry_out(vtys: dict[str, Vty], script: Sequence[Step]) -> list[tuple[Step, str]]:
-    """Send every step in its section; what was refused, with the daemon's word for it."""
-    refused: list[tuple[Step, str]] = []
-    place: tuple[str, Where | None] | None = None
-    batch: list[Step] = []
-    for step in script:
-        if (step.daemon, step.where) != place or len(batch) >= AT_ONCE:
-            refused += _send(vtys, batch)
-            place, batch = (step.daemon, step.where), []
-        batch.append(step)
-    return refused + _send(vtys, batch)
-
-
-def _send(vtys: dict[str, Vty], batch: Sequence[Step]) -> list[tuple[Step, str]]:
-    """Steps of one section. Where the section cannot be entered, none of them is sent."""
-    if not batch:
-        return []
-    vty, where = vtys[batch[0].daemon], batch[0].where
-    entrance = ["end"] if where is None else ["end", "configure terminal", *where]
-    for header, (status, text) in zip(entrance, vty.tell(entrance), strict=True):
-        if status:
-            return [(step, f"{header!r}: {_tidy(text)}") for step in batch]
-    # mgmtd answers a line when zebra has taken it, and drops lines that came meanwhile.
-    answers = [vty.tell([step.line])[0] for step in batch] if vty.name == MGMTD else vty.tell([s.line for s in batch])
-    return [(step, _tidy(text)) for step, (status, text) in zip(batch, answers, strict=True) if status]
-
-
-def _sentence(refused: Sequence[tuple[Step, str]]) -> str | None:
-    if not refused:
-        return None
-    step, text = refused[0]
-    more = f" (and {len(refused) - 1} more lines)" if len(refused) > 1 else ""
-    return f"{step.daemon} refuses the line {' / '.join((*(step.where or ()), step.line))!r}: {text}{more}"
-
-
-def _tidy(text: str) -> str:
-    """A daemon's complaint in one line. (FRR 10.3's mgmtd ends some of them in stray bytes.)"""
-    lines = [line.strip(" %") for line in text.splitlines() if line.strip() and "\ufffd" not in line]
-    return " ".join(lines) or "no reason given"
-
-
-def _sessions(vtys: dict[str, Vty]) -> tuple[BgpSession, ...]:
-    vty = vtys[BGPD]
-    failed = vty.value("show bgp summary failed json")
-    found = parse_sessions(vty.value("show bgp neighbors json"), parse_shutdown_texts(failed))
-    return tuple(_completed(vty, session) for session in found)
-
-
-def _completed(vty: Vty, session: BgpSession) -> BgpSession:
-    """With what the list of neighbours does not tell."""
-    if asks_for_text(session):
-        [(_, text)] = vty.tell([f"show bgp neighbors {session.address}"])
-        return replace(session, heard_asn=parse_heard_asn(text))
-    if not session.up:
-        return session
-    family = f"ipv{session.address.version}"
-    counts = vty.value(f"show bgp {family} unicast neighbors {session.address} prefix-counts json")
-    received = parse_received(counts)
-    return session if received is None else replace(session, received=received)
