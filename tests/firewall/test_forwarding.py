@@ -1,0 +1,76 @@
+"""Who reaches whom through the box, beside the second barrier."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from ipaddress import ip_network
+
+import pytest
+
+from appliance.firewall.ruleset import render_ruleset
+from appliance.model.filtering import LanGuard
+from tests.firewall.scenes import SHARED
+from tests.firewall.stage import Family, Stage, error_about, is_error, prohibited, same_port
+from tests.firewall.wires import wait_for
+
+
+@pytest.mark.usefixtures("table")
+def test_lan_and_cloud_reach_each_other(stage: Stage, family: Family) -> None:
+    stage.passes(stage.lan, stage.datagram(family, family.lan, family.vpc_1), stage.cloud_1)
+    stage.passes(stage.lan, stage.datagram(family, family.lan, family.vpc_2), stage.cloud_2)
+    stage.passes(stage.cloud_1, stage.datagram(family, family.vpc_1, family.lan), stage.lan)
+    stage.passes(stage.cloud_2, stage.datagram(family, family.vpc_2, family.lan), stage.lan)
+
+
+@pytest.mark.usefixtures("table")
+def test_tunnels_are_no_transit(stage: Stage, family: Family) -> None:
+    astray = stage.datagram(family, family.vpc_1, family.vpc_2)
+    stage.send(stage.cloud_1, astray)
+    fine = stage.datagram(family, family.lan, family.vpc_2)
+    wait_for(lambda: stage.count("between_tunnels") == 1, "the packet is counted")
+    stage.send(stage.lan, fine)
+    heard = stage.cloud_2.hear_until(same_port(fine))
+    assert not [frame for frame in heard if same_port(astray)(frame)]
+
+
+@pytest.mark.usefixtures("table")
+def test_a_cloud_does_not_reach_the_internet_through_us(stage: Stage, family: Family) -> None:
+    stage.send(stage.cloud_1, astray := stage.datagram(family, family.vpc_1, family.public))
+    wait_for(lambda: stage.count("from_tunnel_astray") == 1, "the packet is counted")
+    stage.send(stage.lan, fine := stage.datagram(family, family.lan, family.public))
+    heard = stage.isp.hear_until(same_port(fine))
+    assert not [frame for frame in heard if same_port(astray)(frame)]
+
+
+def test_only_lan_networks_enter_a_tunnel_and_the_others_are_told(stage: Stage, family: Family) -> None:
+    stage.wires.load(render_ruleset(replace(SHARED, lans=(LanGuard("eth2", (ip_network("172.16.21.0/24"),)),))))
+    undeclared = stage.datagram(family, family.lan, family.vpc_1)
+    stage.send(stage.lan, undeclared)
+    assert prohibited(family, stage.lan.hear(error_about(undeclared)))
+    assert stage.count("to_tunnel_astray") == 1
+    stage.wires.load(render_ruleset(SHARED))
+    fine = stage.datagram(family, family.lan, family.vpc_1)
+    stage.send(stage.lan, fine)
+    assert not [frame for frame in stage.cloud_1.hear_until(same_port(fine)) if same_port(undeclared)(frame)]
+
+
+@pytest.mark.usefixtures("table")
+def test_a_refusal_does_not_carry_the_packet_out_in_clear(stage: Stage, family: Family) -> None:
+    """The way back to this source leads over the uplink, and an ICMP error would quote what must not be seen there."""
+    unrouted = "172.16.99.80" if family.version == 4 else "2001:db8:99::80"
+    for target, name in ((family.vpc_1, "to_tunnel_astray"), (family.private, "private_in_clear")):
+        stage.send(stage.lan, stage.datagram(family, unrouted, target))
+        assert stage.count(name) == 1
+        fine = stage.datagram(family, family.lan, family.public)
+        stage.send(stage.lan, fine)
+        assert not [frame for frame in stage.isp.hear_until(same_port(fine)) if is_error(frame)]
+
+
+@pytest.mark.usefixtures("table")
+def test_nobody_on_the_uplink_enters_a_tunnel_as_a_lan_host(stage: Stage, family: Family) -> None:
+    stage.send(stage.isp, astray := stage.datagram(family, family.lan, family.vpc_1))
+    wait_for(lambda: stage.count("to_tunnel_astray") == 1, "the packet is counted")
+    fine = stage.datagram(family, family.lan, family.vpc_1)
+    stage.send(stage.lan, fine)
+    heard = stage.cloud_1.hear_until(same_port(fine))
+    assert not [frame for frame in heard if same_port(astray)(frame)]

@@ -1,0 +1,94 @@
+"""A host that others use too, and our own image."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import closing
+from dataclasses import replace
+from ipaddress import ip_network
+
+import pytest
+from scapy.layers.inet import ICMP, TCP, UDP
+from scapy.layers.inet6 import ICMPv6EchoReply, ICMPv6EchoRequest
+
+from appliance.firewall.ruleset import render_ruleset
+from appliance.model.filtering import LanGuard, ManagementGuard
+from tests.firewall.scenes import MANAGEMENT, SHARED
+from tests.firewall.stage import OURS, V4, Family, Stage, client, open_at
+from tests.firewall.wires import inside, run, wait_for
+
+
+def test_on_a_host_of_others_nothing_else_is_judged(stage: Stage, family: Family) -> None:
+    stage.wires.load(render_ruleset(SHARED))
+    with (
+        closing(open_at(stage, family, socket.SOCK_DGRAM, 5060)) as server,
+        closing(client(stage, family, "isp", family.stranger)) as stranger,
+    ):
+        stranger.sendto(b"call", (family.box, 5060))
+        assert server.recv(100) == b"call"
+    stage.passes(stage.isp, stage.datagram(family, family.public, family.lan), stage.lan)
+    undeclared = "172.16.99.80" if family.version == 4 else "2001:db8:99::80"
+    stage.passes(stage.lan, stage.datagram(family, undeclared, family.public), stage.isp)
+
+
+def test_private_traffic_of_what_is_no_lan_is_its_own_business(stage: Stage, family: Family) -> None:
+    """Containers on the same host, say: only a LAN that the intent names is kept from private destinations."""
+    stage.wires.load(render_ruleset(replace(SHARED, lans=(LanGuard(None, (ip_network("172.16.21.0/24"),)),))))
+    stage.passes(stage.lan, stage.datagram(family, family.lan, family.private), stage.isp)
+
+
+def test_our_own_image_drops_what_nobody_asked_for(stage: Stage, family: Family) -> None:
+    stage.wires.load(render_ruleset(OURS))
+    with (
+        closing(open_at(stage, family, socket.SOCK_DGRAM, 5060)),
+        closing(client(stage, family, "isp", family.stranger)) as stranger,
+    ):
+        stranger.sendto(b"call", (family.box, 5060))
+        wait_for(lambda: stage.count("uninvited") == 1, "the call is counted")
+    stage.send(stage.isp, stage.datagram(family, family.public, family.lan))
+    wait_for(lambda: stage.count("uninvited") == 2, "the forwarded packet is counted")
+
+
+def test_our_own_image_lets_answers_back_in(stage: Stage, family: Family) -> None:
+    stage.wires.load(render_ruleset(OURS))
+    asked = stage.passes(stage.lan, stage.datagram(family, family.lan, family.public), stage.isp)
+    answer = family.packet(family.public, family.lan) / UDP(sport=asked[UDP].dport, dport=asked[UDP].sport) / b"yes"
+    stage.passes(stage.isp, answer, stage.lan)
+
+
+@pytest.mark.parametrize("managed", [MANAGEMENT, None], ids=["as told", "nothing told"])
+def test_our_own_image_is_managed_from_the_inside(
+    stage: Stage, family: Family, managed: ManagementGuard | None
+) -> None:
+    stage.wires.load(render_ruleset(replace(OURS, management=managed)))
+    inner = "172.16.20.1" if family.version == 4 else "2001:db8:20::1"
+    with inside(stage.wires.names["box"]):
+        sshd = socket.create_server(("", 22), family=family.socket)
+    with closing(sshd):
+        for plug, source in ((stage.isp, family.stranger), (stage.cloud_1, family.vpc_1)):
+            stage.send(plug, family.packet(source, inner) / TCP(sport=50000, dport=22, flags="S"))
+        wait_for(lambda: stage.count("uninvited") == 2, "both are counted")
+        with inside(stage.wires.names["lan"]):
+            socket.create_connection((inner, 22), timeout=5).close()
+
+
+def test_neighbour_discovery_and_ping_work_on_our_own_image(stage: Stage, family: Family) -> None:
+    stage.wires.load(render_ruleset(OURS))
+    run("ip", "-n", stage.wires.names["box"], "neigh", "flush", "all")
+    stage.passes(stage.lan, stage.datagram(family, family.lan, family.vpc_1), stage.cloud_1)
+    echo = ICMP(id=7) if family.version == 4 else ICMPv6EchoRequest(id=7)
+    stage.send(stage.isp, family.packet(family.stranger, family.box) / echo)
+    reply = ICMPv6EchoReply if family.version == 6 else ICMP
+    assert stage.isp.hear(lambda frame: reply in frame and frame[reply].id == 7)
+
+
+def test_a_box_with_one_interface_serves_its_lan_there(stage: Stage) -> None:
+    """LAN and Internet behind eth0: what is the LAN's passes, everything else is guarded as ever."""
+    lan = LanGuard("eth0", (ip_network("10.77.0.0/24"),))
+    stage.wires.load(render_ruleset(replace(SHARED, lans=(lan,))))
+    stage.passes(stage.isp, stage.datagram(V4, "10.77.0.53", V4.vpc_1), stage.cloud_1)
+    stage.passes(stage.cloud_1, stage.datagram(V4, V4.vpc_1, "10.77.0.53"), stage.isp)
+    stage.send(stage.isp, stage.datagram(V4, "10.77.0.53", V4.private))
+    wait_for(lambda: stage.count("private_in_clear") == 1, "the private destination is refused")
+    stage.send(stage.isp, stage.datagram(V4, "10.77.0.53", "10.99.0.1"))
+    wait_for(lambda: stage.count("protected_in_clear") == 1, "the protected destination is refused")
