@@ -15,10 +15,10 @@ import json
 import signal
 import socket
 import struct
+from importlib import import_module
 from typing import Any
 
 from scapy.arch.linux import attach_filter
-from scapy.layers.l2 import Ether
 
 SOL_PACKET = 263
 PACKET_STATISTICS = 6
@@ -43,6 +43,11 @@ def count(plug: socket.socket) -> int:
 
 def read(plug: socket.socket) -> list[str]:
     """One line for each of the first packets."""
+    # Scapy's protocols take a second to load, and mostly there is nothing to show.
+    for layers in ("scapy.layers.inet", "scapy.layers.inet6"):
+        import_module(layers)
+    from scapy.layers.l2 import Ether
+
     lines: list[str] = []
     while len(lines) < SHOWN:
         try:
