@@ -9,9 +9,11 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 from scapy.layers.inet import UDP
+from scapy.layers.inet6 import ICMPv6ND_NA, ICMPv6ND_NS, ICMPv6NDOptSrcLLAddr, IPv6
 from scapy.packet import Raw
 
 from appliance.firewall.ruleset import render_ruleset
+from appliance.model.filtering import LanGuard
 from tests.firewall.scenes import SHARED
 from tests.firewall.stage import V4, V6, Family, Stage, client, error_about, prohibited
 from tests.firewall.wires import inside, run
@@ -124,3 +126,35 @@ def test_a_lans_own_ipsec_to_our_peer_is_no_exception(stage: Stage) -> None:
     """Only what this box has sealed may pass for sealed: a LAN host could otherwise leak by choosing a port."""
     packet = V4.packet(V4.lan, "10.250.0.1") / UDP(sport=4500, dport=4500) / Raw(b"x")
     stage.stops(stage.lan, packet, stage.isp, stage.datagram(V4, V4.lan, V4.public))
+
+
+def test_a_lan_without_an_interface_keeps_its_private_traffic_too(stage: Stage, family: Family) -> None:
+    lan = LanGuard(None, (ip_network("172.16.20.0/24"), ip_network("2001:db8:20::/64")))
+    stage.wires.load(render_ruleset(replace(SHARED, lans=(lan,))))
+    private = stage.datagram(family, family.lan, family.private)
+    stage.stops(stage.lan, private, stage.isp, stage.datagram(family, family.lan, family.public))
+    assert stage.count("private_in_clear") == 1
+
+
+EVERYTHING = replace(SHARED, protected=(ip_network("0.0.0.0/0"), ip_network("::/0")), uplink_networks=())
+
+
+@pytest.mark.parametrize("group", ["224.0.0.251", "255.255.255.255", "ff02::fb", "fe80::77"])
+def test_what_stays_on_the_link_leaves_whatever_is_protected(stage: Stage, group: str) -> None:
+    """DHCP, neighbours and routers: without them the uplink, and every tunnel with it, is gone."""
+    stage.wires.load(render_ruleset(EVERYTHING))
+    family = V4 if ip_address(group).version == 4 else V6
+    run("ip", "-n", stage.wires.names["box"], "neigh", "replace", "fe80::77", "lladdr", stage.isp.mac, "dev", "eth0")
+    with closing(client(stage, family, "box")) as host:
+        host.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+        host.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"eth0\0")
+        host.sendto(b"x", (group, 4005))
+    assert stage.isp.hear(lambda frame: UDP in frame and frame[UDP].dport == 4005)
+
+
+def test_neighbours_get_their_answer_whatever_is_protected(stage: Stage) -> None:
+    """An advertisement goes to the asker's own address, which a protected default route covers."""
+    stage.wires.load(render_ruleset(EVERYTHING))
+    ask = IPv6(src=V6.peer, dst=V6.box) / ICMPv6ND_NS(tgt=V6.box) / ICMPv6NDOptSrcLLAddr(lladdr=stage.isp.mac)
+    stage.send(stage.isp, ask)
+    assert stage.isp.hear(lambda frame: ICMPv6ND_NA in frame and frame[ICMPv6ND_NA].tgt == V6.box)

@@ -59,11 +59,12 @@ def test_a_refusal_does_not_carry_the_packet_out_in_clear(stage: Stage, family: 
     """The way back to this source leads over the uplink, and an ICMP error would quote what must not be seen there."""
     unrouted = "172.16.99.80" if family.version == 4 else "2001:db8:99::80"
     for target, name in ((family.vpc_1, "to_tunnel_astray"), (family.private, "private_in_clear")):
-        stage.send(stage.lan, stage.datagram(family, unrouted, target))
+        stage.send(stage.lan, refused := stage.datagram(family, unrouted, target))
         assert stage.count(name) == 1
         fine = stage.datagram(family, family.lan, family.public)
         stage.send(stage.lan, fine)
-        assert not [frame for frame in stage.isp.hear_until(same_port(fine)) if is_error(frame)]
+        heard = stage.isp.hear_until(same_port(fine))
+        assert not [frame for frame in heard if is_error(frame) or same_port(refused)(frame)]
 
 
 @pytest.mark.usefixtures("table")
@@ -74,3 +75,28 @@ def test_nobody_on_the_uplink_enters_a_tunnel_as_a_lan_host(stage: Stage, family
     stage.send(stage.lan, fine)
     heard = stage.cloud_1.hear_until(same_port(fine))
     assert not [frame for frame in heard if same_port(astray)(frame)]
+
+
+SOMEWHERE = (LanGuard(None, (ip_network("172.16.20.0/24"), ip_network("2001:db8:20::/64"))),)
+
+
+@pytest.mark.parametrize("ours", [False, True])
+def test_a_lan_without_an_interface_is_on_any_but_the_uplinks(stage: Stage, family: Family, ours: bool) -> None:
+    stage.wires.load(render_ruleset(replace(SHARED, lans=SOMEWHERE, host_is_ours=ours)))
+    stage.passes(stage.lan, stage.datagram(family, family.lan, family.vpc_1), stage.cloud_1)
+    stage.passes(stage.cloud_1, stage.datagram(family, family.vpc_1, family.lan), stage.lan)
+    stage.send(stage.isp, astray := stage.datagram(family, family.lan, family.vpc_1))
+    wait_for(lambda: stage.count("to_tunnel_astray") == 1, "the one from the uplink is counted")
+    stage.send(stage.lan, fine := stage.datagram(family, family.lan, family.vpc_1))
+    assert not [frame for frame in stage.cloud_1.hear_until(same_port(fine)) if same_port(astray)(frame)]
+
+
+def test_a_lan_that_is_routed_to_the_uplink_is_not_reached_there(stage: Stage, family: Family) -> None:
+    """Its route is gone: what the cloud sends it must not go to the Internet instead."""
+    network = "172.16.88.0/24" if family.version == 4 else "2001:db8:88::/64"
+    stage.wires.load(render_ruleset(replace(SHARED, lans=(LanGuard(None, (ip_network(network),)),))))
+    target = str(ip_network(network)[9])
+    stage.send(stage.cloud_1, astray := stage.datagram(family, family.vpc_1, target))
+    wait_for(lambda: stage.count("from_tunnel_astray") == 1, "the packet is counted")
+    stage.send(stage.lan, fine := stage.datagram(family, family.lan, family.public))
+    assert not [frame for frame in stage.isp.hear_until(same_port(fine)) if same_port(astray)(frame)]

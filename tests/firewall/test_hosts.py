@@ -9,12 +9,13 @@ from ipaddress import ip_network
 
 import pytest
 from scapy.layers.inet import ICMP, TCP, UDP
-from scapy.layers.inet6 import ICMPv6EchoReply, ICMPv6EchoRequest
+from scapy.layers.inet6 import ICMPv6EchoReply, ICMPv6EchoRequest, ICMPv6MLQuery, ICMPv6PacketTooBig, ICMPv6TimeExceeded
+from scapy.packet import Packet, Raw
 
 from appliance.firewall.ruleset import render_ruleset
 from appliance.model.filtering import LanGuard, ManagementGuard
 from tests.firewall.scenes import MANAGEMENT, SHARED
-from tests.firewall.stage import OURS, V4, Family, Stage, client, open_at
+from tests.firewall.stage import OURS, V4, V6, Family, Stage, client, open_at
 from tests.firewall.wires import inside, run, wait_for
 
 
@@ -92,3 +93,69 @@ def test_a_box_with_one_interface_serves_its_lan_there(stage: Stage) -> None:
     wait_for(lambda: stage.count("private_in_clear") == 1, "the private destination is refused")
     stage.send(stage.isp, stage.datagram(V4, "10.77.0.53", "10.99.0.1"))
     wait_for(lambda: stage.count("protected_in_clear") == 1, "the protected destination is refused")
+
+
+def test_our_own_image_hears_answers_to_its_own_questions(stage: Stage, family: Family) -> None:
+    stage.wires.load(render_ruleset(OURS))
+    with (
+        closing(client(stage, family, "box")) as asking,
+        closing(client(stage, family, "isp", family.stranger)) as resolver,
+    ):
+        asking.sendto(b"question", resolver.getsockname()[:2])
+        _, asker = resolver.recvfrom(100)
+        resolver.sendto(b"answer", asker)
+        assert asking.recv(100) == b"answer"
+
+
+def test_our_own_image_talks_to_itself(stage: Stage, family: Family) -> None:
+    stage.wires.load(render_ruleset(OURS))
+    loopback = "127.0.0.1" if family.version == 4 else "::1"
+    with (
+        closing(client(stage, family, "box", loopback)) as server,
+        closing(client(stage, family, "box", loopback)) as asking,
+    ):
+        asking.sendto(b"x", server.getsockname()[:2])
+        assert server.recv(100) == b"x"
+
+
+@pytest.mark.parametrize(("family", "ports"), [(V4, (67, 68)), (V6, (547, 546))], ids=["dhcp", "dhcpv6"])
+def test_our_own_image_may_lease_an_address(stage: Stage, family: Family, ports: tuple[int, int]) -> None:
+    stage.wires.load(render_ruleset(OURS))
+    server, here = (family.stranger, family.box) if family.version == 4 else ("fe80::67", family.box)
+    with closing(open_at(stage, family, socket.SOCK_DGRAM, ports[1])) as lease:
+        stage.send(stage.isp, family.packet(server, here) / UDP(sport=ports[0], dport=ports[1]) / Raw(b"offer"))
+        assert lease.recv(100) == b"offer"
+
+
+UNASKED = [
+    (V4, ICMP(type=3, code=4, nexthopmtu=1300) / Raw(b"a path")),
+    (V4, ICMP(type=11) / Raw(b"a loop")),
+    (V6, ICMPv6PacketTooBig(mtu=1300) / Raw(b"a path")),
+    (V6, ICMPv6TimeExceeded() / Raw(b"a loop")),
+    (V6, ICMPv6MLQuery()),
+]
+
+
+@pytest.mark.parametrize(("family", "message"), UNASKED)
+def test_our_own_image_hears_what_routers_say(stage: Stage, family: Family, message: Packet) -> None:
+    """Also about flows that nothing here keeps track of."""
+    stage.wires.load(render_ruleset(OURS))
+    with closing(open_at(stage, family, socket.SOCK_RAW, 1 if family.version == 4 else 58)) as kernel:
+        source = "fe80::1" if ICMPv6MLQuery in message else family.stranger
+        stage.send(stage.isp, family.packet(source, family.box) / message)
+        header = 20 if family.version == 4 else 0
+        kind = bytes(message)[0]
+        while kernel.recv(2000)[header] != kind:
+            pass
+
+
+def test_our_own_image_routes_what_is_inside_to_the_internet(stage: Stage, family: Family) -> None:
+    stage.wires.load(render_ruleset(OURS))
+    undeclared = "172.16.99.80" if family.version == 4 else "2001:db8:99::80"
+    stage.passes(stage.lan, stage.datagram(family, undeclared, family.public), stage.isp)
+
+
+def test_a_lan_behind_our_own_images_uplink_reaches_other_lans(stage: Stage, family: Family) -> None:
+    network = "198.51.100.0/24" if family.version == 4 else "2001:db8:100::/64"
+    stage.wires.load(render_ruleset(replace(OURS, lans=(LanGuard("eth0", (ip_network(network),)),))))
+    stage.passes(stage.isp, stage.datagram(family, family.stranger, family.lan), stage.lan)

@@ -49,6 +49,14 @@ def test_the_mss_towards_the_internet_is_nobodys_business(stage: Stage, family: 
 
 
 @pytest.mark.usefixtures("table")
+@pytest.mark.parametrize("flags", ["A", "R"])
+def test_only_segments_that_open_a_connection_are_touched(stage: Stage, family: Family, flags: str) -> None:
+    packet = syn(family, family.lan, family.vpc_1, 1460, flags)
+    stage.send(stage.lan, packet)
+    assert heard_mss(stage.cloud_1, packet) == 1460
+
+
+@pytest.mark.usefixtures("table")
 def test_frag_needed_of_our_own_reaches_the_lan_with_the_tunnels_mtu(stage: Stage, family: Family) -> None:
     run("ip", "-n", stage.wires.names["box"], "link", "set", "vpc-1", "mtu", "1400")
     try:
