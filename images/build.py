@@ -34,8 +34,19 @@ ARCHIVE = "http://deb.debian.org/debian"
 SECURITY = "http://deb.debian.org/debian-security"
 PATH = os.environ.get("PATH", "/usr/bin:/bin") + ":/usr/local/sbin:/usr/sbin:/sbin"
 # Linters and type checkers judge the source on the build host; a guest has no use for them.
-BUILD_HOST_ONLY = {"ast-serialize", "colorama", "librt", "mypy", "mypy-extensions", "pathspec", "ruff",
-                   "setuptools", "types-jsonschema", "types-pyyaml", "win-inet-pton"}
+BUILD_HOST_ONLY = {
+    "ast-serialize",
+    "colorama",
+    "librt",
+    "mypy",
+    "mypy-extensions",
+    "pathspec",
+    "ruff",
+    "setuptools",
+    "types-jsonschema",
+    "types-pyyaml",
+    "win-inet-pton",
+}
 # What stands between the kernel and the disk that holds every other module.
 INITRD_MODULES = ("virtio_pci", "virtio_blk", "ext4", "crc32c-intel")
 NOT_SHIPPED = ("doc/*", "man/*", "info/*", "locale/*", "lintian/*")
@@ -80,8 +91,11 @@ def build(image: Image) -> Path:
 
 
 def announce(image: Image) -> None:
-    print(f"images/build.py: building {image.name}: Debian 13 packages are fetched once (about 200 MB for both "
-          "images), a minute or two", file=sys.stderr)
+    print(
+        f"images/build.py: building {image.name}: Debian 13 packages are fetched once (about 200 MB for both "
+        "images), a minute or two",
+        file=sys.stderr,
+    )
 
 
 def install_programs(_image: Image) -> None:
@@ -92,8 +106,17 @@ def install_programs(_image: Image) -> None:
         lacking.add("debian-archive-keyring")
     if lacking:
         run("apt-get", "update", "-q", as_root=True)
-        run("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "-q", "-y", "--no-install-recommends",
-            *sorted(lacking), as_root=True)
+        run(
+            "env",
+            "DEBIAN_FRONTEND=noninteractive",
+            "apt-get",
+            "install",
+            "-q",
+            "-y",
+            "--no-install-recommends",
+            *sorted(lacking),
+            as_root=True,
+        )
 
 
 def start_afresh(image: Image) -> None:
@@ -107,16 +130,26 @@ def start_afresh(image: Image) -> None:
 def bootstrap_root(image: Image) -> None:
     """A minimal root with the listed packages, from the archive the host's apt is set up for."""
     cache = BUILD / "debs"
-    run("mmdebstrap", "--variant=minbase", "--mode=root", f"--include={','.join(image.packages)}",
+    run(
+        "mmdebstrap",
+        "--variant=minbase",
+        "--mode=root",
+        f"--include={','.join(image.packages)}",
         *(f"--dpkgopt=path-exclude=/usr/share/{what}" for what in NOT_SHIPPED),
         "--dpkgopt=path-include=/usr/share/doc/*/copyright",
-        *apt_options(), "--aptopt=Acquire::Retries \"3\"",
-        "--skip=download/empty", "--skip=essential/unlink",
+        *apt_options(),
+        '--aptopt=Acquire::Retries "3"',
+        "--skip=download/empty",
+        "--skip=essential/unlink",
         '--setup-hook=mkdir -p "$1/var/cache/apt/archives"',
         f"--setup-hook=sync-in {shlex.quote(str(cache))} /var/cache/apt/archives/",
         f"--customize-hook=sync-out /var/cache/apt/archives/ {shlex.quote(str(cache))}",
         '--customize-hook=rm -f "$1"/var/cache/apt/archives/*.deb "$1"/etc/apt/apt.conf.d/99mmdebstrap',
-        SUITE, image.root, *archive_lines(), as_root=True)
+        SUITE,
+        image.root,
+        *archive_lines(),
+        as_root=True,
+    )
 
 
 def apt_options() -> Iterator[str]:
@@ -142,9 +175,25 @@ def install_wheels(image: Image) -> None:
     wheels.mkdir(exist_ok=True)
     pinned = image.folder / "wheels.lock"
     pinned.write_text(lock_without(BUILD_HOST_ONLY, (REPO / "requirements.lock").read_text()))
-    target = ("--python-version", PYTHON, "--implementation", "cp", "--platform", "manylinux_2_28_x86_64",
-              "--platform", "manylinux2014_x86_64", "--platform", "manylinux_2_17_x86_64", "--platform", "any",
-              "--only-binary=:all:", "--no-deps", "--require-hashes", "-r", str(pinned))
+    target = (
+        "--python-version",
+        PYTHON,
+        "--implementation",
+        "cp",
+        "--platform",
+        "manylinux_2_28_x86_64",
+        "--platform",
+        "manylinux2014_x86_64",
+        "--platform",
+        "manylinux_2_17_x86_64",
+        "--platform",
+        "any",
+        "--only-binary=:all:",
+        "--no-deps",
+        "--require-hashes",
+        "-r",
+        str(pinned),
+    )
     pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "-q")
     run(*pip, "download", "--dest", wheels, *target)
     staged = image.folder / "wheels"
@@ -172,8 +221,13 @@ def install_guest_files(image: Image) -> None:
         ("guest/exabgp", "usr/bin/exabgp", "0755"),
     ):
         run("install", "-D", "-m", mode, HERE / source, image.root / target, as_root=True)
-    run("ln", "-sfn", "/opt/appliance/current/images/entrypoint", image.root / "usr/lib/appliance-entrypoint",
-        as_root=True)
+    run(
+        "ln",
+        "-sfn",
+        "/opt/appliance/current/images/entrypoint",
+        image.root / "usr/lib/appliance-entrypoint",
+        as_root=True,
+    )
 
 
 def copy_kernel(image: Image) -> None:
@@ -196,8 +250,12 @@ def write_initrd(image: Image) -> None:
     (stage / "modules/order").write_text("".join(f"{name}\n" for name in order))
     shutil.copy(HERE / "guest/initrd-init", stage / "init")
     (stage / "init").chmod(0o755)
-    archive = run("sh", "-c", f"cd {shlex.quote(str(stage))} && find . | {shlex.quote(str(stage))}/bin/busybox cpio"
-                  f" -o -H newc > {shlex.quote(str(image.folder))}/initrd")
+    archive = run(
+        "sh",
+        "-c",
+        f"cd {shlex.quote(str(stage))} && find . | {shlex.quote(str(stage))}/bin/busybox cpio"
+        f" -o -H newc > {shlex.quote(str(image.folder))}/initrd",
+    )
     del archive
 
 
@@ -219,24 +277,56 @@ def module_order(image: Image) -> list[Path]:
 def write_disk(image: Image) -> None:
     """An ext4 file system made straight from the folder: no mount, no loop device."""
     disk = image.folder / "disk.ext4"
-    run("env", f"PATH={PATH}", "mke2fs", "-q", "-F", "-t", "ext4", "-O", "^has_journal", "-m", "0", "-L", "lab",
-        "-d", image.root, disk, "3G", as_root=True)
+    run(
+        "env",
+        f"PATH={PATH}",
+        "mke2fs",
+        "-q",
+        "-F",
+        "-t",
+        "ext4",
+        "-O",
+        "^has_journal",
+        "-m",
+        "0",
+        "-L",
+        "lab",
+        "-d",
+        image.root,
+        disk,
+        "3G",
+        as_root=True,
+    )
     run("chown", f"{os.getuid()}:{os.getgid()}", disk, as_root=True)
 
 
 def write_manifest(image: Image) -> None:
     """Name every Debian package of the image with its version and the hash of the file it came from."""
-    listing = run("chroot", image.root, "dpkg-query", "-W", "-f", "${Package} ${Version} ${Architecture}\\n",
-                  as_root=True)
+    listing = run(
+        "chroot", image.root, "dpkg-query", "-W", "-f", "${Package} ${Version} ${Architecture}\\n", as_root=True
+    )
     packages = []
     for name, version, architecture in (line.split() for line in listing.splitlines()):
         deb = BUILD / "debs" / f"{name}_{version.replace(':', '%3a')}_{architecture}.deb"
-        packages.append({"package": name, "version": version, "architecture": architecture,
-                         "sha256": hashlib.sha256(deb.read_bytes()).hexdigest() if deb.exists() else None})
+        packages.append(
+            {
+                "package": name,
+                "version": version,
+                "architecture": architecture,
+                "sha256": hashlib.sha256(deb.read_bytes()).hexdigest() if deb.exists() else None,
+            }
+        )
     text = json.dumps({"schema": 1, "image": image.name, "suite": SUITE, "packages": packages}, indent=1)
     if image.name == "guest":
-        run("rm", "-rf", "--one-file-system", image.root, image.folder / "initrd.d", image.folder / "wheels",
-            as_root=True)
+        run(
+            "rm",
+            "-rf",
+            "--one-file-system",
+            image.root,
+            image.folder / "initrd.d",
+            image.folder / "wheels",
+            as_root=True,
+        )
     (image.folder / "manifest.json").write_text(text + "\n")
 
 
@@ -257,10 +347,16 @@ def run(*command: str | Path, as_root: bool = False) -> str:
     return done.stdout
 
 
-GUEST_FILES = tuple(f"images/guest/{name}" for name in (
-    "init", "command", "sshd_config", "appliance.pth", "appliance", "exabgp", "initrd-init"))
-GUEST = Image("guest", ("appliance.packages", "lab.packages"), ("requirements.lock", *GUEST_FILES),
-              (install_wheels, install_guest_files, copy_kernel, write_initrd, write_disk))
+GUEST_FILES = tuple(
+    f"images/guest/{name}"
+    for name in ("init", "command", "sshd_config", "appliance.pth", "appliance", "exabgp", "initrd-init")
+)
+GUEST = Image(
+    "guest",
+    ("appliance.packages", "lab.packages"),
+    ("requirements.lock", *GUEST_FILES),
+    (install_wheels, install_guest_files, copy_kernel, write_initrd, write_disk),
+)
 TOOLS = Image("tools", ("tools.packages",), (), ())
 IMAGES: dict[str, Image] = {image.name: image for image in (GUEST, TOOLS)}
 

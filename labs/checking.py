@@ -94,8 +94,15 @@ class LabNode:
 
     def run(self, *words: str, given: str | None = None, ok: bool = True, timeout: float | None = None) -> Done:
         """Run to the end; ``ok``: a bad end fails the check."""
-        done = subprocess.run(self.command(*words), input=given, capture_output=True, text=True, timeout=timeout,
-                              check=False, errors="replace")
+        done = subprocess.run(
+            self.command(*words),
+            input=given,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+            errors="replace",
+        )
         if ok and done.returncode:
             said = (done.stderr or done.stdout).strip()[-400:]
             raise Failed(f"{self.name}: {' '.join(words)!r} ended with {done.returncode}: {said}")
@@ -169,8 +176,15 @@ def _judge(check: Check) -> bool:
         passed, message = False, f"{check.sentence} Not decided within {check.timeout:g} s."
     except Exception as error:  # noqa: BLE001 - whatever goes wrong in a check is the check's failure
         passed, message = False, f"{check.sentence} But: {error or type(error).__name__}"
-    _tell({"name": check.name, "passed": passed, "seconds": round(time.monotonic() - begun, 2), "message": message,
-           "gap_ms": gap})
+    _tell(
+        {
+            "name": check.name,
+            "passed": passed,
+            "seconds": round(time.monotonic() - begun, 2),
+            "message": message,
+            "gap_ms": gap,
+        }
+    )
     return passed
 
 

@@ -25,8 +25,11 @@ BACKENDS = ("vm", "here", "containerlab")
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON value on stdout.")
-backend_option = click.option("--backend", type=click.Choice(BACKENDS),
-                              help="vm: a guest of our own; here: this kernel, as root; containerlab: with Docker.")
+backend_option = click.option(
+    "--backend",
+    type=click.Choice(BACKENDS),
+    help="vm: a guest of our own; here: this kernel, as root; containerlab: with Docker.",
+)
 root_option = click.option("--files-root", type=click.Path(path_type=Path), hidden=True)
 
 
@@ -66,8 +69,10 @@ def up(lab: str, backend: str | None, files_root: Path | None, as_json: bool) ->
     if as_json:
         print_json(done)
     else:
-        say(f"lab {topology.name} is up: {len(topology.nodes)} nodes, {len(topology.links)} links. "
-            f"Look into it: appliance lab exec --lab {topology.name} NODE -- COMMAND")
+        say(
+            f"lab {topology.name} is up: {len(topology.nodes)} nodes, {len(topology.links)} links. "
+            f"Look into it: appliance lab exec --lab {topology.name} NODE -- COMMAND"
+        )
     for result in failed:
         say(f"{result['node']}: {' '.join(result['command'])!r} ended with {result['exit']}", fg="red")
     sys.exit(1 if failed else 0)
@@ -90,8 +95,9 @@ def execute(lab: str | None, backend: str | None, node: str, words: Sequence[str
 @backend_option
 @root_option
 @json_option
-def run(labs: Sequence[str], keep: bool, failures: Path, backend: str | None, files_root: Path | None,
-        as_json: bool) -> None:
+def run(
+    labs: Sequence[str], keep: bool, failures: Path, backend: str | None, files_root: Path | None, as_json: bool
+) -> None:
     """Deploy each lab, run its checks, take it down. `all`: every lab of this project."""
     names = lab_names() if list(labs) == ["all"] else labs
     wanted = [read_lab(name) for name in names]
@@ -188,7 +194,10 @@ def _tell_report(report: LabReport) -> None:
         if not check.passed:
             say(f"  {describe_result(check)}", fg="red")
     good = sum(check.passed for check in report.checks)
-    say(f"lab {report.name}: {good} of {len(report.checks)} checks passed in {report.seconds:.0f} s",
-        fg="green" if report.passed else "red", bold=True)
+    say(
+        f"lab {report.name}: {good} of {len(report.checks)} checks passed in {report.seconds:.0f} s",
+        fg="green" if report.passed else "red",
+        bold=True,
+    )
     if report.kept:
         say(f"  captures, logs and state are in {report.kept}")

@@ -40,8 +40,13 @@ class LabReport:
         return all(check.passed for check in self.checks)
 
     def as_json(self) -> dict[str, Any]:
-        return {"name": self.name, "passed": self.passed, "seconds": round(self.seconds, 2),
-                "checks": [asdict(check) for check in self.checks], "kept": self.kept}
+        return {
+            "name": self.name,
+            "passed": self.passed,
+            "seconds": round(self.seconds, 2),
+            "checks": [asdict(check) for check in self.checks],
+            "kept": self.kept,
+        }
 
 
 def parse_report(found: Mapping[str, Any]) -> LabReport:
@@ -65,8 +70,13 @@ def parse_result(line: str) -> CheckResult | None:
     if not isinstance(found.get("name"), str) or not isinstance(found.get("passed"), bool):
         return None
     gap = found.get("gap_ms")
-    return CheckResult(found["name"], found["passed"], float(found.get("seconds") or 0.0),
-                       str(found.get("message") or ""), None if gap is None else float(gap))
+    return CheckResult(
+        found["name"],
+        found["passed"],
+        float(found.get("seconds") or 0.0),
+        str(found.get("message") or ""),
+        None if gap is None else float(gap),
+    )
 
 
 def judge_missing(plan: Iterable[str], results: Sequence[CheckResult], why: str) -> list[CheckResult]:

@@ -26,8 +26,9 @@ class Containers:
         self.progress = progress
         for program in ("containerlab", "docker"):
             if not shutil.which(program):
-                raise SystemLacks(f"{program} is not installed",
-                                  hint="see https://containerlab.dev/install/, or use `--backend vm`")
+                raise SystemLacks(
+                    f"{program} is not installed", hint="see https://containerlab.dev/install/, or use `--backend vm`"
+                )
         _said("docker", "info", hint="start Docker, or use `--backend vm`")
 
     def up(self, topology: Topology, file: Path) -> Mapping[str, Any]:
@@ -55,8 +56,15 @@ class Containers:
         found = json.loads(_said("containerlab", "inspect", "--all", "--format", "json") or "{}")
         labs: list[Mapping[str, Any]] = []
         for name, containers in found.items():
-            nodes = [{"name": one["name"].removeprefix(f"{PREFIX}-{name}-"), "kind": one["kind"], "image": one["image"],
-                      "status": one["state"]} for one in containers]
+            nodes = [
+                {
+                    "name": one["name"].removeprefix(f"{PREFIX}-{name}-"),
+                    "kind": one["kind"],
+                    "image": one["image"],
+                    "status": one["state"],
+                }
+                for one in containers
+            ]
             file = containers[0].get("absLabPath", containers[0].get("labPath", "")) if containers else ""
             labs.append({"name": name, "file": file, "nodes": nodes, "backend": self.name})
         return labs

@@ -91,5 +91,8 @@ def _walk(path: Path) -> Iterator[Path]:
         return
     for folder, names, files in os.walk(path):
         names[:] = sorted(set(names) - LEFT_OUT)
-        yield from (Path(folder) / name for name in files
-                    if (Path(folder) / name).is_symlink() or (Path(folder) / name).is_file())
+        yield from (
+            Path(folder) / name
+            for name in files
+            if (Path(folder) / name).is_symlink() or (Path(folder) / name).is_file()
+        )

@@ -56,14 +56,20 @@ class Deployment:
         try:
             folder.mkdir()
         except FileExistsError:
-            raise ApplianceError(f"lab {self.topology.name} is up already", code="lab-up",
-                                 hint=f"`appliance lab down {self.topology.name}` takes it down") from None
+            raise ApplianceError(
+                f"lab {self.topology.name} is up already",
+                code="lab-up",
+                hint=f"`appliance lab down {self.topology.name}` takes it down",
+            ) from None
         (folder / "runner").write_text(str(os.getpid()))
         self._write_state()
         try:
             await _all(self._bring_up(node) for node in self.topology.nodes)
-            return [result for results in await _all(self._run_execs(node) for node in self.topology.nodes)
-                    for result in results]
+            return [
+                result
+                for results in await _all(self._run_execs(node) for node in self.topology.nodes)
+                for result in results
+            ]
         except BaseException:
             (folder / "runner").unlink(missing_ok=True)
             tear_down(self.topology.name)
@@ -72,10 +78,14 @@ class Deployment:
             (folder / "runner").unlink(missing_ok=True)
 
     def _write_state(self) -> None:
-        nodes = {node.name: {"name": node.name, "kind": node.kind, "image": node.image, "labels": dict(node.labels)}
-                 for node in self.topology.nodes}
-        links = tuple((f"{a.node}:{a.interface}", f"{b.node}:{b.interface}") for a, b in
-                      (link.ends for link in self.topology.links))
+        nodes = {
+            node.name: {"name": node.name, "kind": node.kind, "image": node.image, "labels": dict(node.labels)}
+            for node in self.topology.nodes
+        }
+        links = tuple(
+            (f"{a.node}:{a.interface}", f"{b.node}:{b.interface}")
+            for a, b in (link.ends for link in self.topology.links)
+        )
         state = LabState(self.topology.name, str(self.file), nodes, links)
         (lab_folder(self.topology.name) / "lab.json").write_text(render_state(state))
 
@@ -109,7 +119,8 @@ class Deployment:
     def _is_awaited(self, node: Node, stage: str) -> bool:
         plans = (plan for other in self.topology.nodes for plan in other.stages.values())
         return stage in node.stages or any(
-            (wait.node, wait.stage) == (node.name, stage) for plan in plans for wait in plan.wait_for)
+            (wait.node, wait.stage) == (node.name, stage) for plan in plans for wait in plan.wait_for
+        )
 
     async def _create(self, node: Node) -> None:
         await asyncio.sleep(node.startup_delay)
@@ -129,8 +140,11 @@ class Deployment:
 
     async def _connect(self, node: Node) -> None:
         """Make the links whose other end exists too; the later of two nodes makes the link between them."""
-        links = [link for link in self._links_of(node) if link.name not in self.cabled
-                 and all(end.node in self.pids for end in link.ends)]
+        links = [
+            link
+            for link in self._links_of(node)
+            if link.name not in self.cabled and all(end.node in self.pids for end in link.ends)
+        ]
         self.cabled.update(link.name for link in links)
         if node.kind == "bridge":
             await _inside(self.pids[node.name], f"link add {_bridge(node)} type bridge\nlink set {_bridge(node)} up\n")
@@ -185,23 +199,29 @@ class Deployment:
         for command in commands:
             results.append(await self._exec(node, command))
             if results[-1].code:
-                self.progress(f"{node.name}: {' '.join(command)!r} ended with {results[-1].code}: "
-                              f"{results[-1].err.strip()[:200]}")
+                self.progress(
+                    f"{node.name}: {' '.join(command)!r} ended with {results[-1].code}: {results[-1].err.strip()[:200]}"
+                )
         return results
 
     async def _exec(self, node: Node, command: tuple[str, ...], timeout: float | None = None) -> ExecResult:
         enter = node_folder(self.topology.name, node.name) / "enter"
         process = await asyncio.create_subprocess_exec(
-            enter, *command, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE)
+            enter,
+            *command,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
         try:
             out, err = await asyncio.wait_for(process.communicate(), timeout)
         except TimeoutError:
             process.kill()
             await process.wait()
             return ExecResult(node.name, command, 124, "", f"no end within {timeout} s")
-        return ExecResult(node.name, command, process.returncode or 0, out.decode(errors="replace"),
-                          err.decode(errors="replace"))
+        return ExecResult(
+            node.name, command, process.returncode or 0, out.decode(errors="replace"), err.decode(errors="replace")
+        )
 
     # Binds
 
@@ -212,9 +232,18 @@ class Deployment:
         return moved if moved.exists() else source
 
     def _resolve_all_binds(self) -> None:
-        faults = [Fault("there is no such file or folder", str(self.file), bind.line,
-                        f"topology.nodes.{node.name}.binds", bind.source)
-                  for node in self.topology.nodes for bind in node.binds if not self._source(bind).exists()]
+        faults = [
+            Fault(
+                "there is no such file or folder",
+                str(self.file),
+                bind.line,
+                f"topology.nodes.{node.name}.binds",
+                bind.source,
+            )
+            for node in self.topology.nodes
+            for bind in node.binds
+            if not self._source(bind).exists()
+        ]
         if faults:
             raise FaultyInput("a bind has no source", faults=tuple(faults))
 
@@ -237,7 +266,8 @@ async def _all(coroutines: Iterator[Awaitable[list[ExecResult] | None]]) -> list
 async def _reader(pipe: int) -> asyncio.StreamReader:
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(
-        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(pipe, "rb"))
+        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(pipe, "rb")
+    )
     return reader
 
 
@@ -249,8 +279,14 @@ async def _batch(text: str, before: Sequence[str] = ()) -> None:
     if not text:
         return
     process = await asyncio.create_subprocess_exec(
-        *before, "ip", "-batch", "-", stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE)
+        *before,
+        "ip",
+        "-batch",
+        "-",
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
     _out, err = await process.communicate(text.encode())
     if process.returncode:
         raise SystemFailure(f"the kernel refused a link: {err.decode().strip()}")
@@ -258,5 +294,13 @@ async def _batch(text: str, before: Sequence[str] = ()) -> None:
 
 def results_as_json(results: Sequence[ExecResult]) -> list[Mapping[str, object]]:
     """For ``lab up --json``."""
-    return [{"node": result.node, "command": list(result.command), "exit": result.code, "stdout": result.out,
-             "stderr": result.err} for result in results]
+    return [
+        {
+            "node": result.node,
+            "command": list(result.command),
+            "exit": result.code,
+            "stdout": result.out,
+            "stderr": result.err,
+        }
+        for result in results
+    ]

@@ -70,8 +70,15 @@ class Guest:
             _wait_until(lambda: not self._is_ours(pid), 10)
         (self.state / "pid").unlink(missing_ok=True)
 
-    def spawn(self, script: str, *, stdin: int | IO[bytes] | None = None, stdout: int | IO[bytes] | None = None,
-              stderr: int | IO[bytes] | None = None, tty: bool = False) -> subprocess.Popen[bytes]:
+    def spawn(
+        self,
+        script: str,
+        *,
+        stdin: int | IO[bytes] | None = None,
+        stdout: int | IO[bytes] | None = None,
+        stderr: int | IO[bytes] | None = None,
+        tty: bool = False,
+    ) -> subprocess.Popen[bytes]:
         """Run a shell text in the guest, streams passed through (255: the channel itself failed)."""
         command = [*self._ssh(), *(["-tt"] if tty else []), "root@127.0.0.1", script]
         return subprocess.Popen(command, stdin=stdin, stdout=stdout, stderr=stderr)
@@ -87,8 +94,9 @@ class Guest:
         answer = self.ask(script, given)
         if answer.code:
             said = answer.err.decode(errors="replace").strip()
-            raise SystemFailure(f"the lab guest failed at {script[:80]!r}: {said}",
-                                hint=f"its console is {self.state / 'console'}")
+            raise SystemFailure(
+                f"the lab guest failed at {script[:80]!r}: {said}", hint=f"its console is {self.state / 'console'}"
+            )
         return answer.out
 
     # The boot
@@ -114,8 +122,9 @@ class Guest:
         """Build what is missing, make a key for this boot, find a free port."""
         images = self._build("guest")
         tools = None if qemu_major() >= 9 else self._build("tools")
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "lab", "-f", str(self.state / "key")],
-                       check=True)
+        subprocess.run(
+            ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "lab", "-f", str(self.state / "key")], check=True
+        )
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = int(free.getsockname()[1])
         (self.state / "port").write_text(str(port))
@@ -141,8 +150,14 @@ class Guest:
         """Whether the guest came up under this accelerator: /dev/kvm may exist and still not run a kernel."""
         command, environment = qemu_command(machine, accelerator)
         with (self.state / "qemu.log").open("wb") as log:
-            process = subprocess.Popen(command, env={**os.environ, **environment}, stdin=subprocess.DEVNULL,
-                                       stdout=log, stderr=log, start_new_session=True)
+            process = subprocess.Popen(
+                command,
+                env={**os.environ, **environment},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
         seconds = KVM_PROBE_SECONDS if accelerator == "kvm" else BOOT_SECONDS
         _wait_until(lambda: process.poll() is not None or self._is_ready(), seconds)
         if process.poll() is None and self._is_ready():
@@ -179,24 +194,48 @@ class Guest:
         return folder / hashlib.sha256(str(self.state).encode()).hexdigest()[:12]
 
     def _ssh(self) -> list[str]:
-        options = {"BatchMode": "yes", "StrictHostKeyChecking": "no", "UserKnownHostsFile": "/dev/null",
-                   "GlobalKnownHostsFile": "/dev/null", "LogLevel": "ERROR", "ControlPath": str(self._control),
-                   "IdentitiesOnly": "yes", "ConnectTimeout": "20", "ServerAliveInterval": "60"}
-        return ["ssh", "-F", "/dev/null", "-i", str(self.state / "key"), "-p", (self.state / "port").read_text(),
-                *(f"-o{key}={value}" for key, value in options.items())]
+        options = {
+            "BatchMode": "yes",
+            "StrictHostKeyChecking": "no",
+            "UserKnownHostsFile": "/dev/null",
+            "GlobalKnownHostsFile": "/dev/null",
+            "LogLevel": "ERROR",
+            "ControlPath": str(self._control),
+            "IdentitiesOnly": "yes",
+            "ConnectTimeout": "20",
+            "ServerAliveInterval": "60",
+        }
+        return [
+            "ssh",
+            "-F",
+            "/dev/null",
+            "-i",
+            str(self.state / "key"),
+            "-p",
+            (self.state / "port").read_text(),
+            *(f"-o{key}={value}" for key, value in options.items()),
+        ]
 
     def _open_channel(self) -> None:
         with (self.state / "ssh.log").open("wb") as log:
-            done = subprocess.run([*self._ssh(), "-fNM", "root@127.0.0.1"], stdin=subprocess.DEVNULL, stdout=log,
-                                  stderr=log, check=False)
+            done = subprocess.run(
+                [*self._ssh(), "-fNM", "root@127.0.0.1"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=False
+            )
         if done.returncode:
-            raise SystemFailure(f"no ssh to the lab guest: {(self.state / 'ssh.log').read_text().strip()}",
-                                hint="`appliance lab down --all` ends it; the next command boots a fresh one")
+            raise SystemFailure(
+                f"no ssh to the lab guest: {(self.state / 'ssh.log').read_text().strip()}",
+                hint="`appliance lab down --all` ends it; the next command boots a fresh one",
+            )
 
     def _close_channel(self) -> None:
         if self._control.exists():
-            subprocess.run([*self._ssh(), "-O", "exit", "root@127.0.0.1"], stdin=subprocess.DEVNULL,
-                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+            subprocess.run(
+                [*self._ssh(), "-O", "exit", "root@127.0.0.1"],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                check=False,
+            )
             self._control.unlink(missing_ok=True)
 
     @contextmanager

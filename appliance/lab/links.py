@@ -53,8 +53,9 @@ def parse_link(place: Place, findings: Findings) -> Link | None:
         findings.fault(Place(None, place.line, place.key), "a link needs endpoints")
         return None
     places = findings.items(entries["endpoints"])
-    ends = [_extended_end(item, findings) if isinstance(item.value, dict) else _brief_end(item, findings)
-            for item in places]
+    ends = [
+        _extended_end(item, findings) if isinstance(item.value, dict) else _brief_end(item, findings) for item in places
+    ]
     good = [end for end in ends if end]
     if len(places) != 2:
         findings.fault(entries["endpoints"], "a link has two endpoints")

@@ -130,8 +130,11 @@ def _sysctls(place: Place, findings: Findings) -> dict[str, str]:
     pairs = _pairs(place, findings)
     for key, entry in findings.mapping(place).items():
         if not NAMESPACED.match(key) or ".." in key or key.startswith("/"):
-            findings.fault(Place(key, entry.line, entry.key), "not a setting of a node's own namespaces",
-                           allowed="net.*, kernel.msg*, kernel.sem, kernel.shm*, fs.mqueue.*")
+            findings.fault(
+                Place(key, entry.line, entry.key),
+                "not a setting of a node's own namespaces",
+                allowed="net.*, kernel.msg*, kernel.sem, kernel.shm*, fs.mqueue.*",
+            )
     return pairs
 
 
@@ -170,9 +173,11 @@ def _healthcheck(place: Place, findings: Findings) -> Healthcheck | None:
     else:
         findings.fault(entries["test"], "not a test", allowed='["CMD", PROGRAM, ...] or ["CMD-SHELL", "COMMAND LINE"]')
         return None
-    numbers = {key.replace("-", "_"): findings.whole(entries[key], least, 86400)
-               for key, least in (("interval", 1), ("retries", 1), ("timeout", 1), ("start-period", 0))
-               if key in entries}
+    numbers = {
+        key.replace("-", "_"): findings.whole(entries[key], least, 86400)
+        for key, least in (("interval", 1), ("retries", 1), ("timeout", 1), ("start-period", 0))
+        if key in entries
+    }
     return Healthcheck(test, **numbers)
 
 

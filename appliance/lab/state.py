@@ -26,8 +26,12 @@ class LabState:
     links: tuple[tuple[str, str], ...]
 
     def as_json(self) -> dict[str, Any]:
-        return {"name": self.name, "file": self.file, "nodes": list(self.nodes.values()),
-                "links": [list(link) for link in self.links]}
+        return {
+            "name": self.name,
+            "file": self.file,
+            "nodes": list(self.nodes.values()),
+            "links": [list(link) for link in self.links],
+        }
 
 
 def lab_folder(lab: str) -> Path:

@@ -107,15 +107,18 @@ def _nodes(topology: Place, findings: Findings) -> tuple[Node, ...]:
             findings.fault(Place(name, entry.line, entry.key), "no such kind here", allowed=", ".join(KINDS))
     if not _entries(parts, "nodes", findings):
         findings.fault(parts.get("nodes", topology), "a topology needs nodes")
-    return tuple(_node(name, entry, _settings_of(entry, defaults, kinds, groups, findings), findings)
-                 for name, entry in _entries(parts, "nodes", findings))
+    return tuple(
+        _node(name, entry, _settings_of(entry, defaults, kinds, groups, findings), findings)
+        for name, entry in _entries(parts, "nodes", findings)
+    )
 
 
 Layer = Mapping[str, Any]
 
 
-def _settings_of(place: Place, defaults: Layer, kinds: Mapping[str, Layer], groups: Mapping[str, Layer],
-                 findings: Findings) -> dict[str, Any]:
+def _settings_of(
+    place: Place, defaults: Layer, kinds: Mapping[str, Layer], groups: Mapping[str, Layer], findings: Findings
+) -> dict[str, Any]:
     """The node's own settings over its group's, its kind's and the defaults."""
     own = read_settings(place, findings)
     named: Place | None = merge_layers(defaults, own).get("group")
@@ -141,10 +144,19 @@ def _node(name: str, place: Place, settings: Mapping[str, Any], findings: Findin
         if key in settings:
             findings.notice(at, f"{key} of node {name} has no effect: only Docker can honour it")
     return Node(
-        name, str(kind.value), str(settings.get("image", absent).value or ""), command,
-        settings.get("exec", ()), settings.get("binds", ()), settings.get("env", {}), settings.get("sysctls", {}),
-        settings.get("labels", {}), settings.get("healthcheck"), settings.get("startup-delay", 0),
-        settings.get("stages", {}), place.line,
+        name,
+        str(kind.value),
+        str(settings.get("image", absent).value or ""),
+        command,
+        settings.get("exec", ()),
+        settings.get("binds", ()),
+        settings.get("env", {}),
+        settings.get("sysctls", {}),
+        settings.get("labels", {}),
+        settings.get("healthcheck"),
+        settings.get("startup-delay", 0),
+        settings.get("stages", {}),
+        place.line,
     )
 
 
@@ -172,8 +184,11 @@ def _check_stages(nodes: Sequence[Node], topology: Place, findings: Findings) ->
                 if wait.node not in names:
                     place = Place(wait.node, wait.line, f"topology.nodes.{node.name}.stages.{stage}.wait-for")
                     findings.fault(place, f"no node is named {wait.node!r}", allowed=", ".join(sorted(names)))
-    waits = {(node.name, stage): [(wait.node, wait.stage) for wait in plan.wait_for]
-             for node in nodes for stage, plan in node.stages.items()}
+    waits = {
+        (node.name, stage): [(wait.node, wait.stage) for wait in plan.wait_for]
+        for node in nodes
+        for stage, plan in node.stages.items()
+    }
     circle = find_circle([node.name for node in nodes], waits)
     if circle:
         path = " -> ".join(f"{name} ({stage})" for name, stage in circle)

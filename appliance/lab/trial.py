@@ -36,10 +36,23 @@ REPO = Path(appliance.__file__).resolve().parent.parent
 PROGRAM = "checks.py"
 CAPTURE_MB, CAPTURE_FILES, SNAP_BYTES = 8, 2, 192
 LOOK = (
-    "ip -d address", "ip rule", "ip route show table all", "ip -6 route show table all", "ip nexthop",
-    "ip -s xfrm state list nokeys", "ip xfrm policy", "ip -s link", "nft list ruleset", "ss -tulpn", "ps axf",
-    "swanctl --list-sas", "swanctl --list-conns", "vtysh -c 'show running-config'", "vtysh -c 'show bgp summary'",
-    "vtysh -c 'show bgp ipv4 unicast'", "vtysh -c 'show ip route'",
+    "ip -d address",
+    "ip rule",
+    "ip route show table all",
+    "ip -6 route show table all",
+    "ip nexthop",
+    "ip -s xfrm state list nokeys",
+    "ip xfrm policy",
+    "ip -s link",
+    "nft list ruleset",
+    "ss -tulpn",
+    "ps axf",
+    "swanctl --list-sas",
+    "swanctl --list-conns",
+    "vtysh -c 'show running-config'",
+    "vtysh -c 'show bgp summary'",
+    "vtysh -c 'show bgp ipv4 unicast'",
+    "vtysh -c 'show ip route'",
 )
 """What is asked of every node when a check failed; keys and pre-shared secrets are in none of the answers."""
 
@@ -74,8 +87,11 @@ def _deploy(deployment: Deployment) -> CheckResult:
         raise
     except ApplianceError as error:
         return CheckResult("deploy", False, time.monotonic() - begun, error.message)
-    failed = [f"{result.node}: {' '.join(result.command)!r} ended with {result.code}: {result.err.strip()[:200]}"
-              for result in results if result.code]
+    failed = [
+        f"{result.node}: {' '.join(result.command)!r} ended with {result.code}: {result.err.strip()[:200]}"
+        for result in results
+        if result.code
+    ]
     topology = deployment.topology
     message = "; ".join(failed) or f"{len(topology.nodes)} nodes and {len(topology.links)} links are up"
     return CheckResult("deploy", not failed, time.monotonic() - begun, message)
@@ -87,11 +103,24 @@ def _run_program(file: Path, topology: Topology, progress: Callable[[str], None]
         return []
     hear, tell = os.pipe()
     library = str(REPO / "labs")
-    env = {**os.environ, "LAB": topology.name, "LAB_STATE": str(lab_folder(topology.name)), "LAB_FILE": str(file),
-           "LAB_REPORT": str(tell), "PYTHONPATH": os.pathsep.join((library, str(REPO), *sys.path[1:])),
-           "PYTHONDONTWRITEBYTECODE": "1"}
-    process = subprocess.Popen([sys.executable, program.name], cwd=program.parent, env=env, pass_fds=(tell,),
-                               stdin=subprocess.DEVNULL, stdout=sys.stderr, preexec_fn=die_with_parent)
+    env = {
+        **os.environ,
+        "LAB": topology.name,
+        "LAB_STATE": str(lab_folder(topology.name)),
+        "LAB_FILE": str(file),
+        "LAB_REPORT": str(tell),
+        "PYTHONPATH": os.pathsep.join((library, str(REPO), *sys.path[1:])),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    process = subprocess.Popen(
+        [sys.executable, program.name],
+        cwd=program.parent,
+        env=env,
+        pass_fds=(tell,),
+        stdin=subprocess.DEVNULL,
+        stdout=sys.stderr,
+        preexec_fn=die_with_parent,
+    )
     os.close(tell)
     try:
         return _listen(hear, process, progress)
@@ -150,9 +179,32 @@ def _start_captures(topology: Topology) -> Iterator[subprocess.Popen[bytes]]:
         end = link.ends[0]
         pid = (node_folder(topology.name, end.node) / "pid").read_text()
         yield subprocess.Popen(
-            ["nsenter", "--target", pid, "--net", "tcpdump", "-n", "-U", "-Z", "root", "-i", end.interface, "-s",
-             str(SNAP_BYTES), "-C", str(CAPTURE_MB), "-W", str(CAPTURE_FILES), "-w", folder / f"{link.name}.pcap"],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=die_with_parent)
+            [
+                "nsenter",
+                "--target",
+                pid,
+                "--net",
+                "tcpdump",
+                "-n",
+                "-U",
+                "-Z",
+                "root",
+                "-i",
+                end.interface,
+                "-s",
+                str(SNAP_BYTES),
+                "-C",
+                str(CAPTURE_MB),
+                "-W",
+                str(CAPTURE_FILES),
+                "-w",
+                folder / f"{link.name}.pcap",
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            preexec_fn=die_with_parent,
+        )
 
 
 def _stop(processes: Sequence[subprocess.Popen[bytes]]) -> None:
@@ -186,5 +238,10 @@ def _keep_node(lab: str, node: Node, folder: Path) -> None:
     with (folder / "state.txt").open("wb") as out:
         subprocess.run([home / "enter", "sh", "-c", script], stdin=subprocess.DEVNULL, stdout=out, check=False)
     with (folder / "var-log.tar").open("wb") as out:
-        subprocess.run([home / "enter", "tar", "-c", "-C", "/var/log", "."], stdin=subprocess.DEVNULL, stdout=out,
-                       stderr=subprocess.DEVNULL, check=False)
+        subprocess.run(
+            [home / "enter", "tar", "-c", "-C", "/var/log", "."],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.DEVNULL,
+            check=False,
+        )

@@ -81,8 +81,10 @@ class InGuest:
         self.guest.start()
         answer = self.guest.ask(tear_down_script(lab))
         if answer.code not in (0, NO_SUCH_LAB):
-            raise SystemFailure(f"lab {lab} does not end: {answer.err.decode(errors='replace').strip()}",
-                                hint="`appliance lab down --all` ends it with the guest")
+            raise SystemFailure(
+                f"lab {lab} does not end: {answer.err.decode(errors='replace').strip()}",
+                hint="`appliance lab down --all` ends it with the guest",
+            )
         return answer.code == 0
 
     def is_busy(self) -> bool:
@@ -101,8 +103,10 @@ class InGuest:
         self.guest.start()
         self.push_product()
         folder = shlex.quote(f"{LABS}/{topology.name}")
-        script = f"set -e; [ ! -d /run/appliance-lab/{shlex.quote(topology.name)} ] || exit 0\n" \
-                 f"rm -rf {folder}; mkdir -p {folder}/files; tar -x -C {folder}/files 2>/dev/null"
+        script = (
+            f"set -e; [ ! -d /run/appliance-lab/{shlex.quote(topology.name)} ] || exit 0\n"
+            f"rm -rf {folder}; mkdir -p {folder}/files; tar -x -C {folder}/files 2>/dev/null"
+        )
         self.guest.do(script, pack(lab_files(topology, file), Path("/")))
 
     def _file_options(self, topology: Topology, file: Path) -> list[str]:
@@ -117,8 +121,10 @@ class InGuest:
         try:
             found = json.loads(out)
         except ValueError:
-            raise SystemFailure(f"`lab {words[0]}` in the guest ended with {process.returncode} and no answer",
-                                hint=f"its console is {self.guest.state / 'console'}") from None
+            raise SystemFailure(
+                f"`lab {words[0]}` in the guest ended with {process.returncode} and no answer",
+                hint=f"its console is {self.guest.state / 'console'}",
+            ) from None
         if "error" in found:
             error = ApplianceError(found["error"]["message"], hint=found["error"]["hint"], code=found["error"]["code"])
             error.exit = found["error"]["exit"]

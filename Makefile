@@ -1,0 +1,55 @@
+# Each target installs what it lacks: Debian packages by apt (sudo when not root), Python packages by hash into .venv.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+NEW_ENOUGH = import sys; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+    $$p -c '$(NEW_ENOUGH)' 2>/dev/null && echo $$p && break; done)
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
+BIN := .venv/bin
+APT := DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends
+
+.PHONY: help venv lock check test guest labs clean
+
+help:
+	@echo "make check   seconds: unit and pipeline tests, formatter, linter, types"
+	@echo "make test    everything that proves the product, labs in a guest included; time per group"
+	@echo "make labs    every lab's checks"
+	@echo "make guest   build and boot the lab guest (make test and the labs do so by themselves)"
+	@echo "make lock    pin the Python packages anew"
+	@echo "make clean   end the guest, remove what was built"
+
+venv: .venv/installed
+
+.venv/installed: requirements.lock pyproject.toml
+	@command -v ssh >/dev/null && $(or $(PYTHON),python3) -c 'import ensurepip, venv' 2>/dev/null || { \
+	    echo "+ apt-get install openssh-client python3-venv"; \
+	    $(SUDO) apt-get update -q && $(SUDO) $(APT) openssh-client python3-venv; }
+	@$(or $(PYTHON),python3) -c '$(NEW_ENOUGH)' || { echo "Python 3.11 or newer is needed" >&2; exit 1; }
+	test -x $(BIN)/pip || $(or $(PYTHON),python3) -m venv .venv
+	$(BIN)/pip install -q --disable-pip-version-check --require-hashes --only-binary=:all: -r requirements.lock
+	$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+lock:
+	$(or $(PYTHON),python3) -m venv build/lock
+	build/lock/bin/pip install -q --disable-pip-version-check uv
+	build/lock/bin/uv pip compile pyproject.toml --extra test --extra speaker --universal --python-version 3.11 \
+	    --generate-hashes --no-annotate --no-header --upgrade --output-file requirements.lock
+
+check: venv
+	$(BIN)/python -m tests.groups --quick
+
+test: venv
+	$(BIN)/python -m tests.groups
+
+labs: venv
+	$(BIN)/appliance lab run all
+
+guest: venv
+	$(BIN)/python -m tests.lab.in_guest uname -a
+
+clean:
+	@test ! -x $(BIN)/appliance || $(BIN)/appliance lab down --all || true
+	$(SUDO) rm -rf --one-file-system build
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
