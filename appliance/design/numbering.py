@@ -7,7 +7,7 @@ from zlib import crc32
 
 MAIN_TABLE = 254
 BLACKHOLE_METRIC = 0xFF000000
-"""Of a protected prefix's twin. zebra takes the top byte of a foreign route's metric as its distance: 255 never wins."""
+"""Of a protected prefix's twin: zebra reads the top byte of a foreign route's metric as distance; 255 never wins."""
 
 _LINK_NAME_LIMIT = 15  # IFNAMSIZ less its terminating zero
 

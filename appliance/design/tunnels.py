@@ -139,7 +139,7 @@ def ike_connection(connection: Connection, tunnel: Tunnel, under: Underlay, *, a
 
 
 def _ike_times(profile: Profile, tunnel: Tunnel) -> tuple[int, int, int]:
-    """(rekey, random part, grace until closed) in seconds, scaled when the agreed lifetime is not the cloud's default."""
+    """(rekey, random part, grace until closed) in seconds, scaled when the agreed lifetime is not the default."""
     times, lifetime = profile.rekey, tunnel.ike.lifetime or profile.ike.default_lifetime
     share = lifetime / profile.ike.default_lifetime
     return round(times.ike_rekey * share), round(times.ike_rand * share), round(times.ike_over * share)

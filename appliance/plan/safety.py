@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from appliance.model.address import IPAddress, IPNetwork
 from appliance.model.change import Change
@@ -63,10 +64,10 @@ def _remove_all(changes: Sequence[Change]) -> list[Objection]:
 
 
 def _holds(prefix: IPNetwork, who: IPAddress | IPNetwork) -> bool:
-    if prefix.version != who.version:
-        return False
-    network = prefix.__class__(who) if not hasattr(who, "network_address") else who
-    return network.subnet_of(prefix)  # type: ignore[arg-type]
+    network = ip_network(who)
+    if isinstance(network, IPv4Network) and isinstance(prefix, IPv4Network):
+        return network.subnet_of(prefix)
+    return isinstance(network, IPv6Network) and isinstance(prefix, IPv6Network) and network.subnet_of(prefix)
 
 
 def _nearer(who: IPAddress | IPNetwork, caught: Sequence[IPNetwork], connected: Collection[IPNetwork]) -> bool:
