@@ -31,7 +31,7 @@ from appliance.ipsec.record import (
     strangers,
 )
 from appliance.ipsec.settings import lacking_plugins
-from appliance.ipsec.status import can_start, newest, parse_event, parse_sas, rekey_refused
+from appliance.ipsec.status import can_start, newest, parse_event, parse_sas, put_off, rekey_refused, surplus
 from appliance.model.change import Change, Outcome
 from appliance.model.fault import ApplianceError, SystemFailure, SystemLacks
 from appliance.model.resources import IkeConnection, Resource, SharedKey
@@ -98,6 +98,10 @@ class Charon:
         """Close every SA of this connection: with the peer's answer, or without it after a second."""
         await self._run(lambda talk: self._terminate(talk, name))
 
+    async def tidy(self, settled_s: int = 5) -> int:
+        """Close what a tunnel has too many of because both ends called at once (see ``surplus``); how many."""
+        return await self._run(lambda talk: self._tidy(talk, settled_s))
+
     async def rekey_child(self, name: str, patience: float = 15.0) -> Rekeyed:
         """Rekey the CHILD_SA now and wait for how it goes. A PFS mismatch shows here, not an hour later."""
         return await asyncio.to_thread(self._rekey_child, name, patience)
@@ -154,15 +158,26 @@ class Charon:
         if close_sas(talk, ike_ids(talk).get(name, set())):
             raise SystemFailure(f"the SAs of {name} do not go away", retry=True)
 
+    def _tidy(self, talk: Conversation, settled_s: int) -> int:
+        doomed = surplus(parse_sas(talk.stream("list-sas", "list-sa")), settled_s)
+        close_sas(talk, doomed)
+        return len(doomed)
+
     def _rekey_child(self, name: str, patience: float) -> Rekeyed:
+        """Try until it works, is refused for good or patience ends: a peer may be busy with a rekey of its own."""
+        deadline = time.monotonic() + patience
         with connected(self._socket_path) as events, connected(self._socket_path) as commands:
             _register(events, ("log", "child-rekey"))
             talk = Conversation(commands)
-            current = newest(parse_sas(talk.stream("list-sas", "list-sa", {"ike": name}))).get(name)
-            if current is None or not current.up:
-                raise SystemFailure(f"{name} has no CHILD_SA to rekey", retry=True)
-            talk.request("rekey", {"child-id": str(current.child_id)})
-            return _await_rekey(events, name, patience)
+            while True:
+                current = newest(parse_sas(talk.stream("list-sas", "list-sa", {"ike": name}))).get(name)
+                if current is None or not current.up:
+                    raise SystemFailure(f"{name} has no CHILD_SA to rekey", retry=True)
+                talk.request("rekey", {"child-id": str(current.child_id)})
+                outcome = _await_rekey(events, name, deadline)
+                if outcome.done or not put_off(outcome.lines) or time.monotonic() > deadline:
+                    return outcome
+                talk.pause(1.0)
 
     def _listening_socket(self) -> socket.socket:
         with connected(self._socket_path) as sock:
@@ -306,11 +321,10 @@ def _hear(sock: socket.socket, tell: Callable[[IkeLine | SaEvent | None], None])
     tell(None)
 
 
-def _await_rekey(sock: socket.socket, name: str, patience: float) -> Rekeyed:
+def _await_rekey(sock: socket.socket, name: str, deadline: float) -> Rekeyed:
     """The outcome of a rekey from its events: the new CHILD_SA, the line that says it failed, or silence."""
     lines: list[IkeLine] = []
-    deadline = time.monotonic() + patience
-    sock.settimeout(patience)
+    sock.settimeout(max(deadline - time.monotonic(), 0.001))
     for item in _heard(sock):
         if item.connection == name and isinstance(item, SaEvent):
             return Rekeyed(True, tuple(lines))

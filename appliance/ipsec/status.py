@@ -104,6 +104,7 @@ def _tunnel_sa(name: str, ike: Message, child: Message) -> TunnelSa:
         remote_id=_text(ike, "remote-id") or "",
         initiator=_text(ike, "initiator") == "yes",
         nat_t=_text(ike, "nat-any") == "yes" or _text(child, "encap") == "yes",
+        ike_spis=f"{_text(ike, 'initiator-spi') or ''} {_text(ike, 'responder-spi') or ''}",
         ike_proposal=parse_proposal(ike),
         established_s=_number(ike, "established"),
         ike_rekey_in_s=_number(ike, "rekey-time") or _number(ike, "reauth-time"),
@@ -166,9 +167,25 @@ def can_start(sas: Iterable[TunnelSa]) -> bool:
     return all(sa.ike_state in ("established", "deleting", "destroying") and sa.child is None for sa in sas)
 
 
+def surplus(sas: Iterable[TunnelSa], settled_s: int) -> frozenset[int]:
+    """The IKE_SAs of which a tunnel has one too many: both ends called at the same moment, and no uniqueness policy
+    undoes that. Only those that have stood ``settled_s`` seconds count. The lowest SPIs stay: both ends see the same
+    numbers, so two boxes that tidy up never close each other's choice."""
+    settled: dict[str, set[tuple[str, int]]] = {}
+    for sa in sas:
+        if sa.up and sa.ike_state == "established" and (sa.installed_s or 0) >= settled_s:
+            settled.setdefault(sa.name, set()).add((sa.ike_spis, sa.ike_id))
+    return frozenset(ike_id for found in settled.values() for _, ike_id in sorted(found)[1:])
+
+
 REKEY_REFUSED = ("CHILD_SA rekeying failed", "no CHILD_SA built", "failed to establish CHILD_SA", "error notify",
                  "closing and recreating CHILD_SA")  # fmt: skip
 """What charon logs when a rekey it began is over without a new CHILD_SA (``child_rekey.c``, ``quick_mode.c``)."""
+
+
+def put_off(lines: Iterable[IkeLine]) -> bool:
+    """Whether the peer only asked to come back later (RFC 7296 section 2.25: it is rekeying or closing itself)."""
+    return any("TEMPORARY_FAILURE" in line.text for line in lines)
 
 
 def rekey_refused(text: str) -> bool:

@@ -15,7 +15,8 @@ class TunnelSa:
     """One IKE_SA with one of its CHILD_SAs (or none yet). Only the tunnel's name and ``if_id`` outlive a rekey.
 
     States are the daemon's in lower case (``connecting``, ``established``, ``rekeying``; ``installed``, ``rekeyed``).
-    Proposals are in strongSwan's keywords; SPIs in hexadecimal. Times in seconds; None where there is no such time.
+    Proposals are in strongSwan's keywords; SPIs in hexadecimal (``ike_spis``: the initiator's and the responder's).
+    Times in seconds; None where there is no such time.
     Byte and packet counts are of this CHILD_SA alone and start again at zero with each rekey.
     """
 
@@ -31,6 +32,7 @@ class TunnelSa:
     remote_id: str
     initiator: bool
     nat_t: bool
+    ike_spis: str = ""
     ike_proposal: str | None = None
     established_s: int | None = None
     ike_rekey_in_s: int | None = None

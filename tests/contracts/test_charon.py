@@ -353,7 +353,7 @@ def test_a_pfs_mismatch_shows_at_the_first_rekey_and_the_tunnel_lives_on(bench: 
         assert before is not None
         outcome = await bench.door.rekey_child("vpc-1")
         assert not outcome.done
-        assert any("received NO_PROPOSAL_CHOSEN" in line.text for line in outcome.lines)
+        assert any("received NO_PROPOSAL_CHOSEN" in line.text for line in outcome.lines), outcome.lines
         after = await is_up(bench.door)
         assert after is not None
         assert same(after) == same(before)
@@ -447,3 +447,23 @@ def test_the_rendered_file_means_to_swanctl_what_we_load(bench: Any, tmp_path: P
     assert "loaded 2 connections" in load(text)
     with rig.conversation(bench.us) as ours, rig.conversation(bench.far) as theirs:
         assert snapshots(ours) == snapshots(theirs)
+
+
+def test_two_that_call_at_once_end_up_with_one_tunnel(bench: Any) -> None:
+    async def story() -> None:
+        if isinstance(bench, FakeBench):
+            pytest.skip("calls in memory take no time, so none cross")
+        good(await bench.door.apply(adds(KEY)))
+        good(await bench.cloud.apply(adds(KEY)))
+        eager = varied(ONE_FAR, child_start_action="start")
+        await asyncio.gather(bench.door.apply(adds(ONE)), bench.cloud.apply(adds(eager)))
+
+        async def no_more_than_one() -> bool:
+            await bench.door.tidy(settled_s=1)
+            found = await bench.door.sas()
+            return len(found) == 1 and found[0].up and (found[0].installed_s or 0) >= 2
+
+        await until(no_more_than_one, "there is not one tunnel in the end")
+        assert [sa.ike_spis for sa in await bench.cloud.sas()] == [sa.ike_spis for sa in await bench.door.sas()]
+
+    run(story())

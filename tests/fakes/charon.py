@@ -118,6 +118,10 @@ class FakeCharon:
         self._ask()
         self._close(name)
 
+    async def tidy(self, settled_s: int = 5) -> int:
+        self._ask()
+        return 0
+
     async def rekey_child(self, name: str, patience: float = 15.0) -> Rekeyed:
         self._ask()
         sa = self.standing.get(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
@@ -10,7 +11,16 @@ from typing import Any
 
 import pytest
 
-from appliance.ipsec.status import can_start, newest, parse_event, parse_proposal, parse_sas, plain, rekey_refused
+from appliance.ipsec.status import (
+    can_start,
+    newest,
+    parse_event,
+    parse_proposal,
+    parse_sas,
+    plain,
+    rekey_refused,
+    surplus,
+)
 from appliance.model.sa import IkeLine, SaEvent, TunnelSa
 
 ANSWERS: dict[str, list[Any]] = json.loads(Path(__file__).with_name("list-sas.json").read_text())
@@ -29,7 +39,7 @@ def sas(name: str) -> tuple[TunnelSa, ...]:
 
 def test_all_of_an_established_tunnel_is_read() -> None:
     (sa,) = sas("ikev2-up")
-    assert replace(sa, spi_in="in", spi_out="out", ike_rekey_in_s=1, rekey_in_s=1) == TunnelSa(
+    assert replace(sa, ike_spis="", spi_in="in", spi_out="out", ike_rekey_in_s=1, rekey_in_s=1) == TunnelSa(
         name="vpc-1", ike_id=1, ike_state="established", version=2, local=ip_address("192.0.2.1"), local_port=500,
         remote=ip_address("192.0.2.2"), remote_port=500, local_id="192.0.2.1", remote_id="192.0.2.2", initiator=True,
         nat_t=False, ike_proposal="aes256-sha256-modp2048", established_s=0, ike_rekey_in_s=1, if_id=17, child="vpc-1",
@@ -77,6 +87,20 @@ def test_a_rekey_under_way_is_not_seen_as_a_fall() -> None:
         assert moment.settled == ("established", "installed")
     for end in (replace(sa, ike_state="deleting"), replace(sa, child_state="deleting"), replace(sa, child_state=None)):
         assert not end.up
+
+
+def test_of_two_tunnels_made_at_once_both_ends_keep_the_same() -> None:
+    (sa,) = sas("ikev2-up")
+    assert re.fullmatch("[0-9a-f]{16} [0-9a-f]{16}", sa.ike_spis)
+    ours = replace(sa, ike_id=1, ike_spis="0b 01", installed_s=9)
+    theirs = replace(sa, ike_id=2, ike_spis="0a 02", installed_s=7)
+    there = (replace(theirs, ike_id=8), replace(ours, ike_id=9))
+    assert surplus((ours, theirs), 5) == {1}
+    assert surplus(there, 5) == {9}
+    assert surplus((ours, theirs), 8) == frozenset(), "a moment ago is no time to judge"
+    assert surplus((ours, replace(theirs, child_state="deleted")), 5) == frozenset()
+    assert surplus((ours, replace(theirs, name="vpc-2")), 5) == frozenset()
+    assert surplus((ours, replace(ours, child_id=7)), 5) == frozenset(), "two children of one IKE_SA: a rekey"
 
 
 def test_a_peer_of_whom_nothing_is_known_yet_is_no_tunnel() -> None:
