@@ -152,9 +152,10 @@ def digest(word: str) -> str:
 
 
 def foreign_addresses(text: str) -> set[str]:
-    """IPv4 addresses that belong to somebody; a whole first octet is a boundary, no address."""
+    """IPv4 addresses that belong to somebody; a whole first octet is a boundary, no address,
+    and a section of an RFC neither."""
     found = set()
-    for word in re.findall(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w.])", text):
+    for word in re.findall(r"(?<!section )(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w.])", text):
         try:
             address = ip_address(word)
         except ValueError:
