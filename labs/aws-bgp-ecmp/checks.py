@@ -12,9 +12,9 @@ CHAPTERS = (
     "carrying",
     "rekeying",
     "steering",
-    "changing",
     "failing",
     "behind_nat",
+    "changing",
     "leaving",
 )
 """Each registers its checks as it is imported; each finds the lab as the one before it left it."""
