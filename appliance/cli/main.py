@@ -12,8 +12,16 @@ from appliance.model.fault import ApplianceError
 
 VERBS = {
     "import": "importing",
+    "configure": "configure",
+    "status": "statuses",
+    "plan": "planning",
+    "apply": "applying",
+    "connection": "connections",
+    "down": "downing",
+    "run": "running",
     "validate": "validate",
     "schema": "schema",
+    "render": "rendering",
     "lab": "lab",
 }
 """Verb -> file in this folder. A verb's libraries are imported only when it is the one called."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from appliance.model.change import Change, Door, Outcome
-from appliance.model.resources import Blackhole, Resource
+from appliance.model.resources import Resource
 from appliance.plan.diff import make_plan
 from appliance.plan.order import held_back
 
@@ -32,11 +32,9 @@ async def observe_all(doors: Iterable[Door]) -> frozenset[Resource]:
     return frozenset[Resource]().union(*found)
 
 
-async def plan_once(desired: Iterable[Resource], doors: Sequence[Door], *, protect: bool = True) -> tuple[Change, ...]:
-    """What a pass would change. With ``protect``, blackholes that are no longer asked for stay."""
-    observed = await observe_all(doors)
-    changes = make_plan(desired, observed)
-    return tuple(change for change in changes if not (protect and _unprotects(change)))
+async def plan_once(desired: Iterable[Resource], doors: Sequence[Door]) -> tuple[Change, ...]:
+    """What a pass would change."""
+    return make_plan(desired, await observe_all(doors))
 
 
 async def carry_out(changes: Sequence[Change], doors: Sequence[Door], progress: Progress | None = None) -> Report:
@@ -52,10 +50,6 @@ async def carry_out(changes: Sequence[Change], doors: Sequence[Door], progress: 
             assert progress is not None
             progress(outcome)
     return Report(tuple(outcomes))
-
-
-def _unprotects(change: Change) -> bool:
-    return change.new is None and isinstance(change.old, Blackhole)
 
 
 def _batches(changes: Sequence[Change], doors: Sequence[Door]) -> list[tuple[Door, list[Change]]]:

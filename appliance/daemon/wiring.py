@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from appliance.design.wish import Wish
 from appliance.firewall.nft import Nft
 from appliance.frr.vtysh import Frr
 from appliance.history.store import Store
 from appliance.ipsec.charon import Charon
 from appliance.kernel.netlink import Kernel
 from appliance.model.change import Door
-from appliance.model.fault import Fault, FaultyInput
-from appliance.model.intent import Intent
-from appliance.model.machine import Machine
-from appliance.model.secret import Secret
+from appliance.model.fault import FaultyInput
 from appliance.sysctl.procsys import Procsys
 
 TEMPLATES = "frr-templates"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, ip_network
+from ipaddress import ip_network
 
 from appliance.design.numbering import router_id
 from appliance.design.wish import Wish, profile_of
@@ -52,7 +52,6 @@ def compose_router(wish: Wish) -> BgpRouter | None:
         router_id=wish.intent.site.router_id or router_id(wish.intent.site.name),
         neighbors=tuple(neighbors),
         networks=_originated(wish, speaking),
-        source=_lan_source(wish),
         extra=wish.frr_extra,
     )
 
@@ -114,11 +113,3 @@ def _accept(wish: Wish, connection: Connection, family: int) -> tuple[PrefixRule
     else:
         allowed = [PrefixRule(True, everything, ge=1, le=longest)]
     return tuple(denied + default + allowed)
-
-
-def _lan_source(wish: Wish) -> IPv4Address | None:
-    """Our address in the LAN: what our own traffic to a cloud should carry, since clouds cannot answer 169.254."""
-    addresses = [a for i in (wish.machine.interfaces.values() if wish.machine else ()) for a in i.addresses]
-    networks = [network for network in wish.intent.site.networks if network.version == 4]
-    ours = sorted(a.ip for a in addresses if a.version == 4 and any(a.ip in network for network in networks))
-    return next((address for address in ours if isinstance(address, IPv4Address)), None)

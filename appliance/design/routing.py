@@ -14,11 +14,13 @@ HOST_ROUTE_METRIC = 10
 
 
 def protected_prefixes(wish: Wish) -> tuple[IPNetwork, ...]:
-    """Every prefix behind a cloud, configured or ever learned, also of connections that are down for now."""
+    """Every prefix behind a cloud, configured or ever learned, also of connections that are down or were removed
+    without a word about their prefixes."""
+    configured = {connection.name: connection.networks for connection in wish.intent.connections}
     found = {
         prefix
-        for connection in wish.intent.connections
-        for prefix in (*connection.networks, *wish.learned.get(connection.name, ()))
+        for name in (configured.keys() | wish.learned.keys()) - wish.unprotected
+        for prefix in (*configured.get(name, ()), *wish.learned.get(name, ()))
     }
     return tuple(sorted(found, key=lambda network: (network.version, network)))
 

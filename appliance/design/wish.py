@@ -17,7 +17,8 @@ class Wish:
     """An intent with its facts. ``machine`` None: drawn offline, so addresses of ours stay open.
 
     ``secrets`` are by tunnel name; ``fingerprint`` digests one under a key of this machine; ``templates`` are FRR's by
-    file name; ``down`` names connections that are taken down for now: only their blackholes stay.
+    file name; ``down`` names connections that are taken down for now: only their blackholes stay,
+    but for those in ``unprotected``.
     """
 
     intent: Intent
@@ -29,6 +30,7 @@ class Wish:
     frr_extra: str = ""
     host_is_ours: bool = False
     down: frozenset[str] = frozenset()
+    unprotected: frozenset[str] = frozenset()
 
     @property
     def connections(self) -> tuple[Connection, ...]:

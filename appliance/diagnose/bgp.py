@@ -168,7 +168,8 @@ def _other_notification(case: Case) -> Finding | None:
 
 
 def _no_route(case: Case) -> Finding | None:
-    if case.now.opens_sent or not (case.said and case.said.last_error == "No path to specified Neighbor"):
+    """FRR says so only as long as it is so."""
+    if case.now.last_error != "No path to specified Neighbor":
         return None
     return _finding(
         case, "no-route", f"there is no route to {case.peer}: the tunnel's interface is down or lacks its address",
@@ -222,6 +223,7 @@ def _wider(kept_out: Iterable[FilteredPath]) -> str:
 
 _UP: tuple[Callable[[Case], Finding | None], ...] = (_nothing_received, _all_kept_out)
 _DOWN: tuple[Callable[[Case], Finding | None], ...] = (
+    _no_route,
     _wrong_peer_asn,
     _wrong_own_asn,
     _identifier,
@@ -230,7 +232,6 @@ _DOWN: tuple[Callable[[Case], Finding | None], ...] = (
     _too_many,
     _cease,
     _other_notification,
-    _no_route,
     _no_tcp,
 )
 """In order of how much they explain."""

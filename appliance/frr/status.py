@@ -31,6 +31,9 @@ _OWN_DOING = frozenset(
 )
 """Reasons of a reset that say no more than that we configured the session or that it has yet to start."""
 
+_STATES = {"clearing": "idle", "deleted": "idle"}
+"""FRR's own states, in which the routes of a session that ended are being taken out."""
+
 _BAD_PEER_AS = (2, 2)
 _OPEN = 1  # RFC 4271, section 4.1
 _FOUR_OCTET_AS = 65  # RFC 6793, the capability that holds the AS number in full
@@ -53,9 +56,10 @@ def parse_sessions(neighbors: Json, shutdown_texts: Mapping[str, str] | None = N
 
 def _session(address: IPAddress, entry: Json, text: str) -> BgpSession:
     families = list(entry.get("addressFamilyInfo", {}).values())
-    accepted = sum(family.get("acceptedPrefixCounter", 0) for family in families)
+    state = _STATES.get(str(entry["bgpState"]).lower(), str(entry["bgpState"]).lower())
+    up = state == "established"
+    accepted = sum(family.get("acceptedPrefixCounter", 0) for family in families) if up else 0
     counts = entry.get("messageStats", {})
-    state = str(entry["bgpState"]).lower()
     notification = _notification(entry, text)
     return BgpSession(
         address=address,
@@ -63,10 +67,10 @@ def _session(address: IPAddress, entry: Json, text: str) -> BgpSession:
         peer_asn=entry["remoteAs"],
         our_asn=entry["localAs"],
         local_address=_local_address(entry),
-        since=_came_up(entry, state),
+        since=_came_up(entry) if up else None,
         received=accepted,
         accepted=accepted,
-        advertised=sum(family.get("sentPrefixCounter", 0) for family in families),
+        advertised=sum(family.get("sentPrefixCounter", 0) for family in families) if up else 0,
         last_error=_last_error(entry, notification),
         notification=notification,
         keepalive=_seconds(entry.get("bgpTimerKeepAliveIntervalMsecs")),
@@ -79,9 +83,9 @@ def _session(address: IPAddress, entry: Json, text: str) -> BgpSession:
     )
 
 
-def _came_up(entry: Json, state: str) -> datetime | None:
+def _came_up(entry: Json) -> datetime | None:
     seconds = entry.get("bgpTimerUpEstablishedEpoch")
-    return datetime.fromtimestamp(seconds, UTC) if seconds and state == "established" else None
+    return datetime.fromtimestamp(seconds, UTC) if seconds else None
 
 
 def _local_address(entry: Json) -> IPAddress | None:

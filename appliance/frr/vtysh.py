@@ -101,7 +101,7 @@ class Frr:
 
     def _converse(self, work: Callable[[dict[str, Vty]], T]) -> T:
         with ExitStack() as stack:
-            return work({name: stack.enter_context(_open(self._run_dir, name)) for name in DAEMONS})
+            return work({name: stack.enter_context(open_vty(self._run_dir, name)) for name in DAEMONS})
 
     def _recalled(self, vtys: dict[str, Vty]) -> Tree | None:
         try:
@@ -156,7 +156,7 @@ class Frr:
     def _lacking(self) -> Iterator[SystemLacks]:
         for name in ("zebra", *DAEMONS):
             try:
-                with _open(self._run_dir, name) as vty:
+                with open_vty(self._run_dir, name) as vty:
                     version = vty.ask("show version").split()[1]
             except SystemLacks as lack:
                 yield lack
@@ -212,7 +212,8 @@ class Vty:
 
 
 @contextmanager
-def _open(run_dir: Path, name: str) -> Iterator[Vty]:
+def open_vty(run_dir: Path, name: str) -> Iterator[Vty]:
+    """A conversation with a daemon. Raises SystemLacks where there is none to talk to."""
     path = run_dir / f"{name}.vty"
     with socket.socket(socket.AF_UNIX) as sock:
         sock.settimeout(ANSWER_WITHIN)

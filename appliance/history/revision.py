@@ -17,6 +17,29 @@ class Revision:
     intent: str
 
 
+@dataclass(frozen=True, slots=True)
+class Down:
+    """Connections that the operator took down for now; the ``unprotected`` among them without blackholes."""
+
+    names: frozenset[str] = frozenset()
+    unprotected: frozenset[str] = frozenset()
+
+
+def render_down(down: Down) -> str:
+    """The file of what is down."""
+    value = {"schema": 1, "names": sorted(down.names), "unprotected": sorted(down.unprotected)}
+    return json.dumps(value) + "\n"
+
+
+def parse_down(text: str) -> Down:
+    """What :func:`render_down` wrote. ValueError for anything else."""
+    value = json.loads(text)
+    try:
+        return Down(frozenset(value["names"]), frozenset(value["unprotected"]))
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"not a list of what is down: {error}") from error
+
+
 def render_revision(revision: Revision) -> str:
     """The file of one revision."""
     value = {

@@ -18,7 +18,15 @@ from typing import TypeVar
 
 from appliance.history import learned, phrase
 from appliance.history.journal import Journal, parse_journal, render_beginning, render_done
-from appliance.history.revision import Revision, next_number, parse_revision, render_revision
+from appliance.history.revision import (
+    Down,
+    Revision,
+    next_number,
+    parse_down,
+    parse_revision,
+    render_down,
+    render_revision,
+)
 from appliance.model.address import IPNetwork
 from appliance.model.fault import ApplianceError, Fault, FaultyInput, SystemFailure, SystemLacks, WrongUsage
 from appliance.model.intent import SecretRef
@@ -106,6 +114,32 @@ class Store:
         """Forget what a removed connection taught us. What is known now comes back."""
         return self._keep_learned(learned.forget_learned(known := self.load_learned(), connection), known)
 
+    def load_down(self) -> Down:
+        """What the operator took down."""
+        return self._parsed(self.state_dir / "down.json", parse_down, Down())
+
+    def save_down(self, down: Down) -> None:
+        """Keep what is down; a reboot does not bring it back."""
+        if down != self.load_down():
+            _write(self.state_dir / "down.json", render_down(down), PUBLIC)
+
+    def load_daemon(self) -> dict[str, object]:
+        """Whether the daemon runs, and since when: it holds the lock on its file as long as it lives."""
+        since = self._read(self.run_dir / "daemon")
+        running = since is not None and _is_held(self.run_dir / "daemon")
+        return {"running": running, "since": since.strip() if running and since else None}
+
+    @contextmanager
+    def daemon(self, since: datetime) -> Iterator[None]:
+        """Be the daemon of this machine. ApplianceError when there is one."""
+        path = self.run_dir / "daemon"
+        if _is_held(path):
+            raise ApplianceError("the daemon runs already", hint="`appliance status` says since when", code="running")
+        _write(path, since.isoformat(timespec="seconds") + "\n", PUBLIC)
+        with _naming(path), path.open() as held:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield
+
     def save_revision(self, intent: str, summary: str, at: datetime) -> int:
         """Keep an applied intent under the next number."""
         number = next_number(self._revision_numbers())
@@ -115,6 +149,11 @@ class Store:
     def revisions(self) -> tuple[Revision, ...]:
         """Every applied intent, oldest first."""
         return tuple(self.load_revision(number) for number in self._revision_numbers())
+
+    def last_revision(self) -> Revision | None:
+        """What was applied last."""
+        numbers = self._revision_numbers()
+        return self.load_revision(numbers[-1]) if numbers else None
 
     def load_revision(self, number: int) -> Revision:
         """One applied intent. WrongUsage when there is no such number."""
@@ -276,6 +315,18 @@ def _secret_in(path: Path, ref: SecretRef) -> Secret | Fault:
         if status.st_mode & 0o077 and ref.kind == "file":
             return phrase.fault(ref, f"is open to others ({stat.filemode(status.st_mode)})", f"chmod 600 {path}")
         return phrase.parse_phrase(file.read(phrase.LONGEST + 1), ref)
+
+
+def _is_held(path: Path) -> bool:
+    """Whether a living process holds the lock on the file."""
+    try:
+        with path.open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _append(path: Path, line: str) -> None:

@@ -7,7 +7,7 @@ charon is never asked to wait for a peer, and the SAs of connections that are no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -21,7 +21,7 @@ from appliance.ipsec.connections import (
 from appliance.ipsec.record import Loaded, Record, ours
 from appliance.ipsec.status import parse_sas, plain
 from appliance.model.change import Change, Outcome
-from appliance.model.fault import ApplianceError, SystemFailure
+from appliance.model.fault import ApplianceError
 from appliance.model.resources import IkeConnection, SharedKey
 
 AT_ONCE = "-1"
@@ -34,11 +34,19 @@ POLL = 0.02
 """Seconds between two looks at whether closed SAs are gone."""
 
 
+Request = tuple[str, Mapping[str, Any]]
+"""A vici command and its message."""
+
+
 class Talk(Protocol):
-    """A conversation with one charon. Both raise SystemFailure when charon refuses."""
+    """A conversation with one charon. It raises SystemFailure when charon goes away."""
 
     def request(self, command: str, message: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
-        """One command, its answer."""
+        """One command, its answer. Raises SystemFailure when charon refuses it."""
+
+    def requests(self, wanted: Sequence[Request]) -> list[str | None]:
+        """Many commands, carried out in order without waiting for each other's answers: what charon says against
+        each, None for nothing."""
 
     def stream(self, command: str, event: str, message: Mapping[str, Any] | None = None) -> list[Mapping[str, Any]]:
         """One command that answers in events."""
@@ -49,16 +57,18 @@ class Talk(Protocol):
 
 @dataclass(slots=True)
 class Batch:
-    """One apply as it goes. ``keys`` holds the vici ids of our keys in charon by our id; ``refused`` maps a
-    connection's name to why its tunnel could not be closed or started; ``loaded`` names those of ours in charon."""
+    """One apply as it goes. ``loaded`` names the connections of ours in charon, ``foreign`` all others; ``keys`` holds
+    the vici ids of our keys by our id, ``stale`` those replaced. ``close`` are IKE_SAs, ``gone`` connections whose
+    IKE_SAs go, whichever they are. ``refused`` maps a connection to why it could not be closed or started."""
 
     talk: Talk
     connections: dict[str, Loaded]
     owners: dict[str, tuple[str, ...]]
-    foreign: frozenset[str]
+    loaded: Set[str]
+    foreign: Set[str]
     before: dict[str, set[int]]
     keys: dict[str, set[str]]
-    loaded: set[str] = field(default_factory=set)
+    stale: list[str] = field(default_factory=list)
     close: set[int] = field(default_factory=set)
     gone: set[str] = field(default_factory=set)
     start: list[IkeConnection] = field(default_factory=list)
@@ -83,17 +93,17 @@ def key_ids(talk: Talk) -> list[str]:
     return [text.decode(errors="replace") for text in talk.request("get-shared").get("keys", [])]
 
 
-def carry_out(
-    talk: Talk, record: Record, changes: Sequence[Change], keep: Callable[[Record], None]
-) -> list[Outcome]:
+def carry_out(talk: Talk, record: Record, changes: Sequence[Change], keep: Callable[[Record], None]) -> list[Outcome]:
     """Carry out the changes; the outcomes in their order. ``keep`` gets the record before anything is loaded (what we
     load is ours even if we are killed meanwhile) and as it is afterwards."""
     shown = snapshots(talk)
     foreign = frozenset(shown) - ours(record, shown)
     keep(_intended(record, changes, foreign))
-    batch = Batch(talk, dict(record.connections), dict(record.owners), foreign, ike_ids(talk), _our_keys(talk))
-    batch.loaded |= shown.keys() - foreign
-    outcomes = [_attempt(batch, change) for change in changes]
+    batch = Batch(
+        talk, dict(record.connections), dict(record.owners), shown.keys() - foreign, foreign, ike_ids(talk),
+        _our_keys(talk),
+    )  # fmt: skip
+    outcomes = _load(batch, changes)
     _close(batch)
     _start(batch)
     keep(Record(record.instance, _as_seen(batch, snapshots(talk), changes), batch.owners))
@@ -118,20 +128,64 @@ def _as_seen(batch: Batch, shown: Mapping[str, Any], changes: Iterable[Change]) 
     }
 
 
-def _intended(record: Record, changes: Iterable[Change], foreign: frozenset[str]) -> Record:
+def _intended(record: Record, changes: Iterable[Change], foreign: Set[str]) -> Record:
     wanted = [change.new for change in changes if isinstance(change.new, IkeConnection)]
     ours = {connection.name: Loaded(connection) for connection in wanted if connection.name not in foreign}
     return replace(record, connections={**record.connections, **ours})
 
 
-def _attempt(batch: Batch, change: Change) -> Outcome:
+def _load(batch: Batch, changes: Sequence[Change]) -> list[Outcome]:
+    """Load and unload all that changes; what was replaced or is to be closed and started is noted in the batch."""
+    prepared = [_prepare(batch, change) for change in changes]
+    wanted = [request for one in prepared if not isinstance(one, str) for request in one]
+    answers = iter(batch.talk.requests(wanted))
+    outcomes = []
+    for change, one in zip(changes, prepared, strict=True):
+        errors = [one] if isinstance(one, str) else [next(answers) for _ in one]
+        error = next(filter(None, errors), None)
+        if error is None:
+            _note(batch, change)
+        outcomes.append(Outcome(change, error))
+    batch.talk.requests([("unload-shared", {"id": text}) for text in batch.stale])
+    return outcomes
+
+
+def _prepare(batch: Batch, change: Change) -> list[Request] | str:
+    """The requests that carry out the change, or why it cannot be."""
     try:
-        _STEPS[type(change.resource), change.new is not None](batch, change)
-    except SystemFailure as failure:
-        return Outcome(change, failure.message, failure.retry)
+        match change.old, change.new:
+            case _, SharedKey() as key:
+                return [("load-shared", load_shared_message(key))]
+            case _, IkeConnection() as connection if connection.name in batch.foreign:
+                return f"charon already has a connection {connection.name} that is not ours"
+            case _, IkeConnection() as connection:
+                return [("load-conn", load_conn_message(connection))]
+            case SharedKey() as key, None:
+                return [("unload-shared", {"id": text}) for text in sorted(batch.keys.get(key.id, ()))]
+            case IkeConnection() as connection, None:
+                # First of all: a peer that calls back, or a DPD that restarts, then finds no configuration.
+                return [("unload-conn", {"name": connection.name})] if connection.name in batch.loaded else []
     except ApplianceError as error:
-        return Outcome(change, error.message)
-    return Outcome(change)
+        return error.message
+    raise TypeError(f"not a resource of charon's: {change.resource}")
+
+
+def _note(batch: Batch, change: Change) -> None:
+    match change.old, change.new:
+        case _, SharedKey() as key:
+            # The new secret came first: no moment without a key. Live SAs do not ask for it again.
+            batch.stale += sorted(batch.keys.get(key.id, set()) - {shared_key_id(key)})
+            batch.owners[key.id] = key.owners
+        case SharedKey() as key, None:
+            batch.owners.pop(key.id, None)
+        case old, IkeConnection() as new:
+            batch.connections[new.name] = Loaded(new)
+            if not isinstance(old, IkeConnection) or interrupts(old, new):
+                batch.close |= batch.before.get(new.name, set())
+                batch.start += [new] if "start" in new.child.start_action else []
+        case IkeConnection() as gone, None:
+            batch.connections.pop(gone.name, None)
+            batch.gone.add(gone.name)
 
 
 def _with_refusal(outcome: Outcome, refused: Mapping[str, str]) -> Outcome:
@@ -139,63 +193,6 @@ def _with_refusal(outcome: Outcome, refused: Mapping[str, str]) -> Outcome:
     if outcome.error is not None or not isinstance(resource, IkeConnection) or resource.name not in refused:
         return outcome
     return replace(outcome, error=refused[resource.name], retry=True)
-
-
-def _load_key(batch: Batch, change: Change) -> None:
-    """The new secret first, then the old one goes: no moment without a key. Live SAs do not ask for it again."""
-    key = change.new
-    assert isinstance(key, SharedKey)
-    batch.talk.request("load-shared", load_shared_message(key))
-    _drop_keys(batch, key.id, keep=shared_key_id(key))
-    batch.owners[key.id] = key.owners
-
-
-def _unload_key(batch: Batch, change: Change) -> None:
-    key = change.old
-    assert isinstance(key, SharedKey)
-    _drop_keys(batch, key.id, keep=None)
-    batch.owners.pop(key.id, None)
-
-
-def _drop_keys(batch: Batch, name: str, keep: str | None) -> None:
-    for text in sorted(batch.keys.get(name, set()) - {keep}):
-        batch.talk.request("unload-shared", {"id": text})
-    batch.keys[name] = {keep} if keep else set()
-
-
-def _load_connection(batch: Batch, change: Change) -> None:
-    """Load; close what stands under the name only if it was made on other terms, and start what should run."""
-    new, old = change.new, change.old
-    assert isinstance(new, IkeConnection)
-    if new.name in batch.foreign:
-        raise ApplianceError(f"charon already has a connection {new.name} that is not ours", code="foreign-charon")
-    batch.talk.request("load-conn", load_conn_message(new))
-    batch.connections[new.name] = Loaded(new)
-    batch.loaded.add(new.name)
-    if isinstance(old, IkeConnection) and not interrupts(old, new):
-        return
-    batch.close |= batch.before.get(new.name, set())
-    if "start" in new.child.start_action:
-        batch.start.append(new)
-
-
-def _unload_connection(batch: Batch, change: Change) -> None:
-    """Unload first: a peer that calls back, or a DPD that restarts, then finds no configuration."""
-    old = change.old
-    assert isinstance(old, IkeConnection)
-    if old.name in batch.loaded:
-        batch.talk.request("unload-conn", {"name": old.name})
-    batch.loaded.discard(old.name)
-    batch.connections.pop(old.name, None)
-    batch.gone.add(old.name)
-
-
-_STEPS: Mapping[tuple[type, bool], Callable[[Batch, Change], None]] = {
-    (SharedKey, True): _load_key,
-    (SharedKey, False): _unload_key,
-    (IkeConnection, True): _load_connection,
-    (IkeConnection, False): _unload_connection,
-}
 
 
 def _close(batch: Batch) -> None:
@@ -210,9 +207,11 @@ def _close(batch: Batch) -> None:
 def close_sas(talk: Talk, ids: Iterable[int]) -> dict[str, set[int]]:
     """Close these IKE_SAs; returns those that still stand, by connection."""
     doomed = set(ids)
-    for step in ({"force": "no"}, {"force": "yes"}):
-        for ike_id in _still(talk, doomed):
-            _tell(talk, {"ike-id": str(ike_id), "timeout": AT_ONCE, **step})
+    for force in ("no", "yes"):
+        # An SA that went by itself meanwhile is a failure to charon; what stands is looked at anyway.
+        talk.requests(
+            [("terminate", {"ike-id": str(one), "timeout": AT_ONCE, "force": force}) for one in _still(talk, doomed)]
+        )
         waited = 0.0
         while (left := _still(talk, doomed)) and waited < PATIENCE:
             talk.pause(POLL)
@@ -222,15 +221,6 @@ def close_sas(talk: Talk, ids: Iterable[int]) -> dict[str, set[int]]:
     return {name: found & doomed for name, found in ike_ids(talk).items() if found & doomed}
 
 
-def _tell(talk: Talk, message: Mapping[str, str]) -> None:
-    """charon calls it a failure when the SA went by itself a moment ago; whether it stands is looked at anyway."""
-    try:
-        talk.request("terminate", message)
-    except SystemFailure as failure:
-        if failure.retry:
-            raise
-
-
 def _still(talk: Talk, doomed: set[int]) -> set[int]:
     return doomed & set().union(*ike_ids(talk).values()) if doomed else set()
 
@@ -238,13 +228,11 @@ def _still(talk: Talk, doomed: set[int]) -> set[int]:
 def _start(batch: Batch) -> None:
     """Start each tunnel once: if the peer called first, there is nothing left to start."""
     standing = ike_ids(batch.talk) if batch.start else {}
-    for connection in batch.start:
-        if standing.get(connection.name, set()) - batch.close:
-            continue
-        try:
-            batch.talk.request("initiate", initiate_message(connection))
-        except SystemFailure as failure:
-            batch.refused[connection.name] = f"{connection.name} could not be started: {failure.message}"
+    missing = [one for one in batch.start if not standing.get(one.name, set()) - batch.close]
+    answers = batch.talk.requests([("initiate", initiate_message(one)) for one in missing])
+    for connection, error in zip(missing, answers, strict=True):
+        if error is not None:
+            batch.refused[connection.name] = f"{connection.name} could not be started: {error}"
 
 
 def initiate_message(connection: IkeConnection) -> dict[str, str]:

@@ -18,7 +18,7 @@ import vici
 from vici.exception import CommandException, SessionException
 from vici.protocol import Message, Packet, Transport
 
-from appliance.ipsec.applying import carry_out, close_sas, ike_ids, initiate_message, key_ids, snapshots
+from appliance.ipsec.applying import Request, carry_out, close_sas, ike_ids, initiate_message, key_ids, snapshots
 from appliance.ipsec.record import (
     Record,
     fallen,
@@ -43,6 +43,9 @@ EVENTS = ("log", "ike-updown", "child-updown", "ike-rekey", "child-rekey")
 ANSWER_WITHIN = 30.0
 """Seconds; no command of ours waits for a peer, so a charon that needs longer is stuck."""
 
+IN_FLIGHT = 16
+"""Commands sent ahead of their answers; far below what the socket's buffers hold."""
+
 KEPT_LINES = 5000
 
 T = TypeVar("T")
@@ -65,7 +68,10 @@ class Charon:
 
     async def apply(self, changes: Sequence[Change]) -> Sequence[Outcome]:
         """Carry out all changes over one socket. Never waits for a peer to answer a first message."""
-        return await self._run(lambda talk: self._apply(talk, changes)) if changes else ()
+        try:
+            return await self._run(lambda talk: self._apply(talk, changes)) if changes else ()
+        except SystemFailure as failure:  # charon went away in the middle: what it did is not known
+            return tuple(Outcome(change, failure.message, failure.retry) for change in changes)
 
     async def sas(self) -> tuple[TunnelSa, ...]:
         """Every SA of connections in charon, the carrying and newest of each connection first."""
@@ -247,6 +253,17 @@ class Conversation:
             answer: Mapping[str, Any] = self._session.request(command, message)
             return answer
 
+    def requests(self, wanted: Sequence[Request]) -> list[str | None]:
+        """charon reads ahead and answers in order (``vici_socket.c``); a few in flight keep both ends busy."""
+        transport, errors = Transport(self._sock), []
+        with _failures("a batch of commands"):
+            for place, (command, message) in enumerate(wanted):
+                transport.send(Packet.request(command, Message.serialize(message)))
+                if place >= IN_FLIGHT:
+                    errors.append(_complaint(transport))
+            errors += [_complaint(transport) for _ in range(len(wanted) - len(errors))]
+        return errors
+
     def stream(self, command: str, event: str, message: Mapping[str, Any] | None = None) -> list[Mapping[str, Any]]:
         with _failures(command):
             return list(self._session.streamed_request(command, event, message))
@@ -262,6 +279,14 @@ class Conversation:
         except OSError:  # its process is not in our PID namespace
             began = "unknown"
         return f"pid {pid} since {began}"
+
+
+def _complaint(transport: Transport) -> str | None:
+    answer = Packet.parse(transport.receive())
+    if answer.response_type != Packet.CMD_RESPONSE:
+        return "charon does not know the command"
+    message = Message.deserialize(answer.payload)
+    return None if message.get("success", b"yes") == b"yes" else message["errmsg"].decode(errors="replace")
 
 
 @contextmanager

@@ -22,8 +22,8 @@ class PrefixRule:
 class Neighbor:
     """One session over one tunnel. ``connection`` and ``tunnel`` name it.
 
-    ``accept`` is looked through in order and ends in deny; ``announce`` likewise. ``force_med`` replaces a received MED,
-    so that unequal ones still balance; ``med``, ``prepend`` and ``communities`` are what we tell the cloud.
+    ``accept`` is looked through in order and ends in deny; ``announce`` likewise. ``force_med`` replaces a received
+    MED, so that unequal ones still balance; ``med``, ``prepend`` and ``communities`` are what we tell the cloud.
     """
 
     address: IPAddress
@@ -47,7 +47,9 @@ class Neighbor:
 class BgpRouter:
     """Our one BGP instance. ``networks`` are originated (each neighbour's ``announce`` still decides who hears them).
 
-    ``source`` is the address that our own traffic to learned prefixes should carry, when we have one in the LAN.
+    ``source`` is the address that our own traffic to learned prefixes should carry. No design sets it: when that
+    address goes from the machine, Linux drops every route that names it and zebra (FRR 10.3) never puts them back, so a
+    renumbered LAN would cut all traffic for the sake of our own. It fits an address that lives on ``lo``.
     """
 
     asn: int

@@ -1,0 +1,143 @@
+"""From documents, flags and what is there already to the intent that ``configure`` applies."""
+
+from __future__ import annotations
+
+import re
+import socket
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from appliance.daemon.passes import Loaded, load_intent, parse_loaded
+from appliance.daemon.wiring import Systems
+from appliance.intent.merge import Merged, Said, merge
+from appliance.intent.rules import check_psk
+from appliance.intent.write import write_intent
+from appliance.model.document import ImportReport, Missing, ReadConnection
+from appliance.model.fault import Fault, FaultyInput, WrongUsage
+from appliance.model.intent import Connection, SecretRef, Tunnel
+from appliance.model.machine import Machine
+from appliance.model.secret import Secret
+from appliance.vendors import read_documents
+from appliance.vendors.intent_of import connection_of, secrets_of
+
+LARGEST = 16 << 20  # bytes; the largest real download is 22 kB
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """The intent to apply with its text, the connection in question, every new secret by tunnel, and the secrets of
+    all tunnels. ``warnings`` are the documents' and the intent's."""
+
+    loaded: Loaded
+    connection: Connection
+    fresh: Mapping[str, Secret]
+    secrets: Mapping[str, Secret]
+    warnings: tuple[str, ...]
+
+
+def from_documents(
+    systems: Systems,
+    machine: Machine,
+    documents: Sequence[str],
+    only: str | None,
+    said: Said,
+    keys: Mapping[str, str],
+) -> Gathered:
+    """Read, merge with what is there, and check; every fault and everything missing is said at once."""
+    report = read_documents([(path, _read(path)) for path in documents], only)
+    if report.faults:
+        raise FaultyInput(f"{_count(report.faults)} in what was read", hint="nothing was changed", faults=report.faults)
+    read = _choose(report)
+    before = load_intent(systems).intent if systems.store.read_intent() is not None else None
+    fresh = connection_of(read, mode="bgp", name=said.name)
+    publics = tuple(tunnel.public for tunnel in read.tunnels)
+    merged = merge(before, fresh, publics, replace(said, keys=frozenset(keys)), machine, _site_name())
+    if merged.missing:
+        raise FaultyInput("the document leaves something out", hint="nothing was changed",
+                          faults=tuple(_owed(missing) for missing in merged.missing))  # fmt: skip
+    given = {merged.names.get(name, name): _key_of(name, source) for name, source in keys.items()}
+    found = {merged.names[name]: key for name, key in secrets_of(read, said.name).items()}
+    warnings = tuple(f"{notice.where}: {notice.message}" for notice in report.warnings)
+    return _complete(systems, merged, {**found, **given}, warnings)
+
+
+def from_intent(systems: Systems, path: Path) -> Gathered:
+    """A whole intent from a file; its secrets are found beside it and kept with ours."""
+    loaded = load_intent(systems, path)
+    refs = {t.name: t.psk for c in loaded.intent.connections for t in c.tunnels if t.psk is not None}
+    secrets = systems.store.resolve_all(refs, path.resolve().parent)
+    kept = {name: secrets[name] for name, ref in refs.items() if ref.kind == "file"}
+    if any(ref.kind == "file" and ref != SecretRef("file", f"secrets/{name}.psk") for name, ref in refs.items()):
+        moved = tuple(replace(c, tunnels=tuple(_beside(t, kept) for t in c.tunnels)) for c in loaded.intent.connections)
+        loaded = parse_loaded(write_intent(replace(loaded.intent, connections=moved)), str(path))
+    if not loaded.intent.connections:
+        raise WrongUsage(f"{path} has no connection", hint="`appliance down` takes everything down")
+    warnings = tuple(f"{notice.where}: {notice.message}" for notice in loaded.notices)
+    return Gathered(loaded, loaded.intent.connections[0], kept, secrets, warnings)
+
+
+def _complete(systems: Systems, merged: Merged, fresh: Mapping[str, Secret], warnings: tuple[str, ...]) -> Gathered:
+    loaded = parse_loaded(write_intent(merged.intent), str(systems.store.intent_file))
+    faults: list[Fault] = []
+    for tunnel in merged.connection.tunnels:
+        if tunnel.name in fresh:
+            faults += check_psk(fresh[tunnel.name], merged.connection.cloud, f"{tunnel.name}.psk")
+    if faults:
+        raise FaultyInput(f"{_count(faults)} in the keys", hint="nothing was changed", faults=tuple(faults))
+    others = {
+        tunnel.name: tunnel.psk
+        for connection in merged.intent.connections
+        for tunnel in connection.tunnels
+        if tunnel.psk is not None and tunnel.name not in fresh
+    }
+    secrets = {**systems.store.resolve_all(others), **fresh}
+    notices = tuple(f"{notice.where}: {notice.message}" for notice in loaded.notices)
+    return Gathered(loaded, merged.connection, fresh, secrets, (*warnings, *notices))
+
+
+def _choose(report: ImportReport) -> ReadConnection:
+    if len(report.connections) != 1:
+        names = ", ".join(connection.id or connection.name for connection in report.connections) or "none"
+        raise WrongUsage(f"one connection at a time; the documents hold: {names}", hint="choose by --connection ID")
+    return report.connections[0]
+
+
+def _beside(tunnel: Tunnel, kept: Mapping[str, Secret]) -> Tunnel:
+    return replace(tunnel, psk=SecretRef("file", f"secrets/{tunnel.name}.psk")) if tunnel.name in kept else tunnel
+
+
+def _owed(missing: Missing) -> Fault:
+    return Fault(missing.why, key=missing.field, fix=missing.hint, allowed=f"needed for {missing.needed_for}")
+
+
+def _read(path: str) -> bytes:
+    if path == "-":
+        return sys.stdin.buffer.read(LARGEST)
+    try:
+        with open(path, "rb") as file:
+            return file.read(LARGEST)
+    except OSError as error:
+        raise WrongUsage(f"{path}: {error.strerror}", hint="name the file that the cloud gave you") from None
+
+
+def _key_of(name: str, source: str) -> Secret:
+    kind, _, path = source.partition(":")
+    if kind != "file" or not path:
+        raise WrongUsage(f"--psk {name}=...: give a file", hint=f"--psk {name}=file:PATH; never the key itself")
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise WrongUsage(f"--psk {name}: {path} cannot be read", hint="a file with the key and nothing else") from None
+    return Secret(text.rstrip("\r\n"))
+
+
+def _site_name() -> str:
+    """The host's name, as far as an intent takes it."""
+    name = re.sub(r"[^A-Za-z0-9-]", "-", socket.gethostname().split(".")[0]).strip("-")
+    return name or "site"
+
+
+def _count(faults: Sequence[Fault]) -> str:
+    return "1 fault" if len(faults) == 1 else f"{len(faults)} faults"

@@ -1,0 +1,77 @@
+"""One look at everything that status is made of. A daemon that does not answer is evidence too."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from appliance.daemon.converge import plan_once
+from appliance.daemon.passes import answering, make_wish
+from appliance.daemon.wiring import Systems
+from appliance.design.compose import compose
+from appliance.design.tunnels import ike_connection, xfrm_link
+from appliance.design.underlay import underlay_of
+from appliance.design.wish import Wish
+from appliance.model.fault import ApplianceError
+from appliance.model.intent import Intent
+from appliance.model.resources import Blackhole, Sysctl
+from appliance.model.secret import Secret
+from appliance.plan.text import describe_change
+from appliance.report.evidence import Evidence
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class _Ear:
+    """Asks each system; remembers those that gave an error for an answer."""
+
+    silent: dict[str, str] = field(default_factory=dict)
+
+    async def ask(self, name: str, question: Awaitable[T], otherwise: T) -> T:
+        try:
+            return await question
+        except ApplianceError as error:
+            self.silent.setdefault(name, error.message)
+            return otherwise
+
+
+async def look(systems: Systems, intent: Intent, secrets: dict[str, Secret] | None, *, drift: bool = True) -> Evidence:
+    """Everything there is to see. Without ``secrets`` (not readable to everybody) no drift is looked for."""
+    ear, wish = _Ear(), await make_wish(systems, intent, secrets or {})
+    links = {tunnel.name: xfrm_link(wish, connection, tunnel) for connection, tunnel in wish.tunnels}
+    names = [link.name for link in links.values()]
+    observed = await ear.ask("kernel", systems.kernel.observe(), frozenset())
+    nothing: tuple[Any, ...] = ()
+    sas = await ear.ask("charon", systems.charon.sas(), nothing)
+    sessions = await ear.ask("frr", systems.frr.sessions(), nothing)
+    return Evidence(
+        at=datetime.now(UTC),
+        intent=intent,
+        links=links,
+        ikes={t.name: ike_connection(c, t, underlay_of(wish, t), alone=True) for c, t in wish.tunnels},
+        sas=sas,
+        sessions=sessions,
+        paths=await ear.ask("frr", systems.frr.accepted(), nothing),
+        routes=await ear.ask("kernel", systems.kernel.forwarding(names), nothing),
+        blackholes=tuple(resource.prefix for resource in observed if isinstance(resource, Blackhole)),
+        counters=await ear.ask("kernel", systems.kernel.counters(), {}),
+        publics={tunnel.name: underlay_of(wish, tunnel).public for _, tunnel in wish.tunnels},
+        learned=wish.learned,
+        down=wish.down,
+        drift=await ear.ask("kernel", _drift(systems, wish), ()) if drift and secrets is not None else (),
+        silent=ear.silent,
+    )
+
+
+async def _drift(systems: Systems, wish: Wish) -> tuple[str, ...]:
+    """What a pass would change now, a line each."""
+    desired = compose(wish)
+    systems.sysctl.watch(resource for resource in desired if isinstance(resource, Sysctl))
+    try:
+        changes = await plan_once(desired, await answering(systems, desired))
+    except ApplianceError as error:
+        return (error.message,)
+    return tuple(describe_change(change).splitlines()[0] for change in changes)

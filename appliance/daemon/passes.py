@@ -1,0 +1,207 @@
+"""What every verb that plans or applies does: read the intent, gather the facts, plan, refuse or carry out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from ipaddress import ip_address
+from pathlib import Path
+
+from appliance.daemon.converge import Progress, Report, carry_out, plan_once
+from appliance.daemon.wiring import IMAGE_MARK, Systems, read_templates
+from appliance.design.compose import compose
+from appliance.design.tunnels import tunnel_if_id, tunnel_link
+from appliance.design.wish import Wish
+from appliance.history.revision import Down
+from appliance.intent.read import locate, read_intent
+from appliance.intent.rules import check_numbers
+from appliance.model.change import Change, Door
+from appliance.model.fault import Fault, FaultyInput, Notice, Refused, SystemLacks, WrongUsage
+from appliance.model.intent import Intent, SecretRef
+from appliance.model.machine import Machine
+from appliance.model.resources import FrrConfig, IkeConnection, Resource, SharedKey, Sysctl, XfrmLink
+from appliance.model.secret import Secret
+from appliance.plan.safety import object_to
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """An intent with the text it was read from and the remarks about it."""
+
+    intent: Intent
+    text: str
+    notices: tuple[Notice, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What a pass wants, and what it would change."""
+
+    wish: Wish
+    machine: Machine
+    desired: frozenset[Resource]
+    changes: tuple[Change, ...]
+
+
+def load_intent(systems: Systems, path: Path | None = None) -> Loaded:
+    """The intent in force, or the one in ``path``. FaultyInput lists every fault; WrongUsage when there is none."""
+    store = systems.store
+    where = path or store.intent_file
+    text = path.read_text(encoding="utf-8") if path else store.read_intent()
+    if text is None:
+        hint = "`appliance configure --bgp --from DOCUMENT` makes one"
+        raise WrongUsage(f"this machine has no intent ({where})", hint=hint)
+    return parse_loaded(text, str(where))
+
+
+def parse_loaded(text: str, where: str) -> Loaded:
+    """Read and check an intent's text; FaultyInput with every fault."""
+    intent, faults, notices = read_intent(text, where)
+    if intent is not None and not faults:
+        numbers = check_numbers(intent, tunnel_if_id, lambda _, tunnel: tunnel_link(tunnel))
+        faults = locate(text, where, tuple(numbers))
+    if intent is None or faults:
+        count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+        raise FaultyInput(f"{where} has {count}", hint="nothing was changed", faults=tuple(faults))
+    return Loaded(intent, text, tuple(notices))
+
+
+def resolve_secrets(systems: Systems, intent: Intent, base: Path | None = None) -> dict[str, Secret]:
+    """Every tunnel's key, by tunnel name. FaultyInput lists all that cannot be used."""
+    refs: dict[str, SecretRef] = {}
+    for connection in intent.connections:
+        refs |= {tunnel.name: tunnel.psk for tunnel in connection.tunnels if tunnel.psk is not None}
+    return systems.store.resolve_all(refs, base)
+
+
+async def make_wish(systems: Systems, intent: Intent, secrets: Mapping[str, Secret], down: Down | None = None) -> Wish:
+    """The intent with this machine's facts. ``down`` None: what the operator took down stays down."""
+    taken = systems.store.load_down() if down is None else down
+    return Wish(
+        intent=intent,
+        templates=read_templates(),
+        machine=await systems.kernel.machine(),
+        learned=systems.store.load_learned(),
+        secrets=secrets,
+        fingerprint=systems.store.fingerprint,
+        frr_extra=_read_extra(intent),
+        host_is_ours=IMAGE_MARK.exists(),
+        down=taken.names,
+        unprotected=taken.unprotected,
+    )
+
+
+async def prepare(systems: Systems, wish: Wish) -> Prepared:
+    """Compare the wish with what stands. SystemLacks names everything that is missing for it."""
+    machine = wish.machine
+    assert machine is not None
+    desired = compose(wish)
+    await require(systems, desired)
+    systems.sysctl.watch(resource for resource in desired if isinstance(resource, Sysctl))
+    doors = await answering(systems, desired)
+    return Prepared(wish, machine, desired, await plan_once(desired, doors))
+
+
+async def require(systems: Systems, desired: Collection[Resource]) -> None:
+    """Refuse what cannot work: a missing privilege, feature or daemon, all of them named."""
+    needed = [door for door in systems.doors if any(isinstance(resource, door.owns) for resource in desired)]
+    found = await asyncio.gather(*(door.lacks() for door in needed if hasattr(door, "lacks")))
+    lacks: list[SystemLacks] = [lack for lacking in found for lack in lacking]
+    if len(lacks) == 1:
+        raise lacks[0]
+    if lacks:
+        faults = tuple(Fault(lack.message, fix=lack.hint) for lack in lacks)
+        message = f"{len(lacks)} things are missing on this machine"
+        error = SystemLacks(message, hint=lacks[0].hint, code=lacks[0].code)
+        error.faults = faults
+        raise error
+
+
+async def answering(systems: Systems, desired: Collection[Resource]) -> tuple[Door, ...]:
+    """The doors to look through: a daemon that is asked for nothing and does not run holds nothing of ours."""
+    wanted = {door for door in systems.doors if any(isinstance(resource, door.owns) for resource in desired)}
+    idle = [door for door in (systems.charon, systems.frr) if door not in wanted]
+    absent = {door for door in idle if await door.lacks()}
+    return tuple(door for door in systems.doors if door not in absent)
+
+
+async def refuse_strangers(systems: Systems, prepared: Prepared, *, adopt: bool) -> None:
+    """Refuse when charon, FRR or a link holds what is not ours, unless it is to be adopted."""
+    links = [resource for resource in prepared.desired if isinstance(resource, XfrmLink)]
+    clashes = [str(clash) for clash in await systems.kernel.clashes(links)]
+    if clashes:
+        hint = "remove those links, or give the tunnels other names or if-ids"
+        raise Refused("; ".join(clashes), hint=hint, code="foreign-link")
+    charon, frr = await _strangers(systems, prepared)
+    if (charon or frr) and not adopt:
+        hint = "--adopt backs this up and takes it over; or remove it yourself first"
+        raise Refused("; ".join((*charon, *frr)), hint=hint, code="foreign-charon" if charon else "foreign-frr")
+
+
+async def adopt_strangers(systems: Systems, prepared: Prepared) -> tuple[str, ...]:
+    """Back up what charon and FRR hold of others, and take it out. What was taken, in words."""
+    charon, frr = await _strangers(systems, prepared)
+    backup = systems.store.state_dir / "adopted" / datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    taken = (*(await systems.charon.adopt(backup) if charon else ()), *(await systems.frr.adopt(backup) if frr else ()))
+    return tuple(taken)
+
+
+async def _strangers(systems: Systems, prepared: Prepared) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    charon = await systems.charon.foreign() if _wants(prepared, IkeConnection) else ()
+    return charon, await systems.frr.foreign() if _wants(prepared, FrrConfig) else ()
+
+
+def refuse_unsafe(prepared: Prepared, administrators: Sequence[str], allowed: Collection[str]) -> None:
+    """Raise Refused for the first rule that the plan breaks and nobody allowed."""
+    sources = prepared.wish.intent.management.sources if prepared.wish.intent.management else ()
+    known = [ip_address(address) for address in administrators]
+    for objection in object_to(prepared.changes, prepared.machine, (*known, *sources)):
+        if objection.rule not in allowed:
+            raise Refused(objection.message, hint=objection.hint, code=objection.rule)
+
+
+async def apply(systems: Systems, prepared: Prepared, text: str, summary: str, progress: Progress | None) -> Report:
+    """Carry the plan out under a journal, re-authenticate tunnels with a new key, and keep the revision."""
+    if not prepared.changes:
+        return Report(())
+    now = datetime.now(UTC)
+    doors = await answering(systems, prepared.desired)
+    with systems.store.journal(summary, [change.resource.key for change in prepared.changes], now) as done:
+        report = await carry_out(prepared.changes, doors, progress)
+        for outcome in report.outcomes:
+            if outcome.error is None:
+                done(outcome.change.resource.key)
+        await _authenticate_again(systems, report)
+    systems.store.save_revision(text, summary, now)
+    return report
+
+
+async def _authenticate_again(systems: Systems, report: Report) -> None:
+    """A changed key counts from the next authentication on; waiting for that would hide a wrong one for hours."""
+    changed = [
+        outcome.change for outcome in report.outcomes if outcome.error is None and outcome.change.old is not None
+    ]
+    renegotiated = {change.new.name for change in changed if isinstance(change.new, IkeConnection)}
+    for change in changed:
+        if isinstance(change.new, SharedKey):
+            name = change.new.id.removeprefix("appliance-")
+            if name not in renegotiated:
+                await systems.charon.terminate(name)
+                await systems.charon.initiate(name)
+
+
+def _wants(prepared: Prepared, kind: type) -> bool:
+    return any(isinstance(resource, kind) for resource in prepared.desired)
+
+
+def _read_extra(intent: Intent) -> str:
+    if intent.frr_extra is None:
+        return ""
+    path = Path(intent.frr_extra)
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        fault = Fault("cannot be read", key="frr-extra", found=str(path), fix=str(error.strerror))
+        raise FaultyInput("the intent's frr-extra cannot be read", faults=(fault,)) from error

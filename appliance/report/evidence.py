@@ -1,0 +1,39 @@
+"""What was seen of a machine at one moment, before anything is concluded from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from appliance.model.address import IPAddress, IPNetwork
+from appliance.model.forwarding import ForwardingRoute, LinkCounters
+from appliance.model.intent import Intent
+from appliance.model.machine import Learned
+from appliance.model.resources import IkeConnection, XfrmLink
+from appliance.model.sa import TunnelSa
+from appliance.model.session import BgpSession, LearnedPath
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One look at everything. ``links`` and ``ikes`` are by tunnel name, as desired; ``blackholes`` as they stand.
+
+    A daemon that did not answer is in ``silent`` with the reason, and what it would have said is empty.
+    """
+
+    at: datetime
+    intent: Intent
+    links: Mapping[str, XfrmLink]
+    ikes: Mapping[str, IkeConnection]
+    sas: tuple[TunnelSa, ...] = ()
+    sessions: tuple[BgpSession, ...] = ()
+    paths: tuple[LearnedPath, ...] = ()
+    routes: tuple[ForwardingRoute, ...] = ()
+    blackholes: tuple[IPNetwork, ...] = ()
+    counters: Mapping[str, LinkCounters] = field(default_factory=dict)
+    publics: Mapping[str, IPAddress | None] = field(default_factory=dict)
+    learned: Learned = field(default_factory=dict)
+    down: frozenset[str] = frozenset()
+    drift: tuple[str, ...] = ()
+    silent: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,103 @@
+"""From evidence to the state of tunnels, connections and the whole."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from appliance.model.forwarding import BGP_PROTOCOL, ForwardingRoute
+from appliance.model.intent import Connection, Tunnel
+from appliance.model.sa import TunnelSa
+from appliance.model.session import BgpSession
+from appliance.report.evidence import Evidence
+
+CARRYING, STANDBY, DOWN = "carrying", "standby", "down"
+OK, DEGRADED, UNKNOWN = "ok", "degraded", "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class TunnelState:
+    """``why`` is one sentence whenever the tunnel is not carrying."""
+
+    state: str
+    why: str | None = None
+
+    @property
+    def useful(self) -> bool:
+        """Whether traffic flows here or could at once."""
+        return self.state in (CARRYING, STANDBY)
+
+
+def sa_of(seen: Evidence, tunnel: Tunnel) -> TunnelSa | None:
+    """The tunnel's SA: the one that carries, else the one that got furthest."""
+    own = [sa for sa in seen.sas if sa.name == tunnel.name]
+    return max(own, key=lambda sa: (sa.up, sa.ike_state == "established", sa.child is not None), default=None)
+
+
+def session_of(seen: Evidence, tunnel: Tunnel) -> BgpSession | None:
+    """The tunnel's BGP session; over two families the one that is worse."""
+    own = [s for s in seen.sessions if s.address in (tunnel.peer_inside, tunnel.peer_inside6)]
+    return min(own, key=lambda session: session.up, default=None)
+
+
+def routes_of(seen: Evidence, tunnel: Tunnel) -> tuple[ForwardingRoute, ...]:
+    """The BGP routes in the kernel that lead into the tunnel."""
+    link = seen.links.get(tunnel.name)
+    return tuple(
+        route
+        for route in seen.routes
+        if link and route.protocol == BGP_PROTOCOL and any(via.link == link.name for via in route.vias)
+    )
+
+
+def judge_tunnel(seen: Evidence, connection: Connection, tunnel: Tunnel) -> TunnelState:
+    """The lowest layer that is not up gives the reason."""
+    if connection.name in seen.down:
+        return TunnelState(DOWN, "taken down by the operator; `appliance apply` brings it back")
+    if "kernel" in seen.silent:
+        return TunnelState(UNKNOWN, seen.silent["kernel"])
+    sa, session = sa_of(seen, tunnel), session_of(seen, tunnel)
+    if "charon" in seen.silent:
+        return TunnelState(DOWN, seen.silent["charon"])
+    if sa is None:
+        return TunnelState(DOWN, f"there is no IKE SA with {tunnel.remote}")
+    if sa.ike_state != "established":
+        return TunnelState(DOWN, f"IKE with {tunnel.remote} is {sa.ike_state}")
+    if not sa.up:
+        return TunnelState(DOWN, f"IKE is up, but no child SA is installed with {tunnel.remote}")
+    if "frr" in seen.silent:
+        return TunnelState(DOWN, seen.silent["frr"])
+    return _judge_session(seen, tunnel, session)
+
+
+def _judge_session(seen: Evidence, tunnel: Tunnel, session: BgpSession | None) -> TunnelState:
+    if session is None:
+        return TunnelState(DOWN, f"FRR has no BGP session with {tunnel.peer_inside or tunnel.peer_inside6}")
+    if not session.up:
+        reason = f": {session.last_error}" if session.last_error else ""
+        return TunnelState(DOWN, f"BGP with {session.address} is {session.state}{reason}")
+    if routes_of(seen, tunnel):
+        return TunnelState(CARRYING)
+    if session.accepted:
+        return TunnelState(STANDBY, "the cloud prefers the other path")
+    if session.received:
+        return TunnelState(DOWN, f"all {session.received} prefixes from {session.address} were filtered")
+    return TunnelState(DOWN, f"the cloud announces no prefix over {session.address}")
+
+
+def judge_connection(states: Sequence[TunnelState]) -> str:
+    """``ok`` when every tunnel is useful, ``down`` when none carries."""
+    if any(state.state == UNKNOWN for state in states):
+        return UNKNOWN
+    if not any(state.state == CARRYING for state in states):
+        return DOWN
+    return OK if all(state.useful for state in states) else DEGRADED
+
+
+def judge_whole(states: Sequence[str]) -> str:
+    """The worst connection counts; one that is down beside one that works is ``degraded``."""
+    if not states or UNKNOWN in states:
+        return UNKNOWN
+    if all(state == DOWN for state in states):
+        return DOWN
+    return OK if all(state == OK for state in states) else DEGRADED

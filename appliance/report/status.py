@@ -1,0 +1,159 @@
+"""The status as programs read it: plain data of the published shape."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from appliance.model.forwarding import BGP_PROTOCOL
+from appliance.model.intent import Connection, Tunnel
+from appliance.model.sa import TunnelSa
+from appliance.model.session import BgpSession
+from appliance.report.evidence import Evidence
+from appliance.report.judging import (
+    OK,
+    TunnelState,
+    judge_connection,
+    judge_tunnel,
+    judge_whole,
+    routes_of,
+    sa_of,
+    session_of,
+)
+
+NO_PROBE = {"state": "unknown", "armed": False, "loss": None, "rtt_ms": None, "targets": []}
+
+
+def compose_status(seen: Evidence, *, version: str, revision: int | None, daemon: Mapping[str, Any],
+                   warnings: tuple[str, ...]) -> dict[str, Any]:  # fmt: skip
+    """The whole status but its schema number. ``revision`` is the last applied one."""
+    connections = [_connection(seen, connection) for connection in seen.intent.connections]
+    state = judge_whole([connection["state"] for connection in connections])
+    return {
+        "at": seen.at.isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "site": seen.intent.site.name,
+        "version": version,
+        "revision": revision,
+        "state": state,
+        "healthy": state == OK,
+        "why": _why(connections),
+        "daemon": dict(daemon),
+        "confirm_until": None,
+        "drift": list(seen.drift),
+        "warnings": list(warnings),
+        "connections": connections,
+    }
+
+
+def _why(connections: list[dict[str, Any]]) -> str | None:
+    bad = [t for c in connections for t in c["tunnels"] if t["state"] not in ("carrying", "standby")]
+    if not bad:
+        return None if connections else "there is no connection"
+    others = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
+    return f"{bad[0]['name']} is {bad[0]['state']}: {bad[0]['why']}{others}"
+
+
+def _connection(seen: Evidence, connection: Connection) -> dict[str, Any]:
+    states = {tunnel.name: judge_tunnel(seen, connection, tunnel) for tunnel in connection.tunnels}
+    networks = connection.announce.networks
+    return {
+        "name": connection.name,
+        "id": connection.id,
+        "cloud": connection.cloud,
+        "mode": connection.mode,
+        "speaker": connection.speaker,
+        "state": judge_connection(tuple(states.values())),
+        "redundant": sum(state.useful for state in states.values()) > 1,
+        "announced": [str(network) for network in (seen.intent.site.networks if networks is None else networks)],
+        "tunnels": [_tunnel(seen, connection, tunnel, states[tunnel.name]) for tunnel in connection.tunnels],
+        "prefixes": _prefixes(seen, connection),
+    }
+
+
+def _tunnel(seen: Evidence, connection: Connection, tunnel: Tunnel, state: TunnelState) -> dict[str, Any]:
+    link, ike = seen.links.get(tunnel.name), seen.ikes.get(tunnel.name)
+    sa, session = sa_of(seen, tunnel), session_of(seen, tunnel)
+    counters = seen.counters.get(link.name) if link else None
+    local = sa.local if sa else (ike.local if ike else None)
+    return {
+        "name": tunnel.name,
+        "uplink": tunnel.uplink or (seen.intent.uplinks[0].name if len(seen.intent.uplinks) == 1 else None),
+        "interface": link.name if link else None,
+        "if_id": link.if_id if link else None,
+        "local": _text(local),
+        "remote": str(tunnel.remote),
+        "public": _text(seen.publics.get(tunnel.name)),
+        "mtu": link.mtu if link else None,
+        "state": state.state,
+        "why": state.why,
+        "admin": "down" if connection.name in seen.down else "up",
+        "since": _since(seen, sa, session),
+        "flaps_1h": None,
+        "penalty": None,
+        "reuse_at": None,
+        "next_retry": None,
+        "ike": sa.ike_state if sa else "down",
+        "child": (sa.child_state or "down") if sa else "down",
+        "sa": _sa(sa),
+        "bgp": session.state if session else "down",
+        "bgp_detail": _session(session),
+        "probe": NO_PROBE,
+        "rx_bytes": counters.received if counters else 0,
+        "tx_bytes": counters.sent if counters else 0,
+    }
+
+
+def _since(seen: Evidence, sa: TunnelSa | None, session: BgpSession | None) -> str | None:
+    """When what is up now came up: the session, else the IKE SA."""
+    if session is not None and session.since is not None:
+        return session.since.isoformat(timespec="seconds").replace("+00:00", "Z")
+    if sa is not None and sa.established_s is not None:
+        at = seen.at - timedelta(seconds=sa.established_s)
+        return at.isoformat(timespec="seconds").replace("+00:00", "Z")
+    return None
+
+
+def _sa(sa: TunnelSa | None) -> dict[str, Any] | None:
+    if sa is None:
+        return None
+    return {
+        "ike_version": sa.version,
+        "ike_proposal": sa.ike_proposal,
+        "esp_proposal": sa.esp_proposal,
+        "spi_in": sa.spi_in,
+        "spi_out": sa.spi_out,
+        "nat_t": sa.nat_t,
+        "rekey_in_s": sa.rekey_in_s,
+    }
+
+
+def _session(session: BgpSession | None) -> dict[str, Any] | None:
+    if session is None:
+        return None
+    return {
+        "peer_asn": session.peer_asn,
+        "since": session.since.isoformat(timespec="seconds").replace("+00:00", "Z") if session.since else None,
+        "received": session.received,
+        "accepted": session.accepted,
+        "advertised": session.advertised,
+        "last_error": session.last_error,
+    }
+
+
+def _prefixes(seen: Evidence, connection: Connection) -> list[dict[str, Any]]:
+    """What is reached over this connection, and what only its blackhole holds."""
+    names = {seen.links[t.name].name: t.name for t in connection.tunnels if t.name in seen.links}
+    carried = {route.prefix: route for tunnel in connection.tunnels for route in routes_of(seen, tunnel)}
+    protected = {*connection.networks, *seen.learned.get(connection.name, ())} & set(seen.blackholes)
+    found = []
+    for prefix in sorted(carried.keys() | protected, key=lambda network: (network.version, network)):
+        route = carried.get(prefix)
+        via = sorted({names[v.link] for v in route.vias if v.link in names}) if route else []
+        source = "bgp" if route and route.protocol == BGP_PROTOCOL else "blackhole"
+        found.append({"prefix": str(prefix), "source": source, "via": via})
+    return found
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
