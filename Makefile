@@ -8,9 +8,10 @@ SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 BIN := .venv/bin
 APT := DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends
 
-.PHONY: help venv lock check test guest labs clean
+.PHONY: help venv lock check test demo guest labs clean
 
 help:
+	@echo "make demo    the main job, shown: a document goes in, encrypted packets come out; no cloud needed"
 	@echo "make check   seconds: unit and pipeline tests, formatter, linter, types"
 	@echo "make test    everything that proves the product, labs in a guest included; time per group"
 	@echo "make labs    every lab's checks"
@@ -41,6 +42,9 @@ check: venv
 
 test: venv
 	$(BIN)/python -m tests.groups
+
+demo: venv
+	@$(BIN)/python labs/demo.py
 
 labs: venv
 	$(BIN)/appliance lab run all
