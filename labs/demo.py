@@ -104,9 +104,8 @@ def take_one_away() -> None:
     node("internet", "/opt/internet/wire", "block", REMOTE)
     answer, _ = sender.communicate(timeout=120)
     result = json.loads(answer)
-    print(
-        f"   {result['sent']} packets sent, {result['lost']} lost; the longest gap of a flow: {result['gap_ms'] / 1000:.1f} s"
-    )
+    gap = result["gap_ms"] / 1000
+    print(f"   {result['sent']} packets sent, {result['lost']} lost; the longest gap of a flow: {gap:.1f} s")
     print("   Flows on the other tunnel lost nothing, and nothing left in clear. What status says now:\n", flush=True)
     lab("exec", "--lab", LAB, "gw", "--", "appliance", "status", check=False)
 
