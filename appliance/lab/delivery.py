@@ -58,7 +58,7 @@ rm -rf "tree.{name}"
 mv "$new" "tree.{name}"
 ln -sfn "tree.{name}" "current.$$"
 mv -T "current.$$" current
-ls -dt tree.* | tail -n +4 | xargs -r rm -rf
+find . -maxdepth 1 -name 'tree.*' -mmin +60 ! -name "tree.{name}" -exec rm -rf {{}} +
 """
 
 

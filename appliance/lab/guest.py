@@ -28,6 +28,8 @@ from appliance.model.fault import SystemFailure, SystemLacks
 BOOT_SECONDS = 90
 KVM_PROBE_SECONDS = 25
 READY = "lab guest ready"
+STATE_VARIABLE = "APPLIANCE_GUEST"
+"""Names another state folder than the checkout's: a guest of one's own beside the shared one."""
 
 Progress = Callable[[str], None]
 
@@ -47,7 +49,7 @@ class Guest:
     def __init__(self, repo: Path, progress: Progress = lambda _line: None) -> None:
         self.repo = repo
         self.progress = progress
-        self.state = repo / "build" / "guest"
+        self.state = Path(os.environ.get(STATE_VARIABLE) or repo / "build" / "guest")
 
     def start(self) -> None:
         """Boot it unless it runs; a second caller waits for the first."""
@@ -110,12 +112,12 @@ class Guest:
         for accelerator in accelerators(self._remembered()):
             self.progress(f"booting the lab guest ({accelerator})")
             if self._try_boot(machine, accelerator):
-                (self.state.parent / "accelerator").write_text(accelerator)
+                (self.repo / "build" / "accelerator").write_text(accelerator)
                 return
         raise SystemFailure("the lab guest did not come up", hint=f"its console is {self.state / 'console'}")
 
     def _remembered(self) -> str | None:
-        path = self.state.parent / "accelerator"
+        path = self.repo / "build" / "accelerator"
         return path.read_text().strip() if path.exists() else None
 
     def _machine(self) -> Machine:

@@ -82,8 +82,8 @@ class Findings:
 def parse_places(text: str, file: str) -> Place:
     """The document as places. Raises FaultyInput when it is not YAML, or holds a key twice."""
     findings = Findings(file)
-    loader = yaml.SafeLoader(text)
     try:
+        loader = yaml.SafeLoader(text)
         node = loader.get_single_node()
         place = _place(node, "the document", loader, findings) if node else Place(None, 1, "the document")
     except yaml.MarkedYAMLError as error:

@@ -79,8 +79,11 @@ def merge_layers(*layers: Mapping[str, Any]) -> dict[str, Any]:
             before = merged.get(key)
             if isinstance(before, dict) and isinstance(value, dict):
                 merged[key] = before | value
-            elif key in ("exec", "binds") and before is not None:
-                merged[key] = before + tuple(item for item in value if item not in before)
+            elif key == "exec" and before is not None:
+                merged[key] = before + value
+            elif key == "binds" and before is not None:
+                targets = {bind.target for bind in value}
+                merged[key] = tuple(bind for bind in before if bind.target not in targets) + value
             else:
                 merged[key] = value
     return merged
