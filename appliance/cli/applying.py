@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from appliance.cli.options import administrators, json_option, safety_options
+from appliance.cli.options import PATIENCE, administrators, json_option, safety_options
 from appliance.cli.output import print_json, say
 from appliance.cli.showing import ask, plan_as_data, refuse_failure, show_outcome, show_plan
 from appliance.daemon.passes import (
@@ -45,7 +45,7 @@ def command(file: Path | None, allowed: tuple[str, ...], adopt: bool, yes: bool,
 
 async def _apply(file: Path | None, allowed: tuple[str, ...], adopt: bool, yes: bool, as_json: bool) -> None:
     systems = open_systems()
-    with systems.store.lock():
+    with systems.store.lock(PATIENCE):
         loaded = load_intent(systems, file)
         secrets = resolve_secrets(systems, loaded.intent)
         wish = await make_wish(systems, loaded.intent, secrets, Down())

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from appliance.cli.gathering import Gathered, from_documents, from_intent
-from appliance.cli.options import Duration, Network, UplinkOption, administrators, json_option, safety_options
+from appliance.cli.options import PATIENCE, Duration, Network, UplinkOption, administrators, json_option, safety_options
 from appliance.cli.output import is_terminal, print_json, say
 from appliance.cli.showing import ask, plan_as_data, refuse_failure, show_outcome, show_plan
 from appliance.cli.statuses import read_status, show_status
@@ -17,7 +17,7 @@ from appliance.daemon.passes import adopt_strangers, apply, make_wish, prepare, 
 from appliance.daemon.protecting import protect_learned
 from appliance.daemon.waiting import Waited, rekey_children, wait_until_up
 from appliance.daemon.wiring import Systems, open_systems
-from appliance.design.wish import profile_of
+from appliance.design.wish import Wish, profile_of
 from appliance.history.revision import Down
 from appliance.intent.crypto import weak_choices
 from appliance.intent.merge import Said
@@ -135,14 +135,13 @@ async def _configure(
     _show_warnings(gathered)
     if _prefers_stronger(gathered, manner):
         gathered = gather(True)
-    with systems.store.lock():
-        await _carry_out(systems, gathered, manner)
+    await _carry_out(systems, gathered, manner)
 
 
 async def _carry_out(systems: Systems, gathered: Gathered, manner: Manner) -> None:
     """Plan, ask, apply, wait, verify."""
     store, connection = systems.store, gathered.connection
-    wish = await make_wish(systems, gathered.loaded.intent, dict(gathered.secrets), Down())
+    wish = await make_wish(systems, gathered.loaded.intent, gathered.secrets, Down())
     prepared = await prepare(systems, wish)
     show_plan(prepared)
     refuse_unsafe(prepared, administrators(), manner.allowed)
@@ -153,20 +152,31 @@ async def _carry_out(systems: Systems, gathered: Gathered, manner: Manner) -> No
         return
     await refuse_strangers(systems, prepared, adopt=manner.adopt)
     ask("Apply this?", manner.yes)
+    async with systems.charon.listen() as heard:
+        with store.lock(PATIENCE):
+            await _apply(systems, gathered, wish, manner)
+        say(f"waiting for {connection.name} (up to {manner.wait:.0f} s)")
+        waited = await wait_until_up(systems, wish, connection, heard, manner.wait, _say_news)
+    findings = (*waited.findings, *await rekey_children(systems, waited, connection, _say_news))
+    with store.lock(PATIENCE):
+        refuse_failure(await protect_learned(systems, wish))
+    await _conclude(systems, gathered, waited, findings, manner)
+
+
+async def _apply(systems: Systems, gathered: Gathered, wish: Wish, manner: Manner) -> None:
+    """Write the files and make the changes. Planned again: what was shown may be a minute old."""
+    store = systems.store
+    prepared = await prepare(systems, wish)
     for taken in await adopt_strangers(systems, prepared) if manner.adopt else ():
         say(f"taken over: {taken}")
     for tunnel, secret in gathered.fresh.items():
         store.write_secret(tunnel, secret)
     store.write_intent(gathered.loaded.text)
     store.save_down(Down())
-    async with systems.charon.listen() as heard:
-        report = await apply(systems, prepared, gathered.loaded.text, f"configure {connection.name}", show_outcome)
-        refuse_failure(report)
-        say(f"{len(report.outcomes)} changes made; waiting for {connection.name} (up to {manner.wait:.0f} s)")
-        waited = await wait_until_up(systems, wish, connection, heard, manner.wait, _say_news)
-    findings = (*waited.findings, *await rekey_children(systems, waited, connection, _say_news))
-    await protect_learned(systems, wish)
-    await _conclude(systems, gathered, waited, findings, manner)
+    summary = f"configure {gathered.connection.name}"
+    report = await apply(systems, prepared, gathered.loaded.text, summary, show_outcome)
+    refuse_failure(report)
+    say(f"{len(report.outcomes)} changes made", fg="green")
 
 
 async def _conclude(

@@ -8,7 +8,7 @@ from dataclasses import replace
 import click
 
 from appliance.cli.downing import say_what_leaves
-from appliance.cli.options import json_option
+from appliance.cli.options import PATIENCE, json_option
 from appliance.cli.output import print_json
 from appliance.cli.showing import ask, plan_as_data, refuse_failure, show_outcome, show_plan
 from appliance.cli.statuses import read_status
@@ -52,7 +52,7 @@ def remove(name: str, no_protect: bool, yes: bool, as_json: bool) -> None:
 
 async def _remove(name: str, no_protect: bool, yes: bool, as_json: bool) -> None:
     systems = open_systems()
-    with systems.store.lock():
+    with systems.store.lock(PATIENCE):
         loaded = load_intent(systems)
         gone = next((one for one in loaded.intent.connections if one.name == name), None)
         if gone is None:

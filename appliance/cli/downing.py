@@ -6,7 +6,7 @@ import asyncio
 
 import click
 
-from appliance.cli.options import json_option
+from appliance.cli.options import PATIENCE, json_option
 from appliance.cli.output import print_json, say
 from appliance.cli.showing import ask, plan_as_data, refuse_failure, show_outcome, show_plan
 from appliance.daemon.passes import Loaded, Prepared, apply, load_intent, make_wish, prepare, resolve_secrets
@@ -33,7 +33,7 @@ def command(connection: str | None, no_protect: bool, yes: bool, as_json: bool) 
 
 async def _down(connection: str | None, no_protect: bool, yes: bool, as_json: bool) -> None:
     systems = open_systems()
-    with systems.store.lock():
+    with systems.store.lock(PATIENCE):
         loaded = _loaded(systems, connection)
         every = {one.name for one in loaded.intent.connections}
         names = frozenset({connection} if connection else every | systems.store.load_learned().keys())

@@ -7,7 +7,7 @@ from importlib import import_module
 
 import click
 
-from appliance.cli.output import report_error
+from appliance.cli.output import report_defect, report_error
 from appliance.model.fault import ApplianceError
 
 VERBS = {
@@ -58,6 +58,7 @@ def cli() -> None:
 def main() -> None:
     """Entry point: no traceback ever reaches a user; exit codes are those of the contract."""
     as_json = "--json" in sys.argv[1 : sys.argv.index("--") if "--" in sys.argv else None]
+    sys.excepthook = lambda kind, error, trace: report_defect(kind, error, trace, as_json)
     try:
         sys.exit(cli.main(standalone_mode=False, prog_name="appliance") or 0)
     except click.exceptions.Exit as done:

@@ -15,6 +15,9 @@ from appliance.model.intent import Uplink
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+PATIENCE = 30.0
+"""Seconds that a verb waits for another writer: the daemon's passes take less than one."""
+
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
+import tempfile
+import traceback
 from collections.abc import Mapping
 from dataclasses import asdict
+from types import TracebackType
 from typing import Any
 
 import click
@@ -49,6 +52,17 @@ def report_error(error: ApplianceError | click.ClickException, as_json: bool) ->
     if error.hint:
         say(f"  {error.hint}")
     return error.exit
+
+
+def report_defect(kind: type[BaseException], error: BaseException, trace: TracebackType | None, as_json: bool) -> None:
+    """A fault of ours: one sentence for the user, the rest into a file for whoever mends it."""
+    if issubclass(kind, KeyboardInterrupt):
+        report_error(ApplianceError("interrupted", code="interrupted"), as_json)
+        return
+    with tempfile.NamedTemporaryFile("w", prefix="appliance-defect-", suffix=".txt", delete=False) as file:
+        traceback.print_exception(kind, error, trace, file=file)
+    hint = f"please report it with {file.name}; what was being changed can be seen by `appliance plan`"
+    report_error(ApplianceError(f"a defect of the appliance: {kind.__name__}", hint=hint, code="defect"), as_json)
 
 
 def is_terminal() -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from appliance.frr.extra import belongs_to_zebra
@@ -11,6 +11,10 @@ from appliance.frr.tree import Tree, Where, setting
 
 BGPD, MGMTD = "bgpd", "mgmtd"
 """mgmtd keeps what zebra and staticd are configured with (FRR 10)."""
+
+
+Parts = Mapping[str, Tree]
+"""What each daemon holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,14 +26,13 @@ class Step:
     line: str
 
 
-def steps(old: Tree, new: Tree) -> tuple[Step, ...]:
+def steps(had: Parts, want: Parts) -> tuple[Step, ...]:
     """What to send, in order. What is built comes before what uses it, and goes after it; a replacement stands before
     what it replaces goes; a filter that changes is for a moment too narrow, never too wide."""
-    had, want = split(old), split(new)
     return (*_zebra_steps(had[MGMTD], want[MGMTD]), *_bgp_steps(had[BGPD], want[BGPD]))
 
 
-def split(tree: Tree) -> dict[str, Tree]:
+def split(tree: Tree) -> Parts:
     """Which daemon holds what. A route-map is mgmtd's when zebra takes routes by it, bgpd's when BGP uses it."""
     top = tree.get((), [])
     zebra_lines = [line for line in top if belongs_to_zebra(line)]

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from appliance.frr.diff import BGPD, MGMTD
+from appliance.frr.diff import Parts
 from appliance.frr.render import MARK, SOURCE_MAP
 from appliance.frr.tree import Tree, merge_trees, setting, sort_tree
 
@@ -40,11 +40,16 @@ def parse_record(text: str, instances: Instances) -> Record | None:
         return None
 
 
-def ours(running: Mapping[str, Tree]) -> Tree:
-    """What carries our mark in the daemons' running configurations, together."""
+def ours(running: Parts) -> Parts:
+    """What carries our mark in each daemon's running configuration."""
+    return {daemon: _marked(tree) for daemon, tree in running.items()}
+
+
+def together(parts: Parts) -> Tree:
+    """What several daemons hold as one configuration; {} for nothing."""
     found: Tree = {(): []}
-    for daemon in (BGPD, MGMTD):
-        found = merge_trees(found, _marked(running.get(daemon, {})))
+    for tree in parts.values():
+        found = merge_trees(found, tree)
     return sort_tree(found) if len(found) > 1 or found[()] else {}
 
 

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from appliance.frr.applying import carry_out, refusal, tidy
 from appliance.frr.asking import read_filtered, read_paths, read_sessions
-from appliance.frr.diff import BGPD, MGMTD, split, steps
+from appliance.frr.diff import BGPD, MGMTD, Parts, split, steps
 from appliance.frr.record import (
     Instances,
     Record,
@@ -23,6 +23,7 @@ from appliance.frr.record import (
     render_record,
     routers,
     strangers,
+    together,
 )
 from appliance.frr.tree import Tree, parse_tree, render_tree
 from appliance.model.address import IPAddress
@@ -56,7 +57,7 @@ class Frr:
 
     async def observe(self) -> frozenset[Resource]:
         """What we told these daemons; where the record is lost, what carries our mark. Nothing after a restart."""
-        text = render_tree(await self._run(self._standing))
+        text = render_tree(together(await self._run(self._standing)))
         return frozenset({FrrConfig(text)} if text else ())
 
     async def apply(self, changes: Sequence[Change]) -> Sequence[Outcome]:
@@ -110,9 +111,9 @@ class Frr:
             return None
         return parse_tree(record.text) if record else None
 
-    def _standing(self, vtys: dict[str, Vty]) -> Tree:
+    def _standing(self, vtys: dict[str, Vty]) -> Parts:
         recalled = self._recalled(vtys)
-        return ours(_running(vtys)) if recalled is None else recalled
+        return ours(_running(vtys)) if recalled is None else split(recalled)
 
     def _outcome(self, vtys: dict[str, Vty], change: Change) -> Outcome:
         config = change.new
@@ -120,7 +121,7 @@ class Frr:
         try:
             standing = self._standing(vtys)
             self._record_file.unlink(missing_ok=True)
-            refused = carry_out(vtys, steps(standing, parse_tree(config.text if config else "")))
+            refused = carry_out(vtys, steps(standing, split(parse_tree(config.text if config else ""))))
             if not refused:
                 self._remember(vtys, config.text if config else "")
         except SystemFailure as failure:
@@ -233,5 +234,5 @@ def _instances(vtys: dict[str, Vty]) -> Instances:
     return {name: vty.instance for name, vty in vtys.items()}
 
 
-def _running(vtys: dict[str, Vty]) -> dict[str, Tree]:
+def _running(vtys: dict[str, Vty]) -> Parts:
     return {name: parse_tree(vty.ask("show running-config")) for name, vty in vtys.items()}

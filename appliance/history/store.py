@@ -10,6 +10,7 @@ import fcntl
 import os
 import secrets
 import stat
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -176,13 +177,14 @@ class Store:
         return self._parsed(self._journal_file, parse_journal, None)
 
     @contextmanager
-    def lock(self) -> Iterator[None]:
-        """Be the only writer on this machine. The kernel frees the lock with the process, however that ends."""
+    def lock(self, patience: float = 0.0) -> Iterator[None]:
+        """Be the only writer on this machine; wait ``patience`` seconds for another to end. The kernel frees the lock
+        with the process, however that ends."""
         with _naming(self.run_dir / "lock") as path:
             _make_folder(path.parent, 0o755)
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PUBLIC)
         try:
-            _take(descriptor)
+            _take(descriptor, patience)
             yield
         finally:
             os.close(descriptor)
@@ -339,13 +341,23 @@ def _drop(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _take(descriptor: int) -> None:
+def _take(descriptor: int, patience: float) -> None:
     """Lock the open file and leave our process id in it, for the next one to name."""
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
-        hint = "wait until it is through, or see what it does: ps -fp " + holder
-        raise ApplianceError(f"process {holder} is changing this machine", hint=hint, code="locked") from error
+    end = time.monotonic() + patience
+    while not _locked(descriptor):
+        if time.monotonic() >= end:
+            holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
+            hint = "wait until it is through, or see what it does: ps -fp " + holder
+            raise ApplianceError(f"process {holder} is changing this machine", hint=hint, code="locked")
+        time.sleep(0.05)
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+
+
+def _locked(descriptor: int) -> bool:
+    """Whether the lock is ours now. flock(2) knows no time limit, and a signal's would be the whole process's."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,24 +1,21 @@
-"""The door to charon: vici over its socket, and the record of what was loaded."""
+"""The door to charon: what is loaded, which tunnels stand, and the record of what was loaded."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import random
 import socket
-import struct
 import threading
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-import vici
-from vici.exception import CommandException, SessionException
-from vici.protocol import Message, Packet, Transport
-
-from appliance.ipsec.applying import Request, carry_out, close_sas, ike_ids, initiate_message, key_ids, snapshots
+from appliance.ipsec.applying import carry_out, close_sas, ike_ids, initiate_message, key_ids, snapshots
+from appliance.ipsec.conversation import Conversation, connected, heard, register
 from appliance.ipsec.record import (
     Record,
     fallen,
@@ -30,8 +27,9 @@ from appliance.ipsec.record import (
     standing_keys,
     strangers,
 )
+from appliance.ipsec.retry import Book, choose_calls
 from appliance.ipsec.settings import lacking_plugins
-from appliance.ipsec.status import can_start, newest, parse_event, parse_sas, put_off, rekey_refused, surplus
+from appliance.ipsec.status import can_start, newest, parse_sas, put_off, rekey_refused, surplus
 from appliance.model.change import Change, Outcome
 from appliance.model.fault import ApplianceError, SystemFailure, SystemLacks
 from appliance.model.resources import IkeConnection, Resource, SharedKey
@@ -40,13 +38,8 @@ from appliance.model.sa import IkeLine, Rekeyed, SaEvent, TunnelSa
 SOCKET = Path("/run/charon.vici")
 RECORD = Path("/run/appliance/charon.json")
 EVENTS = ("log", "ike-updown", "child-updown", "ike-rekey", "child-rekey")
-ANSWER_WITHIN = 30.0
-"""Seconds; no command of ours waits for a peer, so a charon that needs longer is stuck."""
-
-IN_FLIGHT = 16
-"""Commands sent ahead of their answers; far below what the socket's buffers hold."""
-
 KEPT_LINES = 5000
+SETTLED = 5  # seconds after which two tunnels made at once are one too many
 
 T = TypeVar("T")
 
@@ -104,7 +97,12 @@ class Charon:
         """Close every SA of this connection: with the peer's answer, or without it after a second."""
         await self._run(lambda talk: self._terminate(talk, name))
 
-    async def tidy(self, settled_s: int = 5) -> int:
+    async def tend(self, book: Book) -> Book:
+        """To be called every few seconds: calls tunnels of ours that stand idle (refused, or closed by the peer),
+        less and less often, and tidies. ``book`` is what the last call returned; at first an empty one."""
+        return await self._run(lambda talk: self._tend(talk, book))
+
+    async def tidy(self, settled_s: int = SETTLED) -> int:
         """Close what a tunnel has too many of because both ends called at once (see ``surplus``); how many."""
         return await self._run(lambda talk: self._tidy(talk, settled_s))
 
@@ -164,6 +162,16 @@ class Charon:
         if close_sas(talk, ike_ids(talk).get(name, set())):
             raise SystemFailure(f"the SAs of {name} do not go away", retry=True)
 
+    def _tend(self, talk: Conversation, book: Book) -> Book:
+        sas = parse_sas(talk.stream("list-sas", "list-sa"))
+        close_sas(talk, surplus(sas, SETTLED))
+        ours = {
+            one.name: one for one in standing(self._record(talk), snapshots(talk)) if "start" in one.child.start_action
+        }
+        names, book = choose_calls(ours, sas, book, time.monotonic(), random.random)
+        talk.requests([("initiate", initiate_message(ours[name])) for name in names])
+        return book
+
     def _tidy(self, talk: Conversation, settled_s: int) -> int:
         doomed = surplus(parse_sas(talk.stream("list-sas", "list-sa")), settled_s)
         close_sas(talk, doomed)
@@ -173,7 +181,7 @@ class Charon:
         """Try until it works, is refused for good or patience ends: a peer may be busy with a rekey of its own."""
         deadline = time.monotonic() + patience
         with connected(self._socket_path) as events, connected(self._socket_path) as commands:
-            _register(events, ("log", "child-rekey"))
+            register(events, ("log", "child-rekey"))
             talk = Conversation(commands)
             while True:
                 current = newest(parse_sas(talk.stream("list-sas", "list-sa", {"ike": name}))).get(name)
@@ -187,7 +195,7 @@ class Charon:
 
     def _listening_socket(self) -> socket.socket:
         with connected(self._socket_path) as sock:
-            _register(sock, EVENTS)
+            register(sock, EVENTS)
             sock.settimeout(None)
             return sock.dup()
 
@@ -241,107 +249,8 @@ class Listener:
         return self._unread.popleft()
 
 
-class Conversation:
-    """Commands and answers over one socket, the library's failures turned into ours."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        self._sock = sock
-        self._session = vici.Session(sock)
-
-    def request(self, command: str, message: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
-        with _failures(command):
-            answer: Mapping[str, Any] = self._session.request(command, message)
-            return answer
-
-    def requests(self, wanted: Sequence[Request]) -> list[str | None]:
-        """charon reads ahead and answers in order (``vici_socket.c``); a few in flight keep both ends busy."""
-        transport, errors = Transport(self._sock), []
-        with _failures("a batch of commands"):
-            for place, (command, message) in enumerate(wanted):
-                transport.send(Packet.request(command, Message.serialize(message)))
-                if place >= IN_FLIGHT:
-                    errors.append(_complaint(transport))
-            errors += [_complaint(transport) for _ in range(len(wanted) - len(errors))]
-        return errors
-
-    def stream(self, command: str, event: str, message: Mapping[str, Any] | None = None) -> list[Mapping[str, Any]]:
-        with _failures(command):
-            return list(self._session.streamed_request(command, event, message))
-
-    def pause(self, seconds: float) -> None:
-        time.sleep(seconds)
-
-    def instance(self) -> str:
-        """Which charon this is: its process and when that began, by the kernel's word for the socket's other end."""
-        pid, _, _ = struct.unpack("3i", self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-        try:
-            began = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-        except OSError:  # its process is not in our PID namespace
-            began = "unknown"
-        return f"pid {pid} since {began}"
-
-
-def _complaint(transport: Transport) -> str | None:
-    answer = Packet.parse(transport.receive())
-    if answer.response_type != Packet.CMD_RESPONSE:
-        return "charon does not know the command"
-    message = Message.deserialize(answer.payload)
-    return None if message.get("success", b"yes") == b"yes" else message["errmsg"].decode(errors="replace")
-
-
-@contextmanager
-def connected(path: Path) -> Iterator[socket.socket]:
-    """A vici socket. Raises SystemLacks when there is no charon behind it or it is not ours to use."""
-    sock = socket.socket(socket.AF_UNIX)
-    sock.settimeout(ANSWER_WITHIN)
-    try:
-        sock.connect(str(path))
-    except PermissionError:
-        sock.close()
-        raise SystemLacks(f"no right to talk to charon at {path}", hint="run as root", code="privilege") from None
-    except OSError as error:
-        sock.close()
-        hint = "apt install charon-systemd && systemctl enable --now strongswan"
-        raise SystemLacks(f"charon does not answer at {path} ({error.strerror})", hint=hint, code="charon") from None
-    with sock:
-        yield sock
-
-
-@contextmanager
-def _failures(command: str) -> Iterator[None]:
-    try:
-        yield
-    except CommandException as refusal:
-        raise SystemFailure(f"charon refused {command}: {str(refusal).removeprefix('Command failed: ')}") from None
-    except SessionException as error:
-        raise SystemFailure(f"charon does not know {command}: {error}", hint="strongSwan 6 is needed") from None
-    except OSError as error:
-        raise SystemFailure(f"charon went away during {command}: {error}", retry=True) from None
-
-
-def _register(sock: socket.socket, events: Sequence[str]) -> None:
-    """Ask for events. The library can only do so inside its own endless loop, with no word on when it is done."""
-    transport = Transport(sock)
-    with _failures("event registration"):
-        for event in events:
-            transport.send(Packet.register_event(event))
-            while Packet.parse(transport.receive()).response_type != Packet.EVENT_CONFIRM:
-                pass  # events of the kinds registered before
-
-
-def _heard(sock: socket.socket) -> Iterator[IkeLine | SaEvent]:
-    """Events as they come, until the socket is shut or its timeout passes without one."""
-    transport = Transport(sock)
-    with suppress(OSError):
-        while True:
-            packet = Packet.parse(transport.receive())
-            item = parse_event(packet.event_type.decode(), Message.deserialize(packet.payload))
-            if item is not None:
-                yield item
-
-
 def _hear(sock: socket.socket, tell: Callable[[IkeLine | SaEvent | None], None]) -> None:
-    for item in _heard(sock):
+    for item in heard(sock):
         tell(item)
     tell(None)
 
@@ -350,7 +259,7 @@ def _await_rekey(sock: socket.socket, name: str, deadline: float) -> Rekeyed:
     """The outcome of a rekey from its events: the new CHILD_SA, the line that says it failed, or silence."""
     lines: list[IkeLine] = []
     sock.settimeout(max(deadline - time.monotonic(), 0.001))
-    for item in _heard(sock):
+    for item in heard(sock):
         if item.connection == name and isinstance(item, SaEvent):
             return Rekeyed(True, tuple(lines))
         if item.connection == name and isinstance(item, IkeLine):
