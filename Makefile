@@ -8,12 +8,13 @@ SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 BIN := .venv/bin
 APT := DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends
 
-.PHONY: help venv lock check test demo guest labs clean
+.PHONY: help venv lock check test demo soak guest labs clean
 
 help:
 	@echo "make demo    the main job, shown: a document goes in, encrypted packets come out; no cloud needed"
 	@echo "make check   seconds: unit and pipeline tests, formatter, linter, types"
 	@echo "make test    everything that proves the product, labs in a guest included; time per group"
+	@echo "make soak    the labs again and again (ROUNDS=20)"
 	@echo "make labs    every lab's checks"
 	@echo "make guest   build and boot the lab guest (make test and the labs do so by themselves)"
 	@echo "make lock    pin the Python packages anew"
@@ -45,6 +46,9 @@ test: venv
 
 demo: venv
 	@$(BIN)/python labs/demo.py
+
+soak: venv
+	@for round in $$(seq $(or $(ROUNDS),20)); do echo "== round $$round"; $(BIN)/appliance lab run all || exit 1; done
 
 labs: venv
 	$(BIN)/appliance lab run all
