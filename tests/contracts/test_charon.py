@@ -14,6 +14,7 @@ import pytest
 
 from appliance.ipsec.applying import snapshots
 from appliance.ipsec.connections import load_conn_message, render_swanctl
+from appliance.ipsec.retry import Book
 from appliance.model.change import Change, Outcome
 from appliance.model.fault import SystemLacks
 from appliance.model.resources import IkeConnection, Resource
@@ -470,5 +471,48 @@ def test_two_that_call_at_once_end_up_with_one_tunnel(bench: Any) -> None:
             return [sa.ike_spis for sa in await bench.cloud.sas()] == kept
 
         await until(the_same_there, "the two ends kept different ones")
+
+    run(story())
+
+
+def test_a_refused_tunnel_comes_up_once_the_cloud_has_changed_its_mind(bench: Any) -> None:
+    async def story() -> None:
+        good(await bench.cloud.apply(adds(key("another-fake-key"), ONE_FAR)))
+        good(await bench.door.apply(adds(KEY, ONE)))
+        book: Book = {}
+
+        async def idle() -> bool:
+            return await bench.door.sas() == ()
+
+        async def tended() -> TunnelSa | None:
+            nonlocal book
+            book = await bench.door.tend(book)
+            return await is_up(bench.door)
+
+        await until(idle, "the tunnel is not refused")
+        assert await tended() is None
+        assert book.keys() == {"vpc-1"}
+        await until(idle, "the tunnel is not refused again")
+        good(await bench.cloud.apply([Change(key("another-fake-key"), KEY)]))
+        await until(tended, "the tunnel is not called again")
+        await tended()
+        assert book == {}
+
+    run(story())
+
+
+def test_a_tunnel_that_the_cloud_closes_is_called_back(bench: Any) -> None:
+    async def story() -> None:
+        await both_up(bench)
+        await bench.cloud.terminate("vpc-1")
+        book: Book = {}
+
+        async def tended() -> bool:
+            nonlocal book
+            book = await bench.door.tend(book)
+            return {sa.name for sa in await bench.door.sas() if sa.up} == {"vpc-1", "vpc-2"}
+
+        await until(tended, "the tunnel is not called back")
+        assert len(await bench.door.sas()) == 2
 
     run(story())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -10,6 +11,7 @@ from itertools import count
 from pathlib import Path
 
 from appliance.ipsec.connections import interrupts, load_conn_message, load_shared_message
+from appliance.ipsec.retry import Book, choose_calls
 from appliance.ipsec.status import can_start
 from appliance.model.change import Change, Outcome
 from appliance.model.fault import ApplianceError, SystemFailure, SystemLacks
@@ -52,7 +54,7 @@ class FakeListener:
 class FakeCharon:
     """One end. ``peer`` is the other; None, or one with ``silent`` set, never answers. ``running`` False: no daemon.
 
-    ``writes`` counts the changes carried out, ``deaf`` names connections to which no goodbye of a peer gets through.
+    ``writes`` counts the changes carried out.
     """
 
     owns: tuple[type, ...] = (SharedKey, IkeConnection)
@@ -117,6 +119,13 @@ class FakeCharon:
     async def terminate(self, name: str) -> None:
         self._ask()
         self._close(name)
+
+    async def tend(self, book: Book) -> Book:
+        self._ask()
+        names, book = choose_calls(self.held, self.standing.values(), book, time.monotonic(), lambda: 0)
+        for name in names:
+            self._initiate(self.held[name].connection)
+        return book
 
     async def tidy(self, settled_s: int = 5) -> int:
         self._ask()

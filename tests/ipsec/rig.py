@@ -19,7 +19,8 @@ from typing import Any, TypeVar
 import pytest
 
 from appliance.ipsec.applying import AT_ONCE, ike_ids, key_ids, snapshots
-from appliance.ipsec.charon import Charon, Conversation, connected
+from appliance.ipsec.charon import Charon
+from appliance.ipsec.conversation import Conversation, connected
 from appliance.model.resources import ChildSa, IkeConnection, SharedKey
 from appliance.model.sa import TunnelSa
 from appliance.model.secret import Secret
