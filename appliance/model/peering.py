@@ -48,8 +48,8 @@ class BgpRouter:
     """Our one BGP instance. ``networks`` are originated (each neighbour's ``announce`` still decides who hears them).
 
     ``source`` is the address that our own traffic to learned prefixes should carry. No design sets it: when that
-    address goes from the machine, Linux drops every route that names it and zebra (FRR 10.3) never puts them back, so a
-    renumbered LAN would cut all traffic for the sake of our own. It fits an address that lives on ``lo``.
+    address goes from the machine, Linux drops every route that names it, and zebra (FRR 10.3) does not bring them back
+    when told to forget it: a renumbered LAN would cut all traffic for the sake of our own. It is for one on ``lo``.
     """
 
     asn: int

@@ -9,7 +9,7 @@ from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 from appliance.frr.policy import first_match, inbound_rules
-from appliance.frr.record import ours, routers, strangers
+from appliance.frr.record import ours, routers, strangers, together
 from appliance.frr.tree import Tree, parse_tree, render_tree
 from appliance.model.address import IPAddress, IPNetwork
 from appliance.model.change import Change, Outcome
@@ -46,7 +46,7 @@ class FakeFrr:
 
     async def observe(self) -> frozenset[Resource]:
         self._answer()
-        text = render_tree(ours({"bgpd": self._running})) if self._told is None else self._told
+        text = render_tree(together(ours({"bgpd": self._running}))) if self._told is None else self._told
         return frozenset({FrrConfig(text)} if text else ())
 
     async def apply(self, changes: Sequence[Change]) -> Sequence[Outcome]:

@@ -1,0 +1,276 @@
+"""A real FRR and a real kernel: that our text is FRR's own, that a difference resets nothing, where packets go."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from appliance.frr.tree import Tree, parse_tree
+from appliance.frr.vtysh import Frr
+from appliance.model.change import Change
+from appliance.model.peering import BgpRouter, PrefixRule
+from appliance.model.resources import FrrConfig
+from appliance.model.session import BgpSession
+from tests.frr import rig
+from tests.frr.routers import FIRST, ROUTER, SECOND, SIXTH, config, random_router, render, with_neighbors
+from tests.frr.test_render import FULL
+
+LAN = "172.16.20.80/24"
+PREFIX = "10.0.0.0/16"
+BOTH = {US: (64512, 65000, {PREFIX: 0}) for US in ("169.254.23.6", "169.254.24.6")}
+
+
+class Bench:
+    def __init__(self, pair: rig.Pair, record: Path) -> None:
+        self.pair, self.record = pair, record
+        self.door = Frr(pair.us.run_dir, record)
+
+    def apply(self, router: BgpRouter | None) -> None:
+        [old] = [*asyncio.run(self.door.observe()), None][:1]
+        new = config(router) if router else None
+        [outcome] = asyncio.run(self.door.apply([Change(old, new)]))
+        assert outcome.error is None
+
+    def sessions(self) -> dict[str, BgpSession]:
+        return {str(one.address): one for one in asyncio.run(self.door.sessions())}
+
+    def all_up(self, count: int, accepted: int = 1) -> dict[str, BgpSession]:
+        def look() -> bool:
+            seen.update(self.sessions())
+            return [one.up and one.accepted == accepted for one in seen.values()] == [True] * count
+
+        seen: dict[str, BgpSession] = {}
+        rig.until(look, lambda: f"not {count} sessions up: {seen}")
+        return seen
+
+    def routes(self, prefix: str = PREFIX, version: int = 4) -> list[dict[str, Any]]:
+        """The kernel's routes to a prefix, with nexthop groups written out."""
+        found = json.loads(self.pair.us.run("ip", f"-{version}", "-j", "route", "show", prefix))
+        assert isinstance(found, list)
+        return found
+
+    def ways(self, prefix: str = PREFIX, version: int = 4) -> set[str]:
+        """The interfaces by which packets to a prefix leave; empty where they do not."""
+        routes = [route for route in self.routes(prefix, version) if route.get("type") != "blackhole"]
+        return {hop["dev"] for route in routes for hop in route.get("nexthops", [route])}
+
+
+@pytest.fixture(scope="module")
+def pair() -> Iterator[rig.Pair]:
+    with rig.speakers() as pair:
+        pair.us.run("ip", "link", "add", "lan", "type", "veth", "peer", "name", "host")
+        pair.us.run("ip", "address", "add", LAN, "dev", "lan")
+        for link in ("lan", "host"):
+            pair.us.run("ip", "link", "set", link, "up")
+        yield pair
+
+
+@pytest.fixture
+def bench(pair: rig.Pair, tmp_path: Path) -> Iterator[Bench]:
+    bench = Bench(pair, tmp_path / "frr.json")
+    yield bench
+    pair.us.run("ip", "link", "set", "t1", "up")
+    bench.apply(None)
+    pair.far.stop()
+    pair.far.start()
+
+
+def same_moment(one: BgpSession, other: BgpSession) -> bool:
+    """FRR works the moment out anew each time, to a whole second."""
+    assert one.since is not None
+    assert other.since is not None
+    return abs((one.since - other.since).total_seconds()) <= 1
+
+
+def sorted_tree(text: str) -> Tree:
+    return {where: sorted(lines) for where, lines in parse_tree(text).items()}
+
+
+def test_our_text_is_what_frr_itself_writes(bench: Bench) -> None:
+    bench.pair.us.configure(render(FULL))
+    assert bench.pair.us.running() == render(FULL).rstrip("\n")
+
+
+def test_frrs_reload_script_finds_nothing_to_change(bench: Bench) -> None:
+    bench.apply(FULL)
+    assert bench.pair.us.reload_difference(render(FULL)) == []
+
+
+def test_the_judge_sees_what_differs(bench: Bench) -> None:
+    bench.apply(ROUTER)
+    other = render(with_neighbors(replace(FIRST, hold=30, keepalive=10), SECOND))
+    assert bench.pair.us.reload_difference(other) != []
+
+
+@pytest.mark.parametrize("seed", [11, 12, 13])
+def test_the_difference_leads_to_what_a_fresh_load_gives(bench: Bench, seed: int) -> None:
+    chance = random.Random(seed)
+    for turn in range(15):
+        router = random_router(chance, asn=chance.choice((65000, 65000, 65000, 65001)))
+        bench.apply(router)
+        assert sorted_tree(bench.pair.us.running()) == sorted_tree(render(router)), f"turn {turn}"
+    assert bench.pair.us.reload_difference(render(router)) == []
+
+
+def test_no_session_is_reset_by_what_does_not_concern_it(bench: Bench) -> None:
+    bench.pair.far.configure(rig.cloud(BOTH | {"fd00:1::2": (64512, 65000, {"fd00:99::/48": 0})}))
+    bench.apply(with_neighbors(FIRST, SECOND, SIXTH))
+    before = bench.all_up(3)["169.254.23.5"]
+    bench.apply(replace(ROUTER, neighbors=(FIRST,), networks=(ip_network("172.16.21.0/24"),), maximum_paths=4))
+    bench.apply(with_neighbors(replace(FIRST, force_med=0, prepend=2, med=7), SECOND, SIXTH))
+    bench.apply(
+        with_neighbors(replace(FIRST, accept=(PrefixRule(True, ip_network(PREFIX)),), connection="other"), SIXTH)
+    )
+    after = bench.all_up(2)["169.254.23.5"]
+    assert (after.resets, after.established_count) == (0, 1)
+    assert same_moment(before, after)
+
+
+def test_a_policy_takes_a_path_out_and_back_without_touching_its_session(bench: Bench) -> None:
+    bench.pair.far.configure(rig.cloud(BOTH))
+    bench.apply(ROUTER)
+    before = bench.all_up(2)
+    rig.until(lambda: bench.ways() == {"t1", "t2"}, lambda: f"ways: {bench.ways()}")
+    bench.apply(with_neighbors(replace(FIRST, accept=()), SECOND))
+    rig.until(lambda: bench.ways() == {"t2"}, lambda: f"ways: {bench.ways()}", within=2)
+    bench.apply(ROUTER)
+    rig.until(lambda: bench.ways() == {"t1", "t2"}, lambda: f"ways: {bench.ways()}", within=2)
+    assert all(same_moment(one, before[address]) for address, one in bench.sessions().items())
+
+
+def test_two_tunnels_are_one_nexthop_group_and_unequal_med_is_one_path(bench: Bench) -> None:
+    bench.pair.far.configure(rig.cloud(BOTH))
+    bench.apply(ROUTER)
+    rig.until(lambda: bench.ways() == {"t1", "t2"}, lambda: f"ways: {bench.ways()}")
+    [route] = bench.routes()
+    group = bench.pair.us.run("ip", "nexthop", "show", "id", str(route["nhid"]))
+    assert "group" in group
+    bench.pair.far.configure(rig.cloud({us: (64512, 65000, {PREFIX: 100 * n}) for n, us in enumerate(BOTH, 1)}))
+    rig.until(lambda: bench.ways() == {"t1"}, lambda: f"ways: {bench.ways()}")
+    bench.apply(with_neighbors(replace(FIRST, force_med=0), replace(SECOND, force_med=0)))
+    rig.until(lambda: bench.ways() == {"t1", "t2"}, lambda: f"ways: {bench.ways()}", within=3)
+
+
+def test_a_blackhole_that_zebra_never_prefers_catches_what_bgp_loses(bench: Bench) -> None:
+    bench.pair.us.run(*f"ip route add blackhole {PREFIX} metric {0xFF000000} proto 173".split())
+    bench.pair.far.configure(rig.cloud(BOTH))
+    bench.apply(ROUTER)
+    rig.until(lambda: bench.ways() == {"t1", "t2"}, lambda: f"ways: {bench.ways()}")
+    bench.pair.far.stop("bgpd")
+    rig.until(lambda: bench.ways() == set(), lambda: f"ways: {bench.ways()}")
+    [left] = bench.routes()
+    assert (left["type"], left["metric"], left["protocol"]) == ("blackhole", 0xFF000000, "173")
+    bench.pair.us.run("ip", "route", "del", "blackhole", PREFIX)
+
+
+def test_a_blackhole_of_distance_0_would_keep_bgp_out(bench: Bench) -> None:
+    """Why the metric has to be that large: this is the trap."""
+    bench.pair.us.run(*f"ip route add blackhole {PREFIX} metric 65535 proto 173".split())
+    bench.pair.far.configure(rig.cloud(BOTH))
+    bench.apply(ROUTER)
+    bench.all_up(2)
+    assert bench.ways() == set()
+    bench.pair.us.run("ip", "route", "del", "blackhole", PREFIX, "metric", "65535")
+
+
+def test_a_dead_path_does_not_live_on_for_a_peer_that_can_restart_gracefully(bench: Bench) -> None:
+    bench.pair.far.configure(rig.cloud(BOTH).replace(" bgp router-id", " bgp graceful-restart\n bgp router-id"))
+    bench.pair.far.vtysh(
+        "-c", "configure terminal", "-c", "router bgp 64512", "-c", "bgp graceful-restart preserve-fw-state"
+    )
+    bench.apply(ROUTER)
+    rig.until(lambda: bench.ways() == {"t1", "t2"}, lambda: f"ways: {bench.ways()}")
+    hook = "{ type filter hook prerouting priority 0; }"
+    bench.pair.us.run("nft", f"add table inet cut; add chain inet cut i {hook}; add rule inet cut i iifname t1 drop")
+    try:
+        rig.until(lambda: bench.ways() == {"t2"}, lambda: f"ways: {bench.ways()}", within=8)
+    finally:
+        bench.pair.us.run("nft", "delete table inet cut")
+
+
+def test_an_interface_that_goes_down_takes_its_path_at_once(bench: Bench) -> None:
+    bench.pair.far.configure(rig.cloud(BOTH))
+    bench.apply(ROUTER)
+    rig.until(lambda: bench.ways() == {"t1", "t2"}, lambda: f"ways: {bench.ways()}")
+    bench.pair.us.run("ip", "link", "set", "t1", "down")
+    rig.until(lambda: bench.ways() == {"t2"}, lambda: f"ways: {bench.ways()}", within=2)
+
+
+@pytest.fixture
+def forgetful(bench: Bench) -> Bench:
+    """A zebra without nexthop groups from before: those it still keeps stay without a source, whatever it is told."""
+    bench.pair.us.stop()
+    bench.pair.us.start()
+    return bench
+
+
+def test_our_own_packets_carry_our_address_in_the_lan(forgetful: Bench) -> None:
+    bench = forgetful
+    bench.pair.far.configure(rig.cloud(BOTH))
+    bench.apply(replace(ROUTER, source=ip_address("172.16.20.80")))
+    rig.until(lambda: bench.ways() == {"t1", "t2"}, lambda: f"ways: {bench.ways()}")
+    assert {route["prefsrc"] for route in bench.routes()} == {"172.16.20.80"}
+
+
+def test_routes_that_name_an_address_go_with_it_and_stay_away_when_told_to_forget_it(forgetful: Bench) -> None:
+    """Why no design asks for a source: this is the trap."""
+    bench = forgetful
+    bench.pair.far.configure(rig.cloud(BOTH))
+    bench.apply(replace(ROUTER, source=ip_address("172.16.20.80")))
+    rig.until(lambda: bench.ways() == {"t1", "t2"}, lambda: f"ways: {bench.ways()}")
+    bench.pair.us.run("ip", "address", "del", LAN, "dev", "lan")
+    rig.until(lambda: bench.ways() == set(), lambda: f"ways: {bench.ways()}")
+    try:
+        bench.apply(ROUTER)
+        bench.all_up(2)
+        assert bench.ways() == set()
+    finally:
+        bench.pair.us.run("ip", "address", "add", LAN, "dev", "lan")
+
+
+def test_a_summary_is_announced_though_no_route_is_exactly_it(bench: Bench) -> None:
+    bench.pair.far.configure(rig.cloud({"169.254.23.6": (64512, 65000, {})}))
+    wide = ip_network("172.16.0.0/12")
+    bench.apply(replace(ROUTER, neighbors=(replace(FIRST, announce=(PrefixRule(True, wide),)),), networks=(wide,)))
+    far = bench.pair.far
+
+    def heard() -> set[str]:
+        return set(far.json("show bgp ipv4 unicast json").get("routes", {}))
+
+    rig.until(lambda: heard() == {"172.16.0.0/12"}, lambda: f"the far end has {heard()}")
+
+
+def test_what_one_tunnel_brings_is_not_told_to_the_other(bench: Bench) -> None:
+    bench.pair.far.configure(rig.cloud(BOTH))
+    bench.apply(ROUTER)
+    bench.all_up(2)
+    rig.until(lambda: [one.advertised for one in bench.sessions().values()] == [1, 1], lambda: f"{bench.sessions()}")
+
+
+def test_somebody_elses_change_is_seen_as_drift(bench: Bench) -> None:
+    bench.apply(ROUTER)
+    lines = ("configure terminal", "router bgp 65000", "no neighbor 169.254.24.5", "neighbor 192.0.2.9 remote-as 64496")
+    bench.pair.us.vtysh(*(word for line in lines for word in ("-c", line)))
+    drift = asyncio.run(bench.door.drift())
+    assert "- router bgp 65000: neighbor 169.254.24.5 remote-as 64512" in drift
+    assert "+ router bgp 65000: neighbor 192.0.2.9 remote-as 64496" in drift
+    bench.record.unlink()
+
+
+def test_a_line_that_mgmtd_refuses_is_named(bench: Bench) -> None:
+    """Zebra takes no link-local address as a source (FRR 10.3)."""
+    router = replace(ROUTER, source=ip_address("169.254.23.6"))
+    [outcome] = asyncio.run(bench.door.apply([Change(None, FrrConfig(render(router)))]))
+    assert outcome.error is not None
+    assert outcome.error.startswith(
+        "mgmtd refuses the line 'route-map appliance-source permit 10 / set src 169.254.23.6'"
+    )
+    assert outcome.error.isprintable()
