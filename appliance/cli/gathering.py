@@ -93,7 +93,7 @@ def _complete(systems: Systems, merged: Merged, fresh: Mapping[str, Secret], war
         if tunnel.psk is not None and tunnel.name not in fresh
     }
     secrets = {**systems.store.resolve_all(others), **fresh}
-    notices = tuple(f"{notice.where}: {notice.message}" for notice in loaded.notices)
+    notices = tuple(f"{n.where}: {n.message}" for n in loaded.notices if not n.message.startswith("weak cryptography"))
     return Gathered(loaded, merged.connection, fresh, secrets, (*warnings, *notices))
 
 

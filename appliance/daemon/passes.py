@@ -166,6 +166,7 @@ async def apply(systems: Systems, prepared: Prepared, text: str, summary: str, p
     """Carry the plan out under a journal, re-authenticate tunnels with a new key, and keep the revision."""
     if not prepared.changes:
         return Report(())
+    systems.store.keep_fingerprint_key()
     now = datetime.now(UTC)
     doors = await answering(systems, prepared.desired)
     with systems.store.journal(summary, [change.resource.key for change in prepared.changes], now) as done:

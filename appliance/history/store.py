@@ -53,6 +53,7 @@ class Store:
         self.config_dir = config_dir
         self.state_dir = state_dir
         self.run_dir = run_dir
+        self._key = secrets.token_bytes(_KEY_LENGTH)
 
     @property
     def intent_file(self) -> Path:
@@ -95,13 +96,17 @@ class Store:
         return phrase.fingerprint(self.fingerprint_key(), secret)
 
     def fingerprint_key(self) -> bytes:
-        """32 random bytes, made once. One that was cut short is made anew: the secrets then only look changed."""
-        with _naming(self.state_dir / "fingerprint.key") as path:
-            with suppress(FileNotFoundError):
-                if len(key := path.read_bytes()) == _KEY_LENGTH:
-                    return key
-                path.unlink()
-            return _make_once(path, secrets.token_bytes(_KEY_LENGTH))
+        """32 random bytes. Until they are kept they live in this process only, so that looking writes nothing."""
+        with _naming(self.state_dir / "fingerprint.key") as path, suppress(FileNotFoundError):
+            if len(key := path.read_bytes()) == _KEY_LENGTH:
+                return key
+        return self._key
+
+    def keep_fingerprint_key(self) -> None:
+        """Keep the key, before the first fingerprint is. One that was cut short is made anew: the secrets then only
+        look changed."""
+        if (key := self.fingerprint_key()) is self._key:
+            _write(self.state_dir / "fingerprint.key", key, PRIVATE)
 
     def load_learned(self) -> Learned:
         """Per connection, every prefix ever accepted."""
@@ -255,19 +260,12 @@ def _naming(path: Path) -> Iterator[Path]:
         raise SystemFailure(f"{where}: {error.strerror}", hint=hint, code="file") from error
 
 
-def _write(path: Path, text: str, mode: int, folder_mode: int = 0o755) -> None:
+def _write(path: Path, content: str | bytes, mode: int, folder_mode: int = 0o755) -> None:
     """Replace the file, whole or not at all."""
     with _naming(path):
         _make_folder(path.parent, folder_mode)
-        with _written_beside(path, text.encode(), mode) as fresh:
+        with _written_beside(path, content.encode() if isinstance(content, str) else content, mode) as fresh:
             fresh.replace(path)
-
-
-def _make_once(path: Path, content: bytes) -> bytes:
-    """Create a file unless another process just did; what stands there then comes back."""
-    with _written_beside(path, content, PRIVATE) as fresh, suppress(FileExistsError):
-        os.link(fresh, path)
-    return path.read_bytes()
 
 
 @contextmanager

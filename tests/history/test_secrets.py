@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from appliance.history.store import Store
 from appliance.model.fault import FaultyInput, WrongUsage
 from appliance.model.intent import SecretRef
 from appliance.model.secret import Secret
-from tests.history.test_store import OPEN, ROOT, mode
+from tests.history.test_store import mode
 
 
 def test_a_secret_is_written_for_root_alone_and_found_by_its_reference(store: Store) -> None:
@@ -146,6 +145,8 @@ def test_a_secret_is_looked_for_beside_its_intent(store: Store, tmp_path: Path) 
 
 def test_a_fingerprint_tells_secrets_apart_and_stays(store: Store, tmp_path: Path) -> None:
     one, two = store.fingerprint(Secret("one")), store.fingerprint(Secret("two"))
+    assert not store.state_dir.exists(), "looking writes nothing"
+    store.keep_fingerprint_key()
     assert one != two
     assert len(one) == 16
     assert int(one, 16) >= 0
@@ -159,7 +160,7 @@ def test_a_fingerprint_is_hmac_sha256(store: Store) -> None:
     """RFC 2104, computed by another implementation."""
     if shutil.which("openssl") is None:
         pytest.skip("needs the program openssl")
-    store.fingerprint_key()
+    store.keep_fingerprint_key()
     (store.state_dir / "fingerprint.key").write_bytes(b"\x0b" * 32)
     openssl = subprocess.run(
         ["openssl", "dgst", "-sha256", "-mac", "HMAC", "-macopt", "hexkey:" + "0b" * 32],
@@ -172,18 +173,19 @@ def test_a_fingerprint_is_hmac_sha256(store: Store) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"short", b"x" * 33])
 def test_a_key_that_was_cut_short_is_made_anew(store: Store, content: bytes) -> None:
-    before = store.fingerprint_key()
+    store.keep_fingerprint_key()
     (store.state_dir / "fingerprint.key").write_bytes(content)
-    after = store.fingerprint_key()
-    assert len(after) == 32
-    assert after != before
-    assert store.fingerprint_key() == after
+    anew = store.fingerprint_key()
+    assert len(anew) == 32
+    store.keep_fingerprint_key()
+    assert (store.state_dir / "fingerprint.key").read_bytes() == anew
 
 
-def test_two_processes_make_one_key(store: Store) -> None:
-    script = f"{OPEN.format(folder=store.state_dir.parent)}\nprint(store.fingerprint_key().hex())"
-    makers = [subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, cwd=ROOT) for _ in range(4)]
-    assert len({maker.communicate()[0] for maker in makers}) == 1
+def test_a_kept_key_is_never_replaced(store: Store) -> None:
+    other = Store(store.config_dir, store.state_dir, store.run_dir)
+    store.keep_fingerprint_key()
+    other.keep_fingerprint_key()
+    assert other.fingerprint_key() == store.fingerprint_key()
 
 
 def test_no_secret_shows_in_what_is_printed(store: Store, caplog: pytest.LogCaptureFixture) -> None:

@@ -57,7 +57,7 @@ def test_the_intent_is_kept(store: Store) -> None:
 def test_modes_do_not_depend_on_the_umask(store: Store) -> None:
     store.write_intent("")
     store.write_secret("vpc-1", Secret("not a real key"))
-    store.fingerprint_key()
+    store.keep_fingerprint_key()
     assert mode(store.intent_file) == 0o644
     assert mode(store.config_dir) == 0o755
     assert mode(store.config_dir / "secrets") == 0o700
@@ -266,7 +266,7 @@ def test_a_full_disk_leaves_the_old_file_and_no_rest(store: Store) -> None:
     assert store.read_intent() == "version: 1\n"
     assert leftovers(store) == []
     with pytest.raises(SystemFailure):
-        store.fingerprint_key()
+        store.keep_fingerprint_key()
     with pytest.raises(SystemFailure):
         store.save_revision("version: 1\n", "", NOON)
     assert store.revisions() == ()
@@ -300,7 +300,7 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     tries = (
         lambda: store.write_intent(""),
         lambda: store.write_secret("a", Secret("not a real key")),
-        lambda: store.fingerprint_key(),
+        lambda: store.keep_fingerprint_key(),
         lambda: store.add_learned("vpc", [ip_network("10.0.0.0/8")]),
         lambda: store.save_revision("", "", NOON),
         lambda: store.lock().__enter__(),
