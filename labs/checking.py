@@ -175,7 +175,7 @@ def _judge(check: Check) -> bool:
     except _OutOfTime:
         passed, message = False, f"{check.sentence} Not decided within {check.timeout:g} s."
     except Exception as error:  # noqa: BLE001 - whatever goes wrong in a check is the check's failure
-        passed, message = False, f"{check.sentence} But: {error or type(error).__name__}"
+        passed, message = False, f"{check.sentence} But: {' '.join(str(error).split()) or type(error).__name__}"
     _tell(
         {
             "name": check.name,

@@ -60,8 +60,6 @@ def tear_down_script(lab: str) -> str:
     kernel has given to another process meanwhile is left alone. Shell, so that it works beside any version of us.
     """
     return f"""folder={shlex.quote(str(lab_folder(lab)))}
-files={shlex.quote(f"{GUEST_FILES}/{lab}/files")}
-pkill -KILL -f -- "lab (up|run) .*--files-root $files( |$)" && sleep 0.1
 [ -d "$folder" ] || exit 3
 deployer=$(cat "$folder/runner" 2>/dev/null)
 [ -n "$deployer" ] && tr '\\0' ' ' < "/proc/$deployer/cmdline" 2>/dev/null | grep -q lab && kill -KILL "$deployer"
@@ -75,6 +73,12 @@ for pid in $firsts; do
 done
 rm -rf "$folder"
 """
+
+
+def end_deployers_script(lab: str) -> str:
+    """Shell text for the guest: ends the programs that deploy or check this lab for a host that may be gone."""
+    files = shlex.quote(f"{GUEST_FILES}/{lab}/files")
+    return f'pkill -KILL -f -- "lab (up|run) .*--files-root "{files}"( |$)" && sleep 0.1\n'
 
 
 def render_state(state: LabState) -> str:

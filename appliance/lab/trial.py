@@ -61,6 +61,7 @@ def run_lab(deployment: Deployment, failures: Path, keep: bool) -> LabReport:
     """Bring the lab up, run its checks, take it down (``keep``: not when a check failed)."""
     topology, begun = deployment.topology, time.monotonic()
     results = [_deploy(deployment)]
+    deployment.progress(describe_result(results[0]))
     kept = None
     captures: list[subprocess.Popen[bytes]] = []
     try:
@@ -86,7 +87,7 @@ def _deploy(deployment: Deployment) -> CheckResult:
     except (FaultyInput, SystemLacks):
         raise
     except ApplianceError as error:
-        return CheckResult("deploy", False, time.monotonic() - begun, error.message)
+        return CheckResult("deploy", False, round(time.monotonic() - begun, 2), error.message)
     failed = [
         f"{result.node}: {' '.join(result.command)!r} ended with {result.code}: {result.err.strip()[:200]}"
         for result in results
@@ -94,7 +95,7 @@ def _deploy(deployment: Deployment) -> CheckResult:
     ]
     topology = deployment.topology
     message = "; ".join(failed) or f"{len(topology.nodes)} nodes and {len(topology.links)} links are up"
-    return CheckResult("deploy", not failed, time.monotonic() - begun, message)
+    return CheckResult("deploy", not failed, round(time.monotonic() - begun, 2), message)
 
 
 def _run_program(file: Path, topology: Topology, progress: Callable[[str], None]) -> list[CheckResult]:

@@ -17,7 +17,7 @@ from appliance.lab.checks import LabReport, parse_report
 from appliance.lab.delivery import fingerprint, lab_files, pack, product_files, unpack_product_script
 from appliance.lab.guest import Guest, Progress
 from appliance.lab.namespaces import NO_SUCH_LAB, find_lab
-from appliance.lab.state import GUEST_FILES, LabState, node_folder, tear_down_script
+from appliance.lab.state import GUEST_FILES, LabState, end_deployers_script, node_folder, tear_down_script
 from appliance.lab.topology import Topology
 from appliance.model.fault import ApplianceError, SystemFailure, WrongUsage
 
@@ -79,7 +79,7 @@ class InGuest:
         if not self.guest.running():
             return False
         self.guest.start()
-        answer = self.guest.ask(tear_down_script(lab))
+        answer = self.guest.ask(end_deployers_script(lab) + tear_down_script(lab))
         if answer.code not in (0, NO_SUCH_LAB):
             raise SystemFailure(
                 f"lab {lab} does not end: {answer.err.decode(errors='replace').strip()}",
