@@ -30,7 +30,7 @@ def judge_change(change: Change) -> Effect:
         case InsideAddress() as gone, None:
             return Effect(BRIEF, f"the inside address of {gone.link} changes")
         case XfrmLink() as old, XfrmLink() as new if old.if_id != new.if_id:
-            return Effect(BRIEF, f"{new.name} is made anew with another if_id")
+            return Effect(BRIEF, f"{new.name} is tied to other SAs by its new if_id")
         case IkeConnection() as old, IkeConnection() as new if not same_session(old, new):
             return Effect(BRIEF, f"tunnel {new.name} is negotiated anew")
         case SharedKey(), SharedKey():
