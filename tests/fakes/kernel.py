@@ -95,6 +95,11 @@ class FakeKernel:
     async def lacks(self) -> tuple[SystemLacks, ...]:
         return self.lacking
 
+    @property
+    def links(self) -> Mapping[str, LinkFacts]:
+        """Every link that there is, by name."""
+        return self._links
+
     # What others do to the machine
 
     def add_foreign_link(self, name: str, *, kind: str = "veth", if_id: int | None = None, mtu: int = 1500) -> None:
@@ -109,6 +114,11 @@ class FakeKernel:
 
     def add_foreign_nexthop(self, nexthop: Nexthop | NexthopGroup, protocol: int) -> None:
         self._nexthops[nexthop.id] = Held(nexthop, protocol)
+
+    def withdraw(self, protocol: int) -> None:
+        """Somebody else takes back all routes and nexthops of its own."""
+        self._routes = {key: held for key, held in self._routes.items() if held.protocol != protocol}
+        self._nexthops = {id: held for id, held in self._nexthops.items() if held.protocol != protocol}
 
     def set_down(self, link: str) -> None:
         self._links[link] = replace(self._links[link], up=False)
