@@ -28,10 +28,10 @@ from appliance.ipsec.record import (
     strangers,
 )
 from appliance.ipsec.retry import Book, choose_calls
-from appliance.ipsec.settings import lacking_plugins
+from appliance.ipsec.settings import judge_settings, lacking_plugins, parse_settings
 from appliance.ipsec.status import can_start, newest, parse_sas, put_off, rekey_refused, surplus
 from appliance.model.change import Change, Outcome
-from appliance.model.fault import ApplianceError, SystemFailure, SystemLacks
+from appliance.model.fault import ApplianceError, Notice, SystemFailure, SystemLacks
 from appliance.model.resources import IkeConnection, Resource, SharedKey
 from appliance.model.sa import IkeLine, Rekeyed, SaEvent, TunnelSa
 
@@ -49,9 +49,12 @@ class Charon:
 
     owns: tuple[type, ...] = (SharedKey, IkeConnection)
 
-    def __init__(self, socket_path: Path = SOCKET, record_file: Path = RECORD) -> None:
+    def __init__(
+        self, socket_path: Path = SOCKET, record_file: Path = RECORD, settings: Path = Path("/etc/strongswan.conf")
+    ) -> None:
         self._socket_path = socket_path
         self._record_file = record_file
+        self._settings = settings
         self._lock = asyncio.Lock()
 
     async def observe(self) -> frozenset[Resource]:
@@ -85,6 +88,12 @@ class Charon:
         except SystemLacks as lack:
             return (lack,)
         return lacking_plugins([name.decode() for name in stats.get("plugins", [])])
+
+    async def remarks(self) -> tuple[Notice, ...]:
+        """What in charon's settings file works against our tunnels; nothing where the file cannot be read."""
+        return await asyncio.to_thread(
+            lambda: judge_settings(parse_settings(f"include {self._settings.name}", self._read))
+        )
 
     async def initiate(self, name: str) -> None:
         """Start this tunnel, or only its child, unless it stands or is on its way. Returns at once: see :meth:`sas`.
@@ -133,6 +142,13 @@ class Charon:
     def _converse(self, work: Callable[[Conversation], T]) -> T:
         with connected(self._socket_path) as sock:
             return work(Conversation(sock))
+
+    def _read(self, pattern: str) -> list[str]:
+        """The files an ``include`` names, as charon finds them: relative to the folder of the first."""
+        try:
+            return [path.read_text(errors="replace") for path in sorted(self._settings.parent.glob(pattern))]
+        except (OSError, ValueError, NotImplementedError):
+            return []
 
     def _observe(self, talk: Conversation) -> frozenset[Resource]:
         record = self._record(talk)

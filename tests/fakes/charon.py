@@ -14,7 +14,7 @@ from appliance.ipsec.connections import interrupts, load_conn_message, load_shar
 from appliance.ipsec.retry import Book, choose_calls
 from appliance.ipsec.status import can_start
 from appliance.model.change import Change, Outcome
-from appliance.model.fault import ApplianceError, SystemFailure, SystemLacks
+from appliance.model.fault import ApplianceError, Notice, SystemFailure, SystemLacks
 from appliance.model.resources import IkeConnection, Resource, SharedKey
 from appliance.model.sa import IkeLine, Rekeyed, SaEvent, TunnelSa
 
@@ -106,6 +106,9 @@ class FakeCharon:
             self._ask()
         except SystemLacks as lack:
             return (lack,)
+        return ()
+
+    async def remarks(self) -> tuple[Notice, ...]:
         return ()
 
     async def initiate(self, name: str) -> None:
