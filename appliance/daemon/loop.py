@@ -33,14 +33,12 @@ Log = Callable[[str], None]
 async def keep_converged(systems: Systems, log: Log, stop: asyncio.Event) -> None:
     """Pass after pass until told to stop. What fails is logged once, and tried again at the next look."""
     said: str | None = None
-    calls: Book = {}
     book: Book = {}
     with systems.store.daemon(datetime.now(UTC)):
         log("running")
         while not stop.is_set():
             try:
                 changed = await converge_once(systems)
-                calls = await tend_tunnels(systems, calls)
                 book = await tend_tunnels(systems, book)
                 news = f"{changed} changes made" if changed else None
             except ApplianceError as error:
@@ -68,14 +66,6 @@ async def converge_once(systems: Systems) -> int:
     if report.failed:
         raise ApplianceError(f"{report.failed[0].change.resource.key}: {report.failed[0].error}")
     return len(report.outcomes)
-
-
-async def tend_tunnels(systems: Systems, calls: Book) -> Book:
-    """Call tunnels that are refused or closed again, and let go of duplicates."""
-    if await systems.charon.lacks():
-        return calls
-    await systems.charon.tidy()
-    return await systems.charon.tend(calls)
 
 
 async def _look(systems: Systems, loaded: Loaded) -> Prepared:

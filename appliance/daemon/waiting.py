@@ -14,6 +14,7 @@ from appliance.design.wish import Wish, profile_of
 from appliance.diagnose.bgp import judge_session
 from appliance.diagnose.ike import judge
 from appliance.ipsec.charon import Listener
+from appliance.ipsec.retry import Book
 from appliance.model.finding import Finding
 from appliance.model.intent import Connection, Tunnel
 from appliance.model.profile import PhaseRules
@@ -43,6 +44,7 @@ class Watch:
     news: dict[str, str] = field(default_factory=dict)
     history: dict[str, list[BgpSession]] = field(default_factory=dict)
     since: dict[tuple[str, str], float] = field(default_factory=dict)
+    calls: Book = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ async def wait_until_up(
 ) -> Waited:
     """Look until every tunnel is useful, the reasons are settled, or ``patience`` seconds are over."""
     watch, end = Watch(), monotonic() + patience
+    alone = not systems.store.load_daemon()["running"]
     while True:
         seen = await look(systems, wish.intent, None, drift=False)
         states = {tunnel.name: judge_tunnel(seen, connection, tunnel) for tunnel in connection.tunnels}
@@ -73,6 +76,8 @@ async def wait_until_up(
         waited = Waited(seen, states, findings)
         if waited.up or monotonic() >= end or _settled(watch, states, findings):
             return waited
+        if alone:  # with a daemon that is its work
+            watch.calls = await systems.charon.tend(watch.calls)
         await asyncio.sleep(min(LOOK_EVERY, max(0.0, end - monotonic())))
 
 
