@@ -104,66 +104,6 @@ def run(
     place = _place(backend, files_root, failures)
     reports = [_run_one(place, file, topology, keep, told=files_root is None) for file, topology in wanted]
     if as_json:
-        print_json({"labs": [_known(name, running) for name in lab_names()], "running": running})
-        return
-    for name in lab_names():
-        click.echo(f"{name:24} {_known(name, running)['state']}")
-    for lab in (lab for lab in running if lab["name"] not in lab_names()):
-        click.echo(f"{lab['name']:24} up  {lab['file']}")
-
-
-@command.command()
-@click.argument("lab", metavar="NAME|FILE")
-@backend_option
-@root_option
-@json_option
-def up(lab: str, backend: str | None, files_root: Path | None, as_json: bool) -> None:
-    """Deploy a lab. It stays up until `lab down`, or until its guest has been idle for 15 minutes."""
-    file, topology = read_lab(lab)
-    done = _place(backend, files_root).up(topology, file)
-    failed = [result for result in done["exec"] if result["exit"]]
-    if as_json:
-        print_json(done)
-    else:
-        say(
-            f"lab {topology.name} is up: {len(topology.nodes)} nodes, {len(topology.links)} links. "
-            f"Look into it: appliance lab exec --lab {topology.name} NODE -- COMMAND"
-        )
-    for result in failed:
-        say(f"{result['node']}: {' '.join(result['command'])!r} ended with {result['exit']}", fg="red")
-    sys.exit(1 if failed else 0)
-
-
-@command.command("exec", context_settings={"ignore_unknown_options": True})
-@click.option("--lab", help="Which lab, when several are up.")
-@backend_option
-@click.argument("node")
-@click.argument("words", metavar="-- COMMAND...", nargs=-1, required=True, type=click.UNPROCESSED)
-def execute(lab: str | None, backend: str | None, node: str, words: Sequence[str]) -> None:
-    """Run a command in a node; streams and exit code pass through."""
-    sys.exit(_place(backend).execute(lab, node, words))
-
-
-@command.command()
-@click.argument("labs", metavar="NAME|FILE...", nargs=-1, required=True)
-@click.option("--keep", is_flag=True, help="Leave a lab up when a check fails.")
-@click.option("--failures", type=click.Path(path_type=Path), default=FAILURES, hidden=True)
-@backend_option
-@root_option
-@json_option
-def run(
-    labs: Sequence[str], keep: bool, failures: Path, backend: str | None, files_root: Path | None, as_json: bool
-) -> None:
-    """Deploy each lab, run its checks, take it down. `all`: every lab of this project."""
-    names = lab_names() if list(labs) == ["all"] else labs
-    wanted = [read_lab(name) for name in names]
-    place = _place(backend, files_root, failures)
-    reports = []
-    for file, topology in wanted:
-        say(f"lab {topology.name}", bold=True)
-        reports.append(place.run(topology, file, keep))
-        _tell_report(reports[-1])
-    if as_json:
         print_json({"labs": [report.as_json() for report in reports]})
     sys.exit(0 if all(report.passed for report in reports) else 1)
 
