@@ -91,9 +91,8 @@ class Charon:
 
     async def remarks(self) -> tuple[Notice, ...]:
         """What in charon's settings file works against our tunnels; nothing where the file cannot be read."""
-        return await asyncio.to_thread(
-            lambda: judge_settings(parse_settings(f"include {self._settings.name}", self._read))
-        )
+        begin = f"include {self._settings.name}"
+        return judge_settings(await asyncio.to_thread(parse_settings, begin, self._read))
 
     async def initiate(self, name: str) -> None:
         """Start this tunnel, or only its child, unless it stands or is on its way. Returns at once: see :meth:`sas`.
@@ -146,8 +145,9 @@ class Charon:
     def _read(self, pattern: str) -> list[str]:
         """The files an ``include`` names, as charon finds them: relative to the folder of the first."""
         try:
-            return [path.read_text(errors="replace") for path in sorted(self._settings.parent.glob(pattern))]
-        except (OSError, ValueError, NotImplementedError):
+            start = Path("/") if pattern.startswith("/") else self._settings.parent
+            return [path.read_text(errors="replace") for path in sorted(start.glob(pattern.lstrip("/")))]
+        except (OSError, ValueError):
             return []
 
     def _observe(self, talk: Conversation) -> frozenset[Resource]:
