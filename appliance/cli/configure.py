@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from time import monotonic
 
 import click
 
@@ -21,6 +23,7 @@ from appliance.design.wish import Wish, profile_of
 from appliance.history.revision import Down
 from appliance.intent.crypto import weak_choices
 from appliance.intent.merge import Said
+from appliance.ipsec.charon import Listener
 from appliance.model.address import IPNetwork
 from appliance.model.fault import Fault, SystemFailure, WrongUsage
 from appliance.model.finding import Finding
@@ -43,7 +46,8 @@ class Manner:
 @click.command("configure")
 @click.option("--bgp", "mode", flag_value="bgp", help="Route by BGP over every tunnel.")
 @click.option("--from", "documents", metavar="DOCUMENT", multiple=True, help="What the cloud gave you; `-` is stdin.")
-@click.option("--intent", "intent_file", type=click.Path(path_type=Path, exists=True), help="A whole intent instead.")
+@click.option("--intent", "intent_file", type=click.Path(path_type=Path, exists=True, dir_okay=False),
+              help="A whole intent instead.")  # fmt: skip
 @click.option("--connection", metavar="ID", help="Which one, when a document holds several.")
 @click.option("--speaker", type=click.Choice(["frr"]), default="frr", show_default=True)
 @click.option("--name", help="What to call the connection; by default its id.")
@@ -112,6 +116,8 @@ def command(
     manner = Manner(yes, dry_run, wait, crypto, allowed, adopt, as_json)
     said = Said(name=name, speaker=speaker, prefer=prefer, asn=asn, peer_asn=peer_asn, lans=lans, networks=networks,
                 uplinks=uplinks, strengthen=crypto == "recommended")  # fmt: skip
+    if intent_file is not None and (said != Said(speaker=speaker) or keys or connection):
+        raise WrongUsage("--intent is the whole intent", hint="what documents lack goes with --from only")
     asyncio.run(_configure(documents, intent_file, connection, said, pairs, manner))
 
 
@@ -133,15 +139,15 @@ async def _configure(
 
     gathered = gather(said.strengthen)
     _show_warnings(gathered)
-    if _prefers_stronger(gathered, manner):
+    if intent_file is None and _prefers_stronger(gathered, manner):
         gathered = gather(True)
     await _carry_out(systems, gathered, manner)
 
 
 async def _carry_out(systems: Systems, gathered: Gathered, manner: Manner) -> None:
     """Plan, ask, apply, wait, verify."""
-    store, connection = systems.store, gathered.connection
-    wish = await make_wish(systems, gathered.loaded.intent, gathered.secrets, Down())
+    store, down = systems.store, _still_down(systems, gathered)
+    wish = await make_wish(systems, gathered.loaded.intent, gathered.secrets, down)
     prepared = await prepare(systems, wish)
     show_plan(prepared)
     refuse_unsafe(prepared, administrators(), manner.allowed)
@@ -154,16 +160,40 @@ async def _carry_out(systems: Systems, gathered: Gathered, manner: Manner) -> No
     ask("Apply this?", manner.yes)
     async with systems.charon.listen() as heard:
         with store.lock(PATIENCE):
-            await _apply(systems, gathered, wish, manner)
-        say(f"waiting for {connection.name} (up to {manner.wait:.0f} s)")
-        waited = await wait_until_up(systems, wish, connection, heard, manner.wait, _say_news)
-    findings = (*waited.findings, *await rekey_children(systems, waited, connection, _say_news))
+            await _apply(systems, gathered, wish, down, manner)
+        waited = await _wait(systems, gathered, wish, heard, manner.wait)
+    findings = [finding for one in waited for finding in one.findings]
+    for connection, one in zip(gathered.connections, waited, strict=True):
+        findings += await rekey_children(systems, one, connection, _say_news)
     with store.lock(PATIENCE):
         refuse_failure(await protect_learned(systems, wish))
     await _conclude(systems, gathered, waited, findings, manner)
 
 
-async def _apply(systems: Systems, gathered: Gathered, wish: Wish, manner: Manner) -> None:
+def _still_down(systems: Systems, gathered: Gathered) -> Down:
+    """What the operator took down, but for the connections that are configured now."""
+    before, ours = systems.store.load_down(), {connection.name for connection in gathered.connections}
+    return Down(before.names - ours, before.unprotected - ours)
+
+
+async def _wait(
+    systems: Systems, gathered: Gathered, wish: Wish, heard: Listener, patience: float
+) -> tuple[Waited, ...]:
+    """Each connection in turn, all within ``patience`` seconds."""
+    say(f"waiting for {_names(gathered)} (up to {patience:.0f} s)")
+    end = monotonic() + patience
+    found = []
+    for connection in gathered.connections:
+        left = max(0.0, end - monotonic())
+        found.append(await wait_until_up(systems, wish, connection, heard, left, _say_news))
+    return tuple(found)
+
+
+def _names(gathered: Gathered) -> str:
+    return ", ".join(connection.name for connection in gathered.connections)
+
+
+async def _apply(systems: Systems, gathered: Gathered, wish: Wish, down: Down, manner: Manner) -> None:
     """Write the files and make the changes. Planned again: what was shown may be a minute old."""
     store = systems.store
     prepared = await prepare(systems, wish)
@@ -172,25 +202,25 @@ async def _apply(systems: Systems, gathered: Gathered, wish: Wish, manner: Manne
     for tunnel, secret in gathered.fresh.items():
         store.write_secret(tunnel, secret)
     store.write_intent(gathered.loaded.text)
-    store.save_down(Down())
-    summary = f"configure {gathered.connection.name}"
+    store.save_down(down)
+    summary = f"configure {_names(gathered)}"
     report = await apply(systems, prepared, gathered.loaded.text, summary, show_outcome)
     refuse_failure(report)
     say(f"{len(report.outcomes)} changes made", fg="green")
 
 
 async def _conclude(
-    systems: Systems, gathered: Gathered, waited: Waited, findings: tuple[Finding, ...], manner: Manner
+    systems: Systems, gathered: Gathered, waited: Sequence[Waited], findings: Sequence[Finding], manner: Manner
 ) -> None:
     status = await read_status(systems, gathered.loaded, dict(gathered.secrets))
     if not (findings and manner.as_json):
         show_status(status, manner.as_json)
     if findings:
-        useful = sum(state.useful for state in waited.states.values())
-        raise _partly(f"{useful} of {len(waited.states)} tunnels of {gathered.connection.name} are up", findings)
+        useful = [state.useful for one in waited for state in one.states.values()]
+        raise _partly(f"{sum(useful)} of {len(useful)} tunnels of {_names(gathered)} are up", findings)
 
 
-def _partly(message: str, findings: tuple[Finding, ...]) -> SystemFailure:
+def _partly(message: str, findings: Sequence[Finding]) -> SystemFailure:
     """What was applied stays, and keeps trying; what does not work is named by layer and reason."""
     hint = "what was applied stays in place and keeps trying; mend the cause, or run configure again"
     error = SystemFailure(f"{message}: {findings[0].message}", hint=hint, code=findings[0].code)
@@ -202,7 +232,7 @@ def _partly(message: str, findings: tuple[Finding, ...]) -> SystemFailure:
 
 def _prefers_stronger(gathered: Gathered, manner: Manner) -> bool:
     """Name weak choices, and what this cloud accepts that is stronger. A person is asked, a script is not."""
-    connection = gathered.connection
+    connection = gathered.connections[0]
     profile = profile_of(connection)
     weak = {choice for tunnel in connection.tunnels for choice in weak_choices(tunnel, profile)}
     if not weak or manner.crypto is not None:

@@ -27,11 +27,11 @@ LARGEST = 16 << 20  # bytes; the largest real download is 22 kB
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """The intent to apply with its text, the connection in question, every new secret by tunnel, and the secrets of
+    """The intent to apply with its text, the connections in question, every new secret by tunnel, and the secrets of
     all tunnels. ``warnings`` are the documents' and the intent's."""
 
     loaded: Loaded
-    connection: Connection
+    connections: tuple[Connection, ...]
     fresh: Mapping[str, Secret]
     secrets: Mapping[str, Secret]
     warnings: tuple[str, ...]
@@ -75,7 +75,7 @@ def from_intent(systems: Systems, path: Path) -> Gathered:
     if not loaded.intent.connections:
         raise WrongUsage(f"{path} has no connection", hint="`appliance down` takes everything down")
     warnings = tuple(f"{notice.where}: {notice.message}" for notice in loaded.notices)
-    return Gathered(loaded, loaded.intent.connections[0], kept, secrets, warnings)
+    return Gathered(loaded, loaded.intent.connections, kept, secrets, warnings)
 
 
 def _complete(systems: Systems, merged: Merged, fresh: Mapping[str, Secret], warnings: tuple[str, ...]) -> Gathered:
@@ -94,7 +94,7 @@ def _complete(systems: Systems, merged: Merged, fresh: Mapping[str, Secret], war
     }
     secrets = {**systems.store.resolve_all(others), **fresh}
     notices = tuple(f"{n.where}: {n.message}" for n in loaded.notices if not n.message.startswith("weak cryptography"))
-    return Gathered(loaded, merged.connection, fresh, secrets, (*warnings, *notices))
+    return Gathered(loaded, (merged.connection,), fresh, secrets, (*warnings, *notices))
 
 
 def _choose(report: ImportReport) -> ReadConnection:

@@ -9,6 +9,7 @@ from ipaddress import IPv4Address
 from appliance.intent.crypto import recommended
 from appliance.model.address import IPAddress, IPNetwork
 from appliance.model.document import Missing
+from appliance.model.fault import WrongUsage
 from appliance.model.intent import Connection, Intent, SecretRef, Site, Tunnel, Uplink
 from appliance.model.machine import Interface, Machine
 from appliance.profiles import PROFILES
@@ -44,11 +45,12 @@ class Merged:
 def merge(intent: Intent | None, read: Connection, publics: tuple[IPAddress | None, ...], said: Said,
           machine: Machine, host: str) -> Merged:  # fmt: skip
     """Add the connection, or bring the one with the same id up to date; never touch another. ``publics``: by tunnel,
-    our address as the document has it."""
+    our address as the document has it. WrongUsage when another connection has the name."""
     site = _site(intent, read, said, host)
     uplinks = _uplinks(intent, said, publics, machine)
     known = _known(intent, read)
-    renamed = {new.name: _tunnel_name(new, known) for new in read.tunnels}
+    _refuse_taken_name(intent, read, known)
+    renamed = _tunnel_names(read, known)
     tunnels = tuple(
         _tunnel(new, known, renamed[new.name], _uplink_name(uplinks, public), said)
         for new, public in zip(read.tunnels, publics, strict=True)
@@ -83,10 +85,22 @@ def _known(intent: Intent | None, read: Connection) -> Connection | None:
     return by_id or next((c for c in there if c.name == read.name and (c.id is None or read.id is None)), None)
 
 
-def _tunnel_name(new: Tunnel, known: Connection | None) -> str:
-    """A tunnel is the same when it goes to the same outside address: documents swap their order."""
-    old = next((t for t in known.tunnels if t.remote == new.remote), None) if known else None
-    return old.name if old else new.name
+def _refuse_taken_name(intent: Intent | None, read: Connection, known: Connection | None) -> None:
+    """Two connections of one name would be one: the other one's tunnels would go."""
+    taken = next((c for c in (intent.connections if intent else ()) if c.name == read.name), None)
+    if known is None and taken is not None:
+        message = f"{read.name} is another connection already ({taken.cloud} {taken.id})"
+        raise WrongUsage(message, hint="choose another --name; or `appliance connection remove` the old one first")
+
+
+def _tunnel_names(read: Connection, known: Connection | None) -> dict[str, str]:
+    """By its name in the document, each tunnel's name here. A tunnel is the same when it goes to the same outside
+    address, for documents swap their order; one that goes to a new address takes a name that became free."""
+    names = {tunnel.remote: tunnel.name for tunnel in known.tunnels} if known else {}
+    kept = {new.name: names[new.remote] for new in read.tunnels if new.remote in names}
+    pool = dict.fromkeys((*names.values(), *(new.name for new in read.tunnels)))
+    free = iter([name for name in pool if name not in kept.values()])
+    return {new.name: kept.get(new.name) or (next(free) if known else new.name) for new in read.tunnels}
 
 
 def _tunnel(new: Tunnel, known: Connection | None, name: str, uplink: str | None, said: Said) -> Tunnel:

@@ -291,7 +291,7 @@ class Box:
     def take_time(self, monkeypatch: Any) -> None:
         """Waiting programs wait by our clock."""
         sleeping = SimpleNamespace(sleep=self.clock.sleep, run=asyncio.run)
-        for module in ("appliance.daemon.waiting", "appliance.cli.statuses"):
+        for module in ("appliance.daemon.waiting", "appliance.cli.statuses", "appliance.cli.configure"):
             monkeypatch.setattr(f"{module}.monotonic", self.clock.monotonic)
             monkeypatch.setattr(f"{module}.asyncio", sleeping)
 
