@@ -138,7 +138,8 @@ async def _configure(
         return from_documents(systems, machine, documents, only, replace(said, strengthen=strengthen), keys)
 
     gathered = gather(said.strengthen)
-    _show_warnings(gathered)
+    for warning in (*gathered.warnings, *(f"{n.where}: {n.message}" for n in await systems.charon.remarks())):
+        say(f"note: {warning}", fg="yellow")
     if intent_file is None and _prefers_stronger(gathered, manner):
         gathered = gather(True)
     await _carry_out(systems, gathered, manner)
@@ -244,11 +245,6 @@ def _prefers_stronger(gathered: Gathered, manner: Manner) -> bool:
     if manner.yes or manner.dry_run or not is_terminal():
         return False
     return click.confirm("Use those instead?", default=False, err=True)
-
-
-def _show_warnings(gathered: Gathered) -> None:
-    for warning in gathered.warnings:
-        say(f"note: {warning}", fg="yellow")
 
 
 def _say_news(tunnel: str, news: str) -> None:

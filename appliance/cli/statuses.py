@@ -76,7 +76,7 @@ async def read_status(
         version=own_version(),
         revision=revision.number if revision else None,
         daemon=systems.store.load_daemon(),
-        warnings=tuple(f"{notice.where}: {notice.message}" for notice in loaded.notices),
+        warnings=tuple(f"{n.where}: {n.message}" for n in (*loaded.notices, *await systems.charon.remarks())),
     )
 
 

@@ -144,8 +144,8 @@ async def adopt_strangers(systems: Systems, prepared: Prepared) -> tuple[str, ..
     """Back up what charon and FRR hold of others, and take it out. What was taken, in words."""
     charon, frr = await _strangers(systems, prepared)
     backup = systems.store.state_dir / "adopted" / datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    taken = (*(await systems.charon.adopt(backup) if charon else ()), *(await systems.frr.adopt(backup) if frr else ()))
-    return tuple(taken)
+    from_charon = await systems.charon.adopt(backup / "charon.json") if charon else ()
+    return (*from_charon, *(await systems.frr.adopt(backup / "frr.conf") if frr else ()))
 
 
 async def _strangers(systems: Systems, prepared: Prepared) -> tuple[tuple[str, ...], tuple[str, ...]]:

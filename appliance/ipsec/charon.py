@@ -74,8 +74,8 @@ class Charon:
         return await self._run(lambda talk: parse_sas(talk.stream("list-sas", "list-sa")))
 
     async def foreign(self) -> tuple[str, ...]:
-        """Connections and keys in charon that are not ours, named for the refusal."""
-        return await self._run(lambda talk: strangers(self._record(talk), snapshots(talk), key_ids(talk)))
+        """Connections in charon that are not ours, named for the refusal."""
+        return await self._run(lambda talk: strangers(self._record(talk), snapshots(talk)))
 
     async def adopt(self, backup: Path) -> tuple[str, ...]:
         """Write what is not ours to ``backup`` (as charon shows it: without secrets), then unload it. Its names."""
@@ -159,8 +159,8 @@ class Charon:
         return carry_out(talk, self._record(talk), changes, self._keep)
 
     def _adopt(self, talk: Conversation, backup: Path) -> tuple[str, ...]:
-        record, shown, keys = self._record(talk), snapshots(talk), key_ids(talk)
-        names = strangers(record, shown, keys)
+        record, shown = self._record(talk), snapshots(talk)
+        names = strangers(record, shown)
         theirs = sorted(shown.keys() - ours(record, shown))
         _write_privately(backup, render_backup({name: shown[name] for name in theirs}))
         for name in theirs:

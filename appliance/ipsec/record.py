@@ -147,11 +147,10 @@ def standing_keys(record: Record, key_ids: Iterable[str]) -> frozenset[SharedKey
     )
 
 
-def strangers(record: Record, shown: Mapping[str, Snapshot], key_ids: Iterable[str]) -> tuple[str, ...]:
-    """What is in charon and not ours, by name."""
-    connections = [f"connection {name}" for name in sorted(shown.keys() - ours(record, shown))]
-    keys = [f"shared key {text or '(without an id)'}" for text in sorted(key_ids) if parse_shared_key_id(text) is None]
-    return (*connections, *keys)
+def strangers(record: Record, shown: Mapping[str, Snapshot]) -> tuple[str, ...]:
+    """The connections in charon that are not ours, by name. Keys alone harm nobody, and could not be backed up: charon
+    shows none of them."""
+    return tuple(f"connection {name}" for name in sorted(shown.keys() - ours(record, shown)))
 
 
 def render_backup(shown: Mapping[str, Snapshot]) -> str:

@@ -66,7 +66,6 @@ class FakeCharon:
         self.writes = 0
         self.held: dict[str, Held] = {}
         self.keys: dict[str, SharedKey] = {}
-        self.foreign_keys: set[str] = set()
         self.standing: dict[str, TunnelSa] = {}
         self._listeners: list[FakeListener] = []
         self._ids = count(1)
@@ -93,8 +92,7 @@ class FakeCharon:
 
     async def foreign(self) -> tuple[str, ...]:
         self._ask()
-        connections = [f"connection {name}" for name, held in sorted(self.held.items()) if not held.known]
-        return (*connections, *(f"shared key {name}" for name in sorted(self.foreign_keys)))
+        return tuple(f"connection {name}" for name, held in sorted(self.held.items()) if not held.known)
 
     async def adopt(self, backup: Path) -> tuple[str, ...]:
         names = await self.foreign()
@@ -161,7 +159,6 @@ class FakeCharon:
     def restart(self) -> None:
         """A new daemon knows nothing; the peer is not told."""
         self.held, self.keys, self.standing, self.running = {}, {}, {}, True
-        self.foreign_keys = set()
 
     def stop(self) -> None:
         self.restart()

@@ -71,11 +71,7 @@ def test_keys_are_what_charon_names() -> None:
 
 def test_strangers_are_named() -> None:
     shown = {"vpc-1": SHOWN, "office": {}}
-    assert strangers(RECORD, shown, [shared_key_id(key()), "ike-office", ""]) == (
-        "connection office",
-        "shared key (without an id)",
-        "shared key ike-office",
-    )
+    assert strangers(RECORD, shown) == ("connection office",)
 
 
 def test_ours_by_mark_or_by_record_but_not_as_loaded_is_seen_and_equals_nothing_wanted() -> None:
@@ -86,7 +82,7 @@ def test_ours_by_mark_or_by_record_but_not_as_loaded_is_seen_and_equals_nothing_
     assert seen["vpc-1"].key == tunnel().key
     assert seen["vpc-1"] != tunnel()
     assert (seen["old"].version, seen["old"].remote) == (1, ip_address("192.0.2.9"))
-    assert strangers(RECORD, shown, []) == ("connection office",)
+    assert strangers(RECORD, shown) == ("connection office",)
 
 
 def test_a_connection_of_ours_without_an_address_is_seen_all_the_same() -> None:
