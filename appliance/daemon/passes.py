@@ -17,6 +17,7 @@ from appliance.design.wish import Wish
 from appliance.history.revision import Down
 from appliance.intent.read import locate, read_intent
 from appliance.intent.rules import check_numbers
+from appliance.intent.tree import Unreadable, decode
 from appliance.model.change import Change, Door
 from appliance.model.fault import Fault, FaultyInput, Notice, Refused, SystemLacks, WrongUsage
 from appliance.model.intent import Intent, SecretRef
@@ -49,11 +50,19 @@ def load_intent(systems: Systems, path: Path | None = None) -> Loaded:
     """The intent in force, or the one in ``path``. FaultyInput lists every fault; WrongUsage when there is none."""
     store = systems.store
     where = path or store.intent_file
-    text = path.read_text(encoding="utf-8") if path else store.read_intent()
+    text = _read_text(path) if path else store.read_intent()
     if text is None:
         hint = "`appliance configure --bgp --from DOCUMENT` makes one"
         raise WrongUsage(f"this machine has no intent ({where})", hint=hint)
     return parse_loaded(text, str(where))
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return decode(path.read_bytes())
+    except Unreadable as unreadable:
+        fault = unreadable.fault(str(path))
+        raise FaultyInput(f"{path} has 1 fault", hint="nothing was changed", faults=(fault,)) from None
 
 
 def parse_loaded(text: str, where: str) -> Loaded:
@@ -157,7 +166,7 @@ def refuse_unsafe(prepared: Prepared, administrators: Sequence[str], allowed: Co
     """Raise Refused for the first rule that the plan breaks and nobody allowed."""
     sources = prepared.wish.intent.management.sources if prepared.wish.intent.management else ()
     known = [ip_address(address) for address in administrators]
-    for objection in object_to(prepared.changes, prepared.machine, (*known, *sources)):
+    for objection in object_to(prepared.changes, prepared.machine, (*known, *sources), prepared.desired):
         if objection.rule not in allowed:
             raise Refused(objection.message, hint=objection.hint, code=objection.rule)
 

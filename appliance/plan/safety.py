@@ -9,7 +9,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from appliance.model.address import IPAddress, IPNetwork
 from appliance.model.change import Change
 from appliance.model.machine import Machine
-from appliance.model.resources import Blackhole, XfrmLink
+from appliance.model.resources import Blackhole, Resource, XfrmLink
 
 CUT_MANAGEMENT = "cut-management"
 REMOVE_ALL_TUNNELS = "remove-all-tunnels"
@@ -25,10 +25,15 @@ class Objection:
 
 
 def object_to(
-    changes: Sequence[Change], machine: Machine, administrators: Iterable[IPAddress | IPNetwork]
+    changes: Sequence[Change],
+    machine: Machine,
+    administrators: Iterable[IPAddress | IPNetwork],
+    desired: Iterable[Resource] = (),
 ) -> tuple[Objection, ...]:
-    """Every rule the plan breaks. ``administrators``: from where this box is managed, as far as known."""
-    return (*_cut_management(changes, machine, administrators), *_remove_all(changes))
+    """Every rule the plan breaks. ``administrators``: from where this box is managed, as far as known; ``desired``:
+    what stands after the plan."""
+    stays = any(isinstance(resource, XfrmLink) for resource in desired)
+    return (*_cut_management(changes, machine, administrators), *(() if stays else _remove_all(changes)))
 
 
 def _cut_management(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from ipaddress import ip_address, ip_network
 
 from appliance.daemon.converge import Report
 from appliance.daemon.loop import converge_once
@@ -10,6 +11,7 @@ from appliance.daemon.passes import Prepared, apply, load_intent, make_wish, pre
 from appliance.history.revision import Down
 from appliance.model.secret import Secret
 from tests.fakes.box import Box
+from tests.fakes.frr import FarEnd
 
 HEAD = """\
 version: 1
@@ -58,6 +60,12 @@ TWO = HEAD + VPC + LAB
 def key_of(tunnel: str) -> Secret:
     """Every tunnel's key, which says what it is."""
     return Secret(f"Fake.key.of.{tunnel.replace('-', '_')}")
+
+
+def announce(box: Box) -> None:
+    """Each connection's far ends announce what is theirs."""
+    theirs = FarEnd(64512, 65010, {ip_network("10.9.4.0/24"): 0})
+    box.far = {ip_address(text): theirs for text in ("169.254.123.5", "169.254.122.73")}
 
 
 def settle_in(box: Box, text: str, names: Sequence[str] = ("vpc-1", "vpc-2", "lab-1", "lab-2")) -> None:

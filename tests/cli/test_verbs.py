@@ -1,0 +1,306 @@
+"""The verbs on a machine that runs: what they change, say and answer."""
+
+from __future__ import annotations
+
+import asyncio
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+
+from appliance.daemon.loop import converge_once
+from appliance.model.fault import SystemLacks
+from appliance.model.resources import Blackhole
+from tests.cli.conftest import Run
+from tests.daemon.sites import HEAD, LAB, ONE, TWO, announce, key_of, settle_in
+from tests.fakes.box import FRESH, Box
+
+LEARNED, CONFIGURED = "10.0.0.0/16", "10.9.0.0/16"
+PROTECTED = {LEARNED, CONFIGURED, "10.9.4.0/24"}
+READING = [("status",), ("plan",), ("connection", "list")]
+WRITING = [("apply",), ("down",), ("connection", "remove", "vpc")]
+
+
+@pytest.fixture
+def running(box: Box, run: Run) -> Box:
+    """Two connections up, and what they announce learned."""
+    announce(box)
+    settle_in(box, TWO)
+    assert run("apply", "--yes").code == 0
+    assert run("apply", "--yes").code == 0
+    return box
+
+
+def blackholes(box: Box) -> set[str]:
+    return {str(resource.prefix) for resource in asyncio.run(box.holds()) if isinstance(resource, Blackhole)}
+
+
+def ended(box: Box) -> set[str]:
+    return asyncio.run(box.kinds())
+
+
+def test_apply_learns_and_then_has_nothing_to_do(running: Box, run: Run) -> None:
+    assert blackholes(running) == PROTECTED
+    written = running.writes
+    done = run("apply", "--yes", "--json")
+    assert (done.code, done.json["changes"], done.json["plan"]) == (0, 0, [])
+    assert running.writes == written
+
+
+def test_apply_of_a_file_replaces_the_intent(running: Box, run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "site.yaml"
+    path.write_text(HEAD + LAB)
+    done = run("apply", path, "--yes", "--json")
+    assert done.code == 0, done.err
+    assert done.json["traffic"] == "cut"
+    assert done.json["untouched"] == ["lab-1", "lab-2"]
+    assert running.store.read_intent() == HEAD + LAB
+    assert set(running.charon.standing) == {"lab-1", "lab-2"}
+    assert LEARNED in blackholes(running)
+
+
+def test_an_apply_that_fails_leaves_the_intent_in_force(running: Box, run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "site.yaml"
+    path.write_text(TWO.replace("peer-asn: 64512", "peer-asn: 64513"))
+    running.frr.refusing = {"frr-config"}
+    done = run("apply", path, "--yes", "--json")
+    assert (done.code, done.error["code"]) == (1, "partly-applied")
+    assert running.store.read_intent() == TWO
+
+
+def test_plan_shows_and_changes_nothing(running: Box, run: Run) -> None:
+    running.store.write_intent(TWO.replace("vpc-2", "vpc-3").replace("[10.9.0.0/16]", "[10.8.0.0/15]"))
+    running.store.write_secret("vpc-3", key_of("vpc-3"))
+    written, files = running.writes, running.files()
+    done = run("plan", "--json")
+    assert done.code == 0
+    plan = done.json
+    assert plan["changes"] == len(plan["plan"]) > 5
+    assert plan["traffic"] == "cut"
+    assert plan["untouched"] == ["lab-1", "lab-2", "vpc-1"]
+    assert {change["verb"] for change in plan["plan"]} == {"add", "change", "remove"}
+    assert "+ blackhole 10.8.0.0/15 table 254" in run("plan").err
+    assert (running.writes, running.files()) == (written, files)
+
+
+def test_machine_wide_settings_are_listed(box: Box, run: Run) -> None:
+    settle_in(box, ONE)
+    wide = {change["key"] for change in run("plan", "--json").json["plan"] if change["machine_wide"]}
+    assert wide == {
+        "sysctl net.ipv4.ip_forward", "sysctl net.ipv4.fib_multipath_hash_policy",
+        "sysctl net.ipv4.nexthop_compat_mode",
+    }  # fmt: skip
+    assert "For the whole machine (3;" in run("plan").err
+
+
+# down
+
+
+def test_down_leaves_only_the_blackholes(running: Box, run: Run) -> None:
+    done = run("down", "--yes", "--json")
+    assert done.code == 0, done.err
+    assert "Held by blackholes: 10.0.0.0/16, 10.9.0.0/16, 10.9.4.0/24" in done.err
+    assert ended(running) == {"Blackhole"}
+    assert blackholes(running) == PROTECTED
+    assert {name: running.sysctl.values[name] for name in FRESH} == FRESH
+    assert running.nft.loaded is None
+    assert running.charon.standing == {}
+    status = run("status", "--json").json
+    assert status["state"] == "down"
+    assert {tunnel["admin"] for one in status["connections"] for tunnel in one["tunnels"]} == {"down"}
+    assert len(status["connections"]) == 2
+
+
+def test_down_without_protection_leaves_nothing_and_says_so(running: Box, run: Run) -> None:
+    done = run("down", "--no-protect", "--yes")
+    assert done.code == 0
+    assert "From then on in clear, by whatever route there is: " in done.err
+    assert ended(running) == set()
+    assert {name: running.sysctl.values[name] for name in FRESH} == FRESH
+
+
+def test_protection_can_be_taken_back_and_given_again(running: Box, run: Run) -> None:
+    run("down", "--no-protect", "--yes")
+    run("down", "--yes")
+    assert blackholes(running) == PROTECTED
+
+
+def test_what_is_down_stays_down_for_the_daemon(running: Box, run: Run) -> None:
+    run("down", "--no-protect", "--yes")
+    assert asyncio.run(converge_once(running.systems)) == 0
+    assert ended(running) == set()
+
+
+def test_down_twice_changes_nothing(running: Box, run: Run) -> None:
+    run("down", "--yes")
+    written = running.writes
+    assert run("down", "--yes", "--json").json["changes"] == 0
+    assert running.writes == written
+
+
+def test_apply_after_down_brings_everything_back(running: Box, run: Run) -> None:
+    whole = asyncio.run(running.holds())
+    run("down", "--yes")
+    assert run("apply", "--yes").code == 0
+    assert asyncio.run(running.holds()) == whole
+    assert run("status", "--json").json["state"] == "ok"
+
+
+def test_down_of_one_leaves_the_other(running: Box, run: Run) -> None:
+    before = {name: sa for name, sa in running.charon.standing.items() if name.startswith("lab")}
+    done = run("down", "vpc", "--yes", "--json")
+    assert done.code == 0
+    assert done.json["untouched"] == ["lab-1", "lab-2"]
+    assert running.charon.standing == before
+    assert blackholes(running) == PROTECTED
+    assert running.sysctl.values["net.ipv4.ip_forward"] == "1"
+    assert f"{LEARNED}" in str(running.nft.loaded)
+
+
+def test_down_without_an_intent_clears_what_carries_our_mark(running: Box, run: Run) -> None:
+    running.store.intent_file.unlink()
+    assert run("down", "--yes").code == 0
+    assert ended(running) == {"Blackhole"}
+
+
+def test_down_while_the_daemons_are_gone(running: Box, run: Run) -> None:
+    running.charon.stop()
+    running.frr.lacking = (SystemLacks("bgpd is gone"),)
+    done = run("down", "--yes")
+    assert done.code == 0, done.err
+    assert "vpc-1" not in running.kernel.links
+
+
+def test_down_of_nothing(box: Box, run: Run) -> None:
+    done = run("down", "--yes", "--json")
+    assert (done.code, done.json["changes"]) == (0, 0)
+
+
+# connection
+
+
+def test_connections_are_listed(running: Box, run: Run) -> None:
+    done = run("connection", "list", "--json")
+    assert [(row["name"], row["state"]) for row in done.json["connections"]] == [("vpc", "ok"), ("lab", "ok")]
+    assert len(run("connection", "list").out.splitlines()) == 2
+
+
+def test_a_removed_connection_leaves_its_blackholes_and_the_other(running: Box, run: Run) -> None:
+    before = {name: sa for name, sa in running.charon.standing.items() if name.startswith("vpc")}
+    done = run("connection", "remove", "lab", "--yes", "--json")
+    assert done.code == 0, done.err
+    assert running.charon.standing == before
+    assert blackholes(running) == PROTECTED
+    assert CONFIGURED in {str(prefix) for prefix in running.store.load_learned()["lab"]}
+    assert "lab" not in str(running.store.read_intent())
+    assert not any("lab" in name for name in running.files() if "secrets" in name)
+    assert run("plan", "--json").json["changes"] == 0
+
+
+def test_a_removed_connection_is_forgotten_on_wish(running: Box, run: Run) -> None:
+    done = run("connection", "remove", "vpc", "--no-protect", "--yes")
+    assert f"From then on in clear, by whatever route there is: {LEARNED}" in done.err
+    assert blackholes(running) == PROTECTED - {LEARNED}
+    assert "vpc" not in running.store.load_learned()
+    assert LEARNED not in str(running.nft.loaded)
+    assert run("plan", "--json").json["changes"] == 0
+
+
+def test_a_prefix_that_another_connection_also_has_stays_protected(running: Box, run: Run) -> None:
+    running.store.add_learned("lab", [ip_network(LEARNED)])
+    run("connection", "remove", "vpc", "--no-protect", "--yes")
+    assert LEARNED in blackholes(running)
+
+
+def test_the_last_connection_can_go(running: Box, run: Run) -> None:
+    run("connection", "remove", "vpc", "--yes")
+    assert run("connection", "remove", "lab", "--yes").code == 0
+    assert ended(running) == {"Blackhole"}
+    assert {name: running.sysctl.values[name] for name in FRESH} == FRESH
+    assert run("status", "--json").json["why"] == "there is no connection"
+
+
+def test_a_failed_removal_forgets_nothing(running: Box, run: Run) -> None:
+    running.kernel.refusing = {"xfrm-link lab-1"}
+    done = run("connection", "remove", "lab", "--yes", "--json")
+    assert (done.code, done.error["code"]) == (1, "partly-applied")
+    assert running.store.read_intent() == TWO
+    assert any("lab-1.psk" in name for name in running.files())
+
+
+# All of them
+
+
+@pytest.mark.parametrize("verb", WRITING, ids=" ".join)
+def test_nobody_to_ask(running: Box, run: Run, verb: tuple[str, ...]) -> None:
+    if verb == ("apply",):
+        running.store.write_intent(ONE)
+    written, files = running.writes, running.files()
+    done = run(*verb, "--json")
+    assert (done.code, done.error["code"]) == (2, "usage")
+    assert (running.writes, running.files()) == (written, files)
+
+
+@pytest.mark.parametrize("verb", [*READING, *WRITING], ids=" ".join)
+def test_a_broken_intent_is_told_with_every_fault(running: Box, run: Run, verb: tuple[str, ...]) -> None:
+    running.store.write_intent(TWO.replace("peer-asn: 64512", "peer-asn: 0"))
+    written = running.writes
+    done = run(*verb, *(["--yes"] if verb in WRITING else []), "--json")
+    assert done.code == 3
+    assert [fault["line"] for fault in done.error["faults"]] == [10, 30]
+    assert running.writes == written
+
+
+@pytest.mark.parametrize("verb", [*READING, ("apply",), ("connection", "remove", "vpc")], ids=" ".join)
+def test_no_intent(box: Box, run: Run, verb: tuple[str, ...]) -> None:
+    done = run(*verb, *(["--yes"] if verb in WRITING else []), "--json")
+    assert done.code == 2
+    assert "configure" in str(done.error["hint"])
+
+
+@pytest.mark.parametrize("verb", [("down", "office"), ("connection", "remove", "office")], ids=" ".join)
+def test_no_such_connection(running: Box, run: Run, verb: tuple[str, ...]) -> None:
+    done = run(*verb, "--yes", "--json")
+    assert done.code == 2
+    assert "vpc, lab" in done.error["hint"]
+
+
+@pytest.mark.parametrize("verb", WRITING, ids=" ".join)
+def test_somebody_else_is_writing(
+    running: Box, run: Run, verb: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if verb == ("apply",):
+        running.store.write_intent(ONE)
+    other = Box(running.folder).store
+    with other.lock():
+        done = run(*verb, "--yes", "--json")
+    assert (done.code, done.error["code"]) == (1, "locked")
+
+
+def test_strangers_are_not_written_over(running: Box, run: Run) -> None:
+    running.frr.restart()
+    running.frr.configure("router bgp 64999\n bgp router-id 192.0.2.9\n")
+    written = running.writes
+    done = run("apply", "--yes", "--json")
+    assert (done.code, done.error["code"]) == (4, "foreign-frr")
+    assert running.writes == written
+
+
+def test_losing_every_tunnel_is_refused_unless_allowed(running: Box, run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "site.yaml"
+    path.write_text(HEAD.replace("connections:\n", "connections: []\n"))
+    done = run("apply", path, "--yes", "--json")
+    assert (done.code, done.error["code"]) == (4, "remove-all-tunnels")
+    assert "4 tunnels" in done.error["message"]
+    assert "--allow remove-all-tunnels" in done.error["hint"]
+    assert run("apply", path, "--yes", "--allow", "remove-all-tunnels").code == 0
+
+
+def test_render_needs_no_machine_and_no_key(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "site.yaml"
+    path.write_text(TWO)
+    done = run("render", path, "--json", "-o", tmp_path / "out")
+    assert set(done.json["files"]) == {"swanctl.conf", "frr.conf", "appliance.nft"}
+    assert (tmp_path / "out" / "frr.conf").read_text() == done.json["files"]["frr.conf"]
+    assert run("render", path, "--target", "frr").out.strip() == done.json["files"]["frr.conf"].strip()
+    assert run("render", tmp_path / "nowhere.yaml", "--json").error["exit"] == 2
