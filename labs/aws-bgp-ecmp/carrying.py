@@ -11,7 +11,7 @@ UNFRAGMENTED = 1438
 """Bytes that AES-CBC with HMAC-SHA1 fits into 1500 outside: floor((1500 - 20 - 8 - 16 - 12) / 16) * 16 - 2."""
 
 
-@check(timeout=20)
+@check(timeout=60)
 def both_sas_carry_their_if_id() -> None:
     """Both child SAs are installed with the if_id of their XFRM interface, in and out."""
     ids = if_ids("gw")
@@ -23,7 +23,7 @@ def both_sas_carry_their_if_id() -> None:
     assert len({ids[interface(tunnel)] for tunnel in FIRST.tunnels}) == 2
 
 
-@check(timeout=20)
+@check(timeout=60)
 def bgp_is_up_twice() -> None:
     """BGP is established with both far ends, and each gives the VPC's prefix."""
     peers = sessions("gw")
@@ -32,14 +32,14 @@ def bgp_is_up_twice() -> None:
         assert (peer["state"], peer["pfxRcd"]) == ("Established", 1), f"{tunnel.peer}: {peer}"
 
 
-@check(timeout=20)
+@check(timeout=60)
 def the_prefix_is_one_group_of_two() -> None:
     """The kernel holds the VPC's prefix as one nexthop group over both tunnels."""
     found = paths("gw", FIRST.prefix)
     assert found == {interface(tunnel) for tunnel in FIRST.tunnels}, f"{FIRST.prefix} over {found}"
 
 
-@check(timeout=20)
+@check(timeout=60)
 def status_says_ok() -> None:
     """The appliance's own status agrees: state ok, both tunnels carrying, their numbers those of the kernel."""
     status = appliance("status")

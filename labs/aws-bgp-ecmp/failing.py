@@ -1,10 +1,14 @@
-"""One tunnel is silently cut, and comes back."""
+"""One tunnel is silently cut, and comes back; both sessions end."""
 
 from __future__ import annotations
 
-from checking import check, wait_for
-from measuring import CLEAR, streaming, watching
-from scene import FIRST, OUTSIDE, appliance, wait_for_paths, wire
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from checking import check, node, wait_for
+from measuring import CLEAR, ENCRYPTED, send_stream, streaming, watching
+from observing import ip, paths
+from scene import FIRST, OUTSIDE, Tunnel, appliance, wait_for_paths, wire
 
 HOLD = 30_000
 """BGP's hold time here, in ms: until something faster judges the tunnels, it bounds the gap."""
@@ -32,3 +36,32 @@ def the_return_costs_nothing() -> float:
         wait_for(lambda: appliance("status")["state"] == "ok", 20, "status to say ok")
     assert not result["lost"], f"lost {result['lost']} of {result['sent']}, gap {result['gap_ms']} ms"
     return float(result["gap_ms"])
+
+
+@check(timeout=90)
+def both_sessions_gone_leaks_nothing() -> None:
+    """With both BGP sessions shut by the cloud, the learned prefix falls into its blackhole, not to the Internet."""
+    with watching("internet", OUTSIDE, clear=CLEAR, encrypted=ENCRYPTED) as seen, sessions_shut():
+        wait_for(lambda: not paths("gw", FIRST.prefix), 30, f"no path to {FIRST.prefix}")
+        types = {route.get("type") for route in ip("gw", "-4", "route", "show", "exact", FIRST.prefix)}
+        result = send_stream("lan", FIRST.host, "--flows", "8", "--seconds", "3")
+    wait_for_paths(FIRST)
+    assert types == {"blackhole"}, f"{FIRST.prefix} is not held by a blackhole alone: {types}"
+    assert not result["received"], f"somebody answered: {result}"
+    assert not seen.counts["clear"], f"in clear: {seen.packets}"
+
+
+@contextmanager
+def sessions_shut() -> Iterator[None]:
+    """The first connection's BGP sessions, shut by both far ends."""
+    for tunnel in FIRST.tunnels:
+        far_end_bgp(tunnel, f"neighbor {tunnel.inside} shutdown")
+    try:
+        yield
+    finally:
+        for tunnel in FIRST.tunnels:
+            far_end_bgp(tunnel, f"no neighbor {tunnel.inside} shutdown")
+
+
+def far_end_bgp(tunnel: Tunnel, line: str) -> None:
+    node(tunnel.end).run("vtysh", "-c", "configure terminal", "-c", "router bgp", "-c", line)
