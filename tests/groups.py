@@ -14,20 +14,15 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from xml.etree import ElementTree
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = sys.executable
-PYTEST = (PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider")
-DOORS = (
-    "tests/contracts",
-    "tests/firewall",
-    "tests/frr",
-    "tests/ipsec",
-    "tests/kernel",
-    "tests/sysctl",
-    "tests/history",
-)
-IN_GUEST = (PYTHON, "-m", "tests.lab.in_guest", "python3", "-m", "pytest", "-q", "-p", "no:cacheprovider")
+OPTIONS = ("-q", "-p", "no:cacheprovider", "-m", "not guest")
+PYTEST = (PYTHON, "-m", "pytest")
+RESULTS = ROOT / "build" / "host-tests.xml"
+IN_GUEST = (PYTHON, "-m", "tests.lab.in_guest", "python3", "-m", "pytest", *OPTIONS)
+DOORS = "tests/contracts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +37,10 @@ class Group:
 
 
 GROUPS = (
-    Group("host", "unit, pipeline, style and types", (*PYTEST, "-m", "not guest", "tests"), 10, quick=True),
-    Group("doors", "each door against the real thing, in the guest", (*IN_GUEST, "-m", "not guest", *DOORS), 15),
-    Group("engine", "the lab engine itself", (*PYTEST, "-m", "guest", "tests"), 10),
-    Group("labs", "every lab's checks", (PYTHON, "-m", "appliance.cli.main", "lab", "run", "all"), 20),
+    Group("host", "unit, pipeline, style, types", (*PYTEST, *OPTIONS, f"--junitxml={RESULTS}", "tests"), 10, True),
+    Group("doors", "the real doors and what this kernel lacks, in the guest", (*IN_GUEST, "@/dev/stdin"), 12),
+    Group("engine", "the lab engine itself", (*PYTEST, "-q", "-p", "no:cacheprovider", "-m", "guest", "tests"), 8),
+    Group("labs", "every lab's checks", (PYTHON, "-m", "appliance.cli.main", "lab", "run", "all"), 15),
 )
 
 
@@ -55,6 +50,7 @@ def main(words: list[str]) -> int:
     if not wanted:
         print(f"groups: {', '.join(group.name for group in GROUPS)}", file=sys.stderr)
         return 2
+    RESULTS.parent.mkdir(exist_ok=True)
     rows = []
     for group in wanted:
         print(f"\n== {group.name}: {group.what}", flush=True)
@@ -68,13 +64,26 @@ def main(words: list[str]) -> int:
 
 
 def run(group: Group) -> bool:
-    """Whether the group passed; pytest's 5 (nothing to run) is no failure."""
+    """Whether the group passed. The doors' tests go in as a list; no other group reads its input."""
+    given = "\n".join([DOORS, *skipped_tests()]) if group.name == "doors" else ""
     try:
-        done = subprocess.run(group.command, cwd=ROOT, check=False, timeout=group.minutes * 60)
+        done = subprocess.run(
+            group.command, cwd=ROOT, check=False, input=given.encode() + b"\n", timeout=group.minutes * 60
+        )
     except subprocess.TimeoutExpired:
         print(f"{group.name}: not done within {group.minutes} minutes", file=sys.stderr)
         return False
-    return done.returncode in (0, 5)
+    return done.returncode == 0
+
+
+def skipped_tests() -> list[str]:
+    """The tests this host could not run: its kernel lacks what they need, or a program does."""
+    if not RESULTS.exists():
+        return []
+    cases = ElementTree.parse(RESULTS).iter("testcase")
+    names = [(case.get("classname", ""), case.get("name", "")) for case in cases if case.find("skipped") is not None]
+    found = [f"{module.replace('.', '/')}.py::{name}" for module, name in names]
+    return sorted({name for name in found if not name.startswith(DOORS)})
 
 
 if __name__ == "__main__":
