@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import Protocol
 
 from appliance.frr.diff import MGMTD, Step
@@ -26,34 +27,77 @@ class Daemon(Protocol):
 Daemons = Mapping[str, Daemon]
 
 
-def carry_out(vtys: Daemons, script: Sequence[Step]) -> list[tuple[Step, str]]:
-    """Send every step in its section; what was refused, with the daemon's word for it."""
-    refused: list[tuple[Step, str]] = []
-    place: tuple[str, Where | None] | None = None
-    batch: list[Step] = []
-    for step in script:
-        if (step.daemon, step.where) != place or len(batch) >= AT_ONCE:
-            refused += _send(vtys, batch)
-            place, batch = (step.daemon, step.where), []
-        batch.append(step)
-    return refused + _send(vtys, batch)
+Refused = tuple[Step, str]
+"""A line that was not taken, and the daemon's word for it."""
 
 
-def _send(vtys: Daemons, batch: Sequence[Step]) -> list[tuple[Step, str]]:
-    """Steps of one section. Where the section cannot be entered, none of them is sent."""
-    if not batch:
-        return []
-    vty, where = vtys[batch[0].daemon], batch[0].where
-    entrance = ["end"] if where is None else ["end", "configure terminal", *where]
-    for header, (status, text) in zip(entrance, vty.tell(entrance), strict=True):
-        if status:
-            return [(step, f"{header!r}: {tidy(text)}") for step in batch]
-    # mgmtd answers a line when zebra has taken it, and drops lines that came meanwhile.
-    answers = [vty.tell([step.line])[0] for step in batch] if vty.name == MGMTD else vty.tell([s.line for s in batch])
-    return [(step, tidy(text)) for step, (status, text) in zip(batch, answers, strict=True) if status]
+def carry_out(daemons: Daemons, script: Sequence[Step], *, singly: bool = False) -> list[Refused]:
+    """Send every step in its section, past what is refused. Returns that. ``singly``: each line is looked at by itself,
+    which is slower, but one bad line of a list does not take others along."""
+    clerks = {name: _Clerk(daemon, singly or name == MGMTD) for name, daemon in daemons.items()}
+    refused: list[Refused] = []
+    for (name, where), run in groupby(script, key=lambda step: (step.daemon, step.where)):
+        refused += clerks[name].write(where, list(run))
+    return refused + [line for clerk in clerks.values() for line in clerk.leave()]
 
 
-def refusal(refused: Sequence[tuple[Step, str]]) -> str | None:
+class _Clerk:
+    """Writes to one daemon and knows which section it is in.
+
+    bgpd is told as when it is given a file: it then takes lists and route-maps in together rather than each by itself,
+    which would copy its whole configuration every time. mgmtd answers a line only when zebra has taken it, and drops
+    what came meanwhile, so it gets them one by one.
+    """
+
+    def __init__(self, daemon: Daemon, singly: bool) -> None:
+        self._daemon = daemon
+        self._at_once = 1 if singly else AT_ONCE
+        self._opening = (
+            ["configure terminal"] if singly else ["configure terminal file-lock", "XFRR_start_configuration"]
+        )
+        self._closing = ["end"] if singly else ["XFRR_end_configuration", "end"]
+        self._place: Where | None = None
+
+    def write(self, where: Where | None, steps: Sequence[Step]) -> list[Refused]:
+        """Steps of one section. Where that cannot be entered, none of them is sent."""
+        left = self.leave() if where is None else []
+        for header in self._way(where):
+            [(status, text)] = self._daemon.tell([header])
+            if status:
+                self.leave()
+                return [(step, f"{header!r}: {tidy(text)}") for step in steps]
+        self._place = where
+        answers = self._tell([step.line for step in steps])
+        return left + [(step, tidy(text)) for step, (status, text) in zip(steps, answers, strict=True) if status]
+
+    def leave(self) -> list[Refused]:
+        """Back out of configuration, which is when what was taken together is looked at."""
+        if self._place is None:
+            return []
+        self._place = None
+        answers = self._daemon.tell(self._closing)
+        told = zip(self._closing, answers, strict=True)
+        return [
+            (Step(self._daemon.name, None, line), tidy(text)) for line, (status, text) in told if status or text.strip()
+        ]
+
+    def _way(self, where: Where | None) -> list[str]:
+        """The commands that lead from this section to that."""
+        if where is None:
+            return []
+        if self._place is None:
+            return [*self._opening, *where]
+        shared = next((i for i, (a, b) in enumerate(zip(self._place, where, strict=False)) if a != b), None)
+        depth = min(len(self._place), len(where)) if shared is None else shared
+        return ["exit"] * (len(self._place) - depth) + list(where[depth:])
+
+    def _tell(self, lines: Sequence[str]) -> list[tuple[int, str]]:
+        starts = range(0, len(lines), self._at_once)
+        return [answer for i in starts for answer in self._daemon.tell(lines[i : i + self._at_once])]
+
+
+def refusal(refused: Sequence[Refused]) -> str | None:
+    """One sentence about the first of them, None when all was taken."""
     if not refused:
         return None
     step, text = refused[0]

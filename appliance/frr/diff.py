@@ -113,7 +113,7 @@ def _maps(daemon: str, old: Tree, new: Tree) -> Iterator[Step]:
         if _map_of(where) is None:
             continue
         added, removed = _lines(old.get(where, []), lines)
-        if where not in old:
+        if where not in old and not lines:
             yield Step(daemon, (), where[0])
         yield from (Step(daemon, where, line) for line in added)
         yield from (Step(daemon, where, _undo(line)) for line in removed)

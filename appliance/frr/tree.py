@@ -54,15 +54,11 @@ def render_tree(tree: Mapping[Where, list[str]]) -> str:
 
 def merge_trees(tree: Mapping[Where, list[str]], more: Mapping[Where, list[str]]) -> Tree:
     """Both together; where both set the same thing, ``more`` has the last word."""
-    merged = {path: list(lines) for path, lines in tree.items()}
-    for path, lines in more.items():
-        here = merged.setdefault(path, [])
-        for line in lines:
-            place = next((i for i, known in enumerate(here) if setting(known) == setting(line)), None)
-            if place is None:
-                here.append(line)
-            else:
-                here[place] = line
+    merged = {where: list(lines) for where, lines in tree.items()}
+    for where, lines in more.items():
+        here = {setting(line): line for line in merged.get(where, [])}
+        here.update((setting(line), line) for line in lines)
+        merged[where] = list(here.values())
     return merged
 
 

@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from appliance.frr.applying import carry_out, refusal, tidy
+from appliance.frr.applying import Refused, carry_out, refusal, tidy
 from appliance.frr.asking import read_filtered, read_paths, read_sessions
 from appliance.frr.diff import BGPD, MGMTD, Parts, split, steps
 from appliance.frr.record import (
@@ -25,7 +25,7 @@ from appliance.frr.record import (
     strangers,
     together,
 )
-from appliance.frr.tree import Tree, parse_tree, render_tree
+from appliance.frr.tree import parse_tree, render_tree
 from appliance.model.address import IPAddress
 from appliance.model.change import Change, Outcome
 from appliance.model.fault import ApplianceError, SystemFailure, SystemLacks
@@ -57,7 +57,7 @@ class Frr:
 
     async def observe(self) -> frozenset[Resource]:
         """What we told these daemons; where the record is lost, what carries our mark. Nothing after a restart."""
-        text = render_tree(together(await self._run(self._standing)))
+        text = await self._run(self._text)
         return frozenset({FrrConfig(text)} if text else ())
 
     async def apply(self, changes: Sequence[Change]) -> Sequence[Outcome]:
@@ -78,7 +78,7 @@ class Frr:
 
     async def foreign(self) -> tuple[str, ...]:
         """BGP instances that we did not make, named for the refusal."""
-        return await self._run(lambda vtys: () if self._recalled(vtys) else strangers(_running(vtys)[BGPD]))
+        return await self._run(lambda vtys: () if self._recalled(vtys) is not None else strangers(_running(vtys)[BGPD]))
 
     async def adopt(self, backup: Path) -> tuple[str, ...]:
         """Write FRR's configuration to ``backup`` and take foreign BGP instances for ours: the next apply turns them
@@ -104,31 +104,42 @@ class Frr:
         with ExitStack() as stack:
             return work({name: stack.enter_context(open_vty(self._run_dir, name)) for name in DAEMONS})
 
-    def _recalled(self, vtys: dict[str, Vty]) -> Tree | None:
+    def _recalled(self, vtys: dict[str, Vty]) -> str | None:
         try:
             record = parse_record(self._record_file.read_text(encoding="utf-8"), _instances(vtys))
         except (OSError, UnicodeDecodeError):
             return None
-        return parse_tree(record.text) if record else None
+        return record.text if record else None
+
+    def _text(self, vtys: dict[str, Vty]) -> str:
+        recalled = self._recalled(vtys)
+        return render_tree(together(ours(_settled(vtys)))) if recalled is None else recalled
 
     def _standing(self, vtys: dict[str, Vty]) -> Parts:
         recalled = self._recalled(vtys)
-        return ours(_running(vtys)) if recalled is None else split(recalled)
+        return ours(_settled(vtys)) if recalled is None else split(parse_tree(recalled))
 
     def _outcome(self, vtys: dict[str, Vty], change: Change) -> Outcome:
         config = change.new
         assert config is None or isinstance(config, FrrConfig)
         try:
-            standing = self._standing(vtys)
-            self._record_file.unlink(missing_ok=True)
-            refused = carry_out(vtys, steps(standing, split(parse_tree(config.text if config else ""))))
-            if not refused:
-                self._remember(vtys, config.text if config else "")
-        except SystemFailure as failure:
-            return Outcome(change, failure.message, failure.retry)
+            refused = self._bring_to(vtys, config.text if config else "")
         except ApplianceError as error:
-            return Outcome(change, error.message)
+            return Outcome(change, error.message, getattr(error, "retry", False))
+        except OSError as error:
+            return Outcome(change, f"{error.strerror}: {error.filename}")
         return Outcome(change, refusal(refused))
+
+    def _bring_to(self, vtys: dict[str, Vty], text: str) -> Sequence[Refused]:
+        """There is no record while we write. What did not work together is tried once more line by line."""
+        wanted, standing = split(parse_tree(text)), self._standing(vtys)
+        self._record_file.unlink(missing_ok=True)
+        refused = carry_out(vtys, steps(standing, wanted))
+        if refused:
+            refused = carry_out(vtys, steps(ours(_running(vtys)), wanted), singly=True)
+        if not refused:
+            self._remember(vtys, text)
+        return refused
 
     def _remember(self, vtys: dict[str, Vty], text: str) -> None:
         content = render_record(Record(_instances(vtys), text)).encode()
@@ -151,7 +162,7 @@ class Frr:
 
     def _drift(self, vtys: dict[str, Vty]) -> tuple[str, ...]:
         applied, running = self._recalled(vtys), _running(vtys)
-        parts = split(applied) if applied else {}
+        parts = split(parse_tree(applied)) if applied else {}
         return tuple(line for daemon, tree in parts.items() for line in missing_and_foreign(tree, running[daemon]))
 
     def _lacking(self) -> Iterator[SystemLacks]:
@@ -232,6 +243,13 @@ def open_vty(run_dir: Path, name: str) -> Iterator[Vty]:
 
 def _instances(vtys: dict[str, Vty]) -> Instances:
     return {name: vty.instance for name, vty in vtys.items()}
+
+
+def _settled(vtys: dict[str, Vty]) -> Parts:
+    """What the daemons run, after the end of whatever a killed writer of ours began: for ten minutes from such a
+    beginning bgpd starts no session. It takes the end of what was never begun without a word."""
+    vtys[BGPD].tell(["configure terminal", "XFRR_end_configuration", "end"])
+    return _running(vtys)
 
 
 def _running(vtys: dict[str, Vty]) -> Parts:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from appliance.frr.tree import Tree, parse_tree
-from appliance.frr.vtysh import Frr
+from appliance.frr.vtysh import Frr, open_vty
 from appliance.model.change import Change
 from appliance.model.peering import BgpRouter, PrefixRule
 from appliance.model.resources import FrrConfig
@@ -274,3 +274,25 @@ def test_a_line_that_mgmtd_refuses_is_named(bench: Bench) -> None:
         "mgmtd refuses the line 'route-map appliance-source permit 10 / set src 169.254.23.6'"
     )
     assert outcome.error.isprintable()
+
+
+def test_sessions_start_though_a_writer_was_killed_half_way(bench: Bench) -> None:
+    bench.pair.far.configure(rig.cloud(BOTH))
+    bench.apply(ROUTER)
+    bench.record.unlink()
+    with open_vty(bench.pair.us.run_dir, "bgpd") as vty:
+        vty.tell(["configure terminal file-lock", "XFRR_start_configuration"])
+    assert asyncio.run(bench.door.observe()) == {config(ROUTER)}
+    bench.all_up(2)
+
+
+def test_one_bad_line_of_a_list_takes_no_other_along(bench: Bench) -> None:
+    extra = "ip prefix-list mine seq 5 permit 10.0.0.0/8 ge 4\nip prefix-list mine seq 10 permit 10.0.0.0/8\n"
+    text = render(replace(ROUTER, extra=extra))
+    [outcome] = asyncio.run(bench.door.apply([Change(None, FrrConfig(text))]))
+    assert outcome.error is not None
+    assert "'ip prefix-list mine seq 5 permit 10.0.0.0/8 ge 4'" in outcome.error
+    assert "mask length <= ge" in outcome.error
+    running = parse_tree(bench.pair.us.running())
+    assert "ip prefix-list mine seq 10 permit 10.0.0.0/8" in running[()]
+    assert running["router bgp 65000",] == parse_tree(text)["router bgp 65000",]
