@@ -120,7 +120,8 @@ def _tunnel(new: Tunnel, known: Connection | None, name: str, uplink: str | None
 
 def _strengthened(cloud: str, tunnels: tuple[Tunnel, ...]) -> tuple[Tunnel, ...]:
     ike, esp = recommended(PROFILES[cloud])
-    return tuple(replace(tunnel, ike=ike, esp=esp) for tunnel in tunnels)
+    dpd = tuple(replace(tunnel.dpd, timeout=tunnel.dpd.timeout if ike.version == 1 else None) for tunnel in tunnels)
+    return tuple(replace(tunnel, ike=ike, esp=esp, dpd=own) for tunnel, own in zip(tunnels, dpd, strict=True))
 
 
 def _uplinks(

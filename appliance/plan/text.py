@@ -11,6 +11,7 @@ from appliance.model.resources import FirewallTable, FrrConfig, Resource, Shared
 
 SIGNS = {"add": "+", "change": "~", "remove": "-"}
 _HIDDEN = {"secret", "fingerprint"}
+_UNSAID = {"text", "child", "machine_wide", "up"}
 
 
 def describe_change(change: Change) -> str:
@@ -44,7 +45,7 @@ def describe_changes(changes: Iterable[Change]) -> list[str]:
 
 
 def _details(resource: Resource) -> str:
-    shown = [name.name for name in fields(resource) if name.name not in _HIDDEN | {"text", "child", "machine_wide"}]
+    shown = [name.name for name in fields(resource) if name.name not in _HIDDEN | _UNSAID]
     words = [f"{name} {_show(getattr(resource, name))}" for name in shown if _worth_saying(resource, name)]
     return f": {', '.join(words)}" if words else ""
 

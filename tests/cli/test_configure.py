@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Run
+from tests.cli.calling import Run
 from tests.fakes.box import Box
 from tests.vendors.samples import GENERIC, ID
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Run
+from tests.cli.calling import Run
 from tests.daemon.sites import ONE, TWO, announce, key_of
 from tests.fakes.box import Box
 

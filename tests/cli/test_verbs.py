@@ -11,7 +11,7 @@ import pytest
 from appliance.daemon.loop import converge_once
 from appliance.model.fault import SystemLacks
 from appliance.model.resources import Blackhole
-from tests.cli.conftest import Run
+from tests.cli.calling import Run
 from tests.daemon.sites import HEAD, LAB, ONE, TWO, announce, key_of, settle_in
 from tests.fakes.box import FRESH, Box
 

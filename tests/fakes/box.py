@@ -190,7 +190,8 @@ class Clock:
 
 
 class Box:
-    """``prefixes`` is what every far end announces unless ``far`` says otherwise for its address."""
+    """``prefixes`` with their MED is what every far end announces, unless ``announced`` says otherwise for its address;
+    ``far`` holds those that have numbers of their own too."""
 
     def __init__(self, folder: Path, *, address: str = "203.0.113.202/24", gateway: str = "203.0.113.1") -> None:
         self.folder = folder
@@ -202,6 +203,7 @@ class Box:
         self.nft = BoxNft()
         self.store = Store(folder / "etc", folder / "var", folder / "run")
         self.far: dict[IPAddress, FarEnd] = {}
+        self.announced: dict[IPAddress, dict[IPNetwork, int]] = {}
         self.prefixes: dict[IPNetwork, int] = {ip_network("10.0.0.0/16"): 100, ip_network("2001:db8:a::/48"): 100}
         self.clock = Clock()
         self.kernel.add_foreign_link("eth0")
@@ -251,7 +253,8 @@ class Box:
         if address in self.far:
             return self.far[address]
         theirs, ours = self.frr.numbers(address)
-        return FarEnd(theirs, ours, {net: med for net, med in self.prefixes.items() if net.version == address.version})
+        told = self.announced.get(address, self.prefixes)
+        return FarEnd(theirs, ours, {net: med for net, med in told.items() if net.version == address.version})
 
     def reaches(self, address: IPAddress) -> bool:
         """Whether packets get there: an SA stands, and its link."""
