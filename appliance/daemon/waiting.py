@@ -135,6 +135,8 @@ async def _find(
 ) -> Finding | None:
     """The lowest layer that is not up is asked why."""
     profile, sa = profile_of(connection), sa_of(seen, tunnel)
+    if tunnel.name not in seen.ikes:  # taken down meanwhile, by somebody else
+        return None
     if sa is None or not sa.up:
         return judge(seen.ikes[tunnel.name], heard.lines(), offer(profile.ike), offer(profile.esp))
     router = compose_router(wish)
