@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
@@ -16,11 +17,11 @@ import pytest
 from appliance.frr.tree import Tree, parse_tree
 from appliance.frr.vtysh import Frr, open_vty
 from appliance.model.change import Change
-from appliance.model.peering import BgpRouter, PrefixRule
+from appliance.model.peering import BgpRouter, Neighbor, PrefixRule
 from appliance.model.resources import FrrConfig
 from appliance.model.session import BgpSession
 from tests.frr import rig
-from tests.frr.routers import FIRST, ROUTER, SECOND, SIXTH, config, random_router, render, with_neighbors
+from tests.frr.routers import FIRST, ROUTER, SECOND, SIXTH, config, neighbor, random_router, render, with_neighbors
 from tests.frr.test_render import FULL
 
 LAN = "172.16.20.80/24"
@@ -286,13 +287,39 @@ def test_sessions_start_though_a_writer_was_killed_half_way(bench: Bench) -> Non
     bench.all_up(2)
 
 
-def test_one_bad_line_of_a_list_takes_no_other_along(bench: Bench) -> None:
-    extra = "ip prefix-list mine seq 5 permit 10.0.0.0/8 ge 4\nip prefix-list mine seq 10 permit 10.0.0.0/8\n"
+@pytest.mark.parametrize("lines", [1, 400], ids=["singly", "together"])
+def test_one_bad_line_of_a_list_takes_no_other_along(bench: Bench, lines: int) -> None:
+    extra = "ip prefix-list mine seq 5 permit 10.0.0.0/8 ge 4\n" + "".join(
+        f"ip prefix-list mine seq {5 * n} permit 10.{n % 200}.{n // 200}.0/24\n" for n in range(2, lines + 2)
+    )
     text = render(replace(ROUTER, extra=extra))
     [outcome] = asyncio.run(bench.door.apply([Change(None, FrrConfig(text))]))
     assert outcome.error is not None
     assert "'ip prefix-list mine seq 5 permit 10.0.0.0/8 ge 4'" in outcome.error
     assert "mask length <= ge" in outcome.error
+    assert "more lines" not in outcome.error
     running = parse_tree(bench.pair.us.running())
-    assert "ip prefix-list mine seq 10 permit 10.0.0.0/8" in running[()]
+    assert len([line for line in running[()] if " mine " in line]) == lines
     assert running["router bgp 65000",] == parse_tree(text)["router bgp 65000",]
+    bench.pair.us.vtysh("-c", "configure terminal", "-c", "no ip prefix-list mine")
+
+
+def test_ten_times_the_neighbours_take_not_much_more_than_ten_times_as_long(bench: Bench) -> None:
+    """One by one, bgpd would need sixty times as long."""
+    ten, hundred = (with_neighbors(*map(nth_neighbor, range(count))) for count in (10, 100))
+    short, long = timed(bench, ten), timed(bench, hundred)
+    assert sorted_tree(bench.pair.us.running()) == sorted_tree(render(hundred))
+    assert long < 20 * short
+
+
+def nth_neighbor(number: int) -> Neighbor:
+    net = ip_network("169.254.32.0/20").network_address + 4 * number
+    return neighbor(str(net + 1), str(net + 2), f"t{number}")
+
+
+def timed(bench: Bench, router: BgpRouter) -> float:
+    """Seconds from nothing to this."""
+    bench.apply(None)
+    began = time.monotonic()
+    bench.apply(router)
+    return time.monotonic() - began
