@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 
 from appliance.daemon.looking import look
+from appliance.daemon.loop import tend_tunnels
 from appliance.daemon.wiring import Systems
 from appliance.design.peering import compose_router
 from appliance.design.wish import Wish, profile_of
@@ -77,7 +78,7 @@ async def wait_until_up(
         if waited.up or monotonic() >= end or _settled(watch, states, findings):
             return waited
         if alone:  # with a daemon that is its work
-            watch.calls = await systems.charon.tend(watch.calls)
+            watch.calls = await tend_tunnels(systems, watch.calls)
         await asyncio.sleep(min(LOOK_EVERY, max(0.0, end - monotonic())))
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from appliance.daemon.wiring import Systems
 from appliance.history.store import Store
+from appliance.ipsec.retry import Book, choose_calls
 from appliance.model.address import IPAddress, IPNetwork
 from appliance.model.change import Change, Outcome
 from appliance.model.fault import ApplianceError
@@ -36,6 +37,22 @@ FRESH = {
 
 BGP_METRIC = 20
 GROUPS_FROM = 1000
+
+
+class Clock:
+    """``now`` moves when somebody sleeps; each of ``ticks`` is called then with the time."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.ticks: list[Callable[[float], None]] = []
+
+    def monotonic(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        self.now += max(seconds, 0.1)
+        for tick in self.ticks:
+            tick(self.now)
 
 
 class Settings(dict[str, str]):
@@ -137,10 +154,24 @@ class BoxProcsys(Refusing, FakeProcsys):
 class BoxCharon(Refusing, FakeCharon):
     """Ours. ``authenticated`` names the connections that were ended and begun again on request."""
 
-    def __init__(self, peer: FakeCharon) -> None:
+    def __init__(self, peer: FakeCharon, clock: Clock) -> None:
         FakeCharon.__init__(self, peer)
+        self.clock = clock
         self.authenticated: list[str] = []
         self.begin()
+
+    async def tend(self, book: Book) -> Book:
+        self._ask()
+        names, book = choose_calls(self.held, self.standing.values(), book, self.clock.now, lambda: 0)
+        for name in names:
+            self._initiate(self.held[name].connection)
+        return book
+
+    def call_again(self) -> None:
+        """Retransmissions reach the far end at last."""
+        for sa in tuple(self.standing.values()):
+            if sa.ike_state == "connecting":
+                self._initiate(self.held[sa.name].connection)
 
     async def terminate(self, name: str) -> None:
         self.authenticated.append(name)
@@ -173,22 +204,6 @@ class BoxFrr(Refusing, FakeFrr):
         return self._remote_asns()[address], self._our_asn(address)
 
 
-class Clock:
-    """``now`` moves when somebody sleeps; each of ``ticks`` is called then with the time."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-        self.ticks: list[Callable[[float], None]] = []
-
-    def monotonic(self) -> float:
-        return self.now
-
-    async def sleep(self, seconds: float) -> None:
-        self.now += max(seconds, 0.1)
-        for tick in self.ticks:
-            tick(self.now)
-
-
 class Box:
     """``prefixes`` with their MED is what every far end announces, unless ``announced`` says otherwise for its address;
     ``far`` holds those that have numbers of their own too."""
@@ -198,14 +213,14 @@ class Box:
         self.cloud = Cloud()
         self.kernel = BoxKernel(self)
         self.sysctl = BoxProcsys(self.kernel)
-        self.charon = BoxCharon(self.cloud)
+        self.clock = Clock()
+        self.charon = BoxCharon(self.cloud, self.clock)
         self.frr = BoxFrr(self)
         self.nft = BoxNft()
         self.store = Store(folder / "etc", folder / "var", folder / "run")
         self.far: dict[IPAddress, FarEnd] = {}
         self.announced: dict[IPAddress, dict[IPNetwork, int]] = {}
         self.prefixes: dict[IPNetwork, int] = {ip_network("10.0.0.0/16"): 100, ip_network("2001:db8:a::/48"): 100}
-        self.clock = Clock()
         self.kernel.add_foreign_link("eth0")
         self.kernel.add_foreign_link("eth2")
         self.kernel.add_foreign_address("eth0", ip_interface(address))
