@@ -7,6 +7,7 @@ from importlib import import_module
 
 import click
 
+from appliance import __version__
 from appliance.cli.output import report_defect, report_error
 from appliance.model.fault import ApplianceError
 
@@ -42,7 +43,7 @@ class LazyGroup(click.Group):
 
 
 @click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="bgp-ipsec-appliance", prog_name="appliance")
+@click.version_option(__version__, prog_name="appliance")
 def cli() -> None:
     """Join your network to a cloud's VPN gateway: IPsec tunnels, BGP, ECMP and failover from the cloud's own document.
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from importlib.metadata import PackageNotFoundError, version
 from time import monotonic
 from typing import Any
 
 import click
 
+from appliance import __version__
 from appliance.cli.options import Duration, json_option
 from appliance.cli.output import SCHEMA, print_json, say
 from appliance.daemon.looking import look
@@ -73,19 +73,11 @@ async def read_status(
     revision = systems.store.last_revision()
     return compose_status(
         seen,
-        version=own_version(),
+        version=__version__,
         revision=revision.number if revision else None,
         daemon=systems.store.load_daemon(),
         warnings=tuple(f"{n.where}: {n.message}" for n in (*loaded.notices, *await systems.charon.remarks())),
     )
-
-
-def own_version() -> str:
-    """Our version, also when run from a tree that was never installed."""
-    try:
-        return version("bgp-ipsec-appliance")
-    except PackageNotFoundError:
-        return "0+unknown"
 
 
 def show_status(status: dict[str, Any], as_json: bool) -> None:

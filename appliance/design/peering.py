@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from ipaddress import ip_network
 
 from appliance.design.numbering import router_id
@@ -57,14 +58,17 @@ def compose_router(wish: Wish) -> BgpRouter | None:
 
 
 def announced(wish: Wish, connection: Connection) -> tuple[IPNetwork, ...]:
-    """What this cloud is told: what its connection says, else the site's networks."""
+    """What this cloud is told: what its connection says, else the site's networks. Sorted: order means nothing."""
     networks = connection.announce.networks
-    return wish.intent.site.networks if networks is None else networks
+    return _sorted(wish.intent.site.networks if networks is None else networks)
 
 
 def _originated(wish: Wish, connections: list[Connection]) -> tuple[IPNetwork, ...]:
-    networks = {network for connection in connections for network in announced(wish, connection)}
-    return tuple(sorted(networks, key=lambda network: (network.version, network)))
+    return _sorted(network for connection in connections for network in announced(wish, connection))
+
+
+def _sorted(networks: Iterable[IPNetwork]) -> tuple[IPNetwork, ...]:
+    return tuple(sorted(set(networks), key=lambda network: (network.version, network)))
 
 
 def _neighbors(wish: Wish, connection: Connection, tunnel: Tunnel, router_asn: int) -> list[Neighbor]:
@@ -90,7 +94,7 @@ def _neighbors(wish: Wish, connection: Connection, tunnel: Tunnel, router_asn: i
             force_med=0 if connection.bgp.med == "ignore" else None,
             med=tunnel.announce.med if tunnel.announce.med is not None else connection.announce.med,
             prepend=tunnel.announce.prepend if tunnel.announce.prepend is not None else connection.announce.prepend,
-            communities=connection.announce.communities,
+            communities=tuple(sorted(set(connection.announce.communities))),
             local_asn=own if own is not None and own != router_asn else None,
         )
         for near, far, family in ends

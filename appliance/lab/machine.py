@@ -12,6 +12,8 @@ from pathlib import Path
 CPUS = 2
 MEMORY = "3G"
 QEMU = "qemu-system-x86_64"
+BARE = ("-name", "appliance-lab", "-machine", "q35", "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none")
+DEVICES = ("-device", "virtio-net-pci,netdev=host,romfile=", "-device", "virtio-rng-pci")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,45 +48,19 @@ def qemu_command(machine: Machine, accelerator: str) -> tuple[list[str], dict[st
     """The arguments and the environment that start the guest. Its disk takes writes into a throw-away copy."""
     program, environment = _program(machine.tools)
     boot = f"console=ttyS0 quiet panic=1 mitigations=off nokaslr tsc=reliable lab.key={machine.key}"
-    network = f"user,id=host,restrict=on,hostfwd=tcp:127.0.0.1:{machine.port}-:22"
-    disk = f"file={machine.images / 'disk.ext4'},if=virtio,format=raw,snapshot=on,cache=unsafe"
-    return [
-        *program,
-        "-name",
-        "appliance-lab",
-        "-nodefaults",
-        "-no-user-config",
-        "-no-reboot",
-        "-display",
-        "none",
-        "-machine",
-        "q35",
-        *_processor(accelerator),
-        "-smp",
-        str(CPUS),
-        "-m",
-        MEMORY,
-        "-kernel",
-        str(machine.images / "vmlinuz"),
-        "-initrd",
-        str(machine.images / "initrd"),
-        "-append",
-        boot,
-        "-drive",
-        disk,
-        "-netdev",
-        network,
-        "-device",
-        "virtio-net-pci,netdev=host,romfile=",
-        "-object",
-        "rng-random,id=rng,filename=/dev/urandom",
-        "-device",
-        "virtio-rng-pci,rng=rng",
-        "-serial",
-        f"file:{machine.state / 'console'}",
-        "-pidfile",
-        str(machine.state / "pid"),
-    ], environment
+    options = {
+        "kernel": machine.images / "vmlinuz",
+        "initrd": machine.images / "initrd",
+        "append": boot,
+        "smp": CPUS,
+        "m": MEMORY,
+        "drive": f"file={machine.images / 'disk.ext4'},if=virtio,format=raw,snapshot=on,cache=unsafe",
+        "netdev": f"user,id=host,restrict=on,hostfwd=tcp:127.0.0.1:{machine.port}-:22",
+        "serial": f"file:{machine.state / 'console'}",
+        "pidfile": machine.state / "pid",
+    }
+    words = [word for name, value in options.items() for word in (f"-{name}", str(value))]
+    return [*program, *BARE, *DEVICES, *_processor(accelerator), *words], environment
 
 
 def _processor(accelerator: str) -> list[str]:

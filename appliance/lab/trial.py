@@ -34,7 +34,8 @@ from appliance.model.fault import ApplianceError, FaultyInput, SystemLacks
 
 REPO = Path(appliance.__file__).resolve().parent.parent
 PROGRAM = "checks.py"
-CAPTURE_MB, CAPTURE_FILES, SNAP_BYTES = 8, 2, 192
+TCPDUMP = ("tcpdump", "-n", "-U", "-Z", "root", "-s", "192", "-C", "8", "-W", "2")
+"""The head of every packet, at most twice 8 MB a link."""
 LOOK = (
     "ip -d address",
     "ip rule",
@@ -103,25 +104,10 @@ def _run_program(file: Path, topology: Topology, progress: Callable[[str], None]
     if not program.exists():
         return []
     hear, tell = os.pipe()
-    library = str(REPO / "labs")
-    env = {
-        **os.environ,
-        "LAB": topology.name,
-        "LAB_STATE": str(lab_folder(topology.name)),
-        "LAB_FILE": str(file),
-        "LAB_REPORT": str(tell),
-        "PYTHONPATH": os.pathsep.join((library, str(REPO), *sys.path[1:])),
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
-    process = subprocess.Popen(
-        [sys.executable, program.name],
-        cwd=program.parent,
-        env=env,
-        pass_fds=(tell,),
-        stdin=subprocess.DEVNULL,
-        stdout=sys.stderr,
-        preexec_fn=die_with_parent,
-    )
+    words = [sys.executable, program.name]
+    env = _environment(file, topology, tell)
+    process = subprocess.Popen(words, cwd=program.parent, env=env, pass_fds=(tell,), preexec_fn=die_with_parent,
+                               stdin=subprocess.DEVNULL, stdout=sys.stderr)  # fmt: skip
     os.close(tell)
     try:
         return _listen(hear, process, progress)
@@ -129,6 +115,19 @@ def _run_program(file: Path, topology: Topology, progress: Callable[[str], None]
         os.close(hear)
         process.kill()
         process.wait()
+
+
+def _environment(file: Path, topology: Topology, tell: int) -> dict[str, str]:
+    """How a program of checks finds its lab, its library and whom to tell (labs/checking.py)."""
+    return {
+        **os.environ,
+        "LAB": topology.name,
+        "LAB_STATE": str(lab_folder(topology.name)),
+        "LAB_FILE": str(file),
+        "LAB_REPORT": str(tell),
+        "PYTHONPATH": os.pathsep.join((str(REPO / "labs"), str(REPO), *sys.path[1:])),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
 
 
 def _listen(hear: int, process: subprocess.Popen[bytes], progress: Callable[[str], None]) -> list[CheckResult]:
@@ -179,33 +178,9 @@ def _start_captures(topology: Topology) -> Iterator[subprocess.Popen[bytes]]:
     for link in topology.links:
         end = link.ends[0]
         pid = (node_folder(topology.name, end.node) / "pid").read_text()
-        yield subprocess.Popen(
-            [
-                "nsenter",
-                "--target",
-                pid,
-                "--net",
-                "tcpdump",
-                "-n",
-                "-U",
-                "-Z",
-                "root",
-                "-i",
-                end.interface,
-                "-s",
-                str(SNAP_BYTES),
-                "-C",
-                str(CAPTURE_MB),
-                "-W",
-                str(CAPTURE_FILES),
-                "-w",
-                folder / f"{link.name}.pcap",
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            preexec_fn=die_with_parent,
-        )
+        words = ["nsenter", "--target", pid, "--net", *TCPDUMP, "-i", end.interface, "-w", folder / f"{link.name}.pcap"]
+        yield subprocess.Popen(words, preexec_fn=die_with_parent, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL)  # fmt: skip
 
 
 def _stop(processes: Sequence[subprocess.Popen[bytes]]) -> None:
