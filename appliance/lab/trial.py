@@ -178,7 +178,17 @@ def _start_captures(topology: Topology) -> Iterator[subprocess.Popen[bytes]]:
     for link in topology.links:
         end = link.ends[0]
         pid = (node_folder(topology.name, end.node) / "pid").read_text()
-        words = ["nsenter", "--target", pid, "--net", *TCPDUMP, "-i", end.interface, "-w", folder / f"{link.name}.pcap"]
+        words = [
+            "nsenter",
+            "--target",
+            pid,
+            "--net",
+            *TCPDUMP,
+            "-i",
+            end.interface,
+            "-w",
+            str(folder / f"{link.name}.pcap"),
+        ]
         yield subprocess.Popen(words, preexec_fn=die_with_parent, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                stderr=subprocess.DEVNULL)  # fmt: skip
 
