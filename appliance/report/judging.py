@@ -14,6 +14,8 @@ from appliance.report.evidence import Evidence
 CARRYING, STANDBY, DOWN = "carrying", "standby", "down"
 OK, DEGRADED, UNKNOWN = "ok", "degraded", "unknown"
 
+IKE_STANDS = frozenset({"established", "rekeying"})
+
 
 @dataclass(frozen=True, slots=True)
 class TunnelState:
@@ -61,7 +63,7 @@ def judge_tunnel(seen: Evidence, connection: Connection, tunnel: Tunnel) -> Tunn
         return TunnelState(DOWN, seen.silent["charon"])
     if sa is None:
         return TunnelState(DOWN, f"there is no IKE SA with {tunnel.remote}")
-    if sa.ike_state != "established":
+    if not sa.up and sa.ike_state not in IKE_STANDS:
         return TunnelState(DOWN, f"IKE with {tunnel.remote} is {sa.ike_state}")
     if not sa.up:
         return TunnelState(DOWN, f"IKE is up, but no child SA is installed with {tunnel.remote}")
@@ -78,6 +80,10 @@ def _judge_session(seen: Evidence, tunnel: Tunnel, session: BgpSession | None) -
         return TunnelState(DOWN, f"BGP with {session.address} is {session.state}{reason}")
     if routes_of(seen, tunnel):
         return TunnelState(CARRYING)
+    if session.accepted and _lie_idle(seen, session):
+        return TunnelState(
+            DOWN, f"the prefixes from {session.address} are accepted, but no route of the kernel has them"
+        )
     if session.accepted:
         return TunnelState(STANDBY, "the cloud prefers the other path")
     if session.received:
@@ -85,11 +91,19 @@ def _judge_session(seen: Evidence, tunnel: Tunnel, session: BgpSession | None) -
     return TunnelState(DOWN, f"the cloud announces no prefix over {session.address}")
 
 
+def _lie_idle(seen: Evidence, session: BgpSession) -> bool:
+    """Whether what this session brought goes over no tunnel at all: then it does not stand by for another."""
+    brought = {path.prefix for path in seen.paths if path.neighbor == session.address}
+    carried = {route.prefix for route in seen.routes if route.protocol == BGP_PROTOCOL}
+    return bool(brought) and not brought & carried
+
+
 def judge_connection(states: Sequence[TunnelState]) -> str:
-    """``ok`` when every tunnel is useful, ``down`` when none carries."""
+    """``ok`` when every tunnel is useful, ``down`` when none is. One that stands by as a whole, for another connection
+    with the same prefixes, is ``ok``."""
     if any(state.state == UNKNOWN for state in states):
         return UNKNOWN
-    if not any(state.state == CARRYING for state in states):
+    if not any(state.useful for state in states):
         return DOWN
     return OK if all(state.useful for state in states) else DEGRADED
 
