@@ -26,6 +26,7 @@ from appliance.lab.machine import Machine, accelerators, qemu_command, qemu_majo
 from appliance.model.fault import SystemFailure, SystemLacks
 
 BOOT_SECONDS = 90
+SSH_SECONDS = 60
 KVM_PROBE_SECONDS = 25
 READY = "lab guest ready"
 STATE_VARIABLE = "APPLIANCE_GUEST"
@@ -219,15 +220,19 @@ class Guest:
         ]
 
     def _open_channel(self) -> None:
-        with (self.state / "ssh.log").open("wb") as log:
-            done = subprocess.run(
-                [*self._ssh(), "-fNM", "root@127.0.0.1"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=False
-            )
-        if done.returncode:
+        """On a busy machine the guest says that it is ready before its sshd takes calls."""
+        if not _wait_until(self._try_channel, SSH_SECONDS):
             raise SystemFailure(
                 f"no ssh to the lab guest: {(self.state / 'ssh.log').read_text().strip()}",
                 hint="`appliance lab down --all` ends it; the next command boots a fresh one",
             )
+
+    def _try_channel(self) -> bool:
+        with (self.state / "ssh.log").open("wb") as log:
+            done = subprocess.run(
+                [*self._ssh(), "-fNM", "root@127.0.0.1"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=False
+            )
+        return done.returncode == 0
 
     def _close_channel(self) -> None:
         if self._control.exists():
