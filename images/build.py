@@ -3,6 +3,7 @@
 
     images/build.py guest     build what is missing, print the folder that holds the result
     images/build.py tools     the same for the root that supplies QEMU 10 to older hosts
+    images/build.py --where guest    only print the folder
 
 Every command is echoed to stderr. A result is kept under build/images/ by the hash of all that goes into it
 (this recipe, the package lists, the pinned wheels), so an unchanged recipe costs nothing. Debian packages are
@@ -133,6 +134,7 @@ def bootstrap_root(image: Image) -> None:
     run(
         "mmdebstrap",
         "--variant=minbase",
+        "--keyring=/usr/share/keyrings/debian-archive-keyring.gpg",
         "--mode=root",
         f"--include={','.join(image.packages)}",
         *(f"--dpkgopt=path-exclude=/usr/share/{what}" for what in NOT_SHIPPED),
@@ -278,9 +280,7 @@ def write_disk(image: Image) -> None:
     """An ext4 file system made straight from the folder: no mount, no loop device."""
     disk = image.folder / "disk.ext4"
     run(
-        "env",
-        f"PATH={PATH}",
-        "mke2fs",
+        shutil.which("mke2fs", path=PATH) or "mke2fs",
         "-q",
         "-F",
         "-t",
@@ -362,10 +362,11 @@ IMAGES: dict[str, Image] = {image.name: image for image in (GUEST, TOOLS)}
 
 
 def main(arguments: Sequence[str]) -> None:
-    if not arguments or not set(arguments) <= set(IMAGES):
-        sys.exit(f"usage: images/build.py {'|'.join(IMAGES)}")
-    for name in arguments:
-        print(build(IMAGES[name]))
+    names = [word for word in arguments if word != "--where"]
+    if not names or not set(names) <= set(IMAGES):
+        sys.exit(f"usage: images/build.py [--where] {'|'.join(IMAGES)}")
+    for name in names:
+        print(IMAGES[name].folder if "--where" in arguments else build(IMAGES[name]))
 
 
 if __name__ == "__main__":

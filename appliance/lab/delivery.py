@@ -45,12 +45,19 @@ def pack(files: Iterable[Path], base: Path) -> bytes:
 
 
 def unpack_product_script(name: str) -> str:
-    """Shell text that makes the tar on its stdin the current product, in one step, keeping compiled files of before."""
+    """Shell text that makes the tar on its stdin the current product, in one step: it keeps what was compiled before,
+    and knows its version as an installed package does."""
     return f"""set -e
 cd /opt/appliance
 new=tree.{name}.$$
 mkdir "$new"
 tar -x -C "$new" 2>/dev/null
+version=$(sed -n 's/^version = "\\(.*\\)"/\\1/p' "$new/pyproject.toml" 2>/dev/null || true)
+if [ -n "$version" ]; then
+    info="$new/bgp_ipsec_appliance-$version.dist-info"
+    mkdir "$info"
+    printf 'Metadata-Version: 2.1\\nName: bgp-ipsec-appliance\\nVersion: %s\\n' "$version" > "$info/METADATA"
+fi
 if [ -d current ]; then
     (cd -P current && find . -name __pycache__ -print0 | tar --null -c -T - 2>/dev/null) | tar -x -C "$new" || true
 fi

@@ -60,6 +60,11 @@ class Guest:
             if not self._control.exists():
                 self._open_channel()
 
+    def is_stale(self) -> bool:
+        """Whether it was booted from another image than the recipe would make now."""
+        path = self.state / "image"
+        return self.running() and path.exists() and path.read_text() != self._recipe("--where", "guest").name
+
     def running(self) -> bool:
         pid = self._pid()
         return pid is not None and self._is_ours(pid)
@@ -109,8 +114,8 @@ class Guest:
         for name in ("pid", "console", "pushed", "key", "key.pub"):
             (self.state / name).unlink(missing_ok=True)
         self._close_channel()
-        machine = self._machine()
         for accelerator in accelerators(self._remembered()):
+            machine = self._machine()
             self.progress(f"booting the lab guest ({accelerator})")
             if self._try_boot(machine, accelerator):
                 (self.repo / "build" / "accelerator").write_text(accelerator)
@@ -124,6 +129,9 @@ class Guest:
     def _machine(self) -> Machine:
         """Build what is missing, make a key for this boot, find a free port."""
         images = self._build("guest")
+        (self.state / "image").write_text(images.name)
+        for name in ("key", "key.pub", "pid"):
+            (self.state / name).unlink(missing_ok=True)
         tools = None if qemu_major() >= 9 else self._build("tools")
         subprocess.run(
             ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "lab", "-f", str(self.state / "key")], check=True
@@ -134,19 +142,25 @@ class Guest:
         return Machine(images, tools, self.state, port, (self.state / "key.pub").read_text().split()[1])
 
     def _build(self, image: str) -> Path:
+        with (self.state / f"build-{image}.log").open("wb") as log:
+            return self._recipe(image, log=log)
+
+    def _recipe(self, *words: str, log: IO[bytes] | None = None) -> Path:
+        """Run the image recipe: the folder it names. ``log`` takes what it echoes."""
         recipe = self.repo / "images" / "build.py"
         if not recipe.exists():
             raise SystemLacks("no recipe for the lab guest here", hint="run from a checkout of the project")
-        with (self.state / f"build-{image}.log").open("wb") as log:
-            process = subprocess.Popen([sys.executable, str(recipe), image], stdout=subprocess.PIPE, stderr=log)
-            try:
-                folder, _ = process.communicate(timeout=5)
-            except subprocess.TimeoutExpired:
-                self.progress(f"building the image {image}: about a minute, log in {log.name}")
-                folder, _ = process.communicate()
+        process = subprocess.Popen([sys.executable, str(recipe), *words], stdout=subprocess.PIPE, stderr=log)
+        try:
+            folder, _ = process.communicate(timeout=5)
+        except subprocess.TimeoutExpired:
+            self.progress(f"building the image {words[-1]}: a minute or two, log in {log.name if log else 'none'}")
+            folder, _ = process.communicate()
         if process.returncode:
-            last = Path(log.name).read_text(errors="replace").strip().splitlines()[-1:]
-            raise SystemFailure(f"building {image} failed: {' '.join(last)}", hint=f"the log is {log.name}")
+            last = Path(log.name).read_text(errors="replace").strip().splitlines()[-1:] if log else []
+            raise SystemFailure(
+                f"building {words[-1]} failed: {' '.join(last)}", hint=f"the log is {log.name}" if log else None
+            )
         return Path(folder.decode().strip().splitlines()[-1])
 
     def _try_boot(self, machine: Machine, accelerator: str) -> bool:

@@ -38,10 +38,10 @@ def qemu_major() -> int:
 
 
 def accelerators(remembered: str | None) -> list[str]:
-    """What to try, in order: what worked here before, else KVM when it may be opened, and always emulation."""
-    if remembered:
-        return list(dict.fromkeys((remembered, "tcg")))
-    return ["kvm", "tcg"] if os.access("/dev/kvm", os.R_OK | os.W_OK) else ["tcg"]
+    """What to try, in order: what worked here before, else KVM when it may be opened, then emulation; that twice, since
+    the port found free may be taken by the time it is used."""
+    first = [remembered] if remembered else ["kvm"] if os.access("/dev/kvm", os.R_OK | os.W_OK) else []
+    return [*first, "tcg", "tcg"]
 
 
 def qemu_command(machine: Machine, accelerator: str) -> tuple[list[str], dict[str, str]]:

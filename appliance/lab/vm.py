@@ -100,6 +100,8 @@ class InGuest:
             self.guest.do(unpack_product_script(name), pack(files, self.repo))
 
     def _prepare(self, topology: Topology, file: Path) -> None:
+        if self.guest.is_stale() and not self.names() and not self.is_busy():
+            self.guest.stop()
         self.guest.start()
         self.push_product()
         folder = shlex.quote(f"{LABS}/{topology.name}")
