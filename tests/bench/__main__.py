@@ -1,0 +1,72 @@
+"""``make bench``: what we promise in figures, measured in the lab guest. ``python -m tests.bench [GOAL] [--record]``
+
+Writes build/bench.json and prints a table; with ``--record`` also RESULTS.md. The exit code says whether everything was
+measured, not whether every goal was met.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.bench.rows import Row, as_data, is_wanted, parse_row, render_results, render_table
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+APPLIANCE = (sys.executable, "-m", "appliance.cli.main")
+LAB = "bench"
+TOPOLOGY = "tests/bench/bench.clab.yml"
+GOALS = {"C3": "apply beside the native batch tools, some 7 minutes", "I4": "memory of the daemon, 1 minute"}
+
+
+def main(words: list[str]) -> int:
+    """Returns the exit code."""
+    wanted = next((word for word in words if not word.startswith("-")), None)
+    goals = [goal for goal in GOALS if wanted is None or is_wanted(wanted, goal) or is_wanted(goal, wanted)]
+    if not goals:
+        print(f"no goal {wanted}; there are: {', '.join(GOALS)}", file=sys.stderr)
+        return 2
+    for goal in goals:
+        print(f"{goal}: {GOALS[goal]}", file=sys.stderr)
+    before = os.getloadavg()[0]
+    rows = [row for row in measured(goals) if is_wanted(row.goal, wanted)]
+    (ROOT / "build").mkdir(exist_ok=True)
+    data = json.dumps([as_data(row) for row in rows], indent=1, ensure_ascii=False)
+    (ROOT / "build" / "bench.json").write_text(data + "\n", encoding="utf-8")
+    print(render_table(rows))
+    if "--record" in words:
+        (ROOT / "tests/bench/RESULTS.md").write_text(render_results(rows, conditions(before)), encoding="utf-8")
+    return 0
+
+
+def measured(goals: list[str]) -> list[Row]:
+    """The rows, from a box of its own in the guest."""
+    take_down()  # what a killed run left
+    subprocess.run([*APPLIANCE, "lab", "up", TOPOLOGY], cwd=ROOT, check=True)
+    script = f"cd -P /opt/appliance/current && exec python3 -m tests.bench.measuring {' '.join(goals)}"
+    try:
+        execute = [*APPLIANCE, "lab", "exec", "--lab", LAB, "box", "--", "sh", "-c", script]
+        told = subprocess.run(execute, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
+    finally:
+        take_down()
+    return [parse_row(data) for data in json.loads(told)]
+
+
+def take_down() -> None:
+    """The box goes; the guest stays for the next."""
+    command = [*APPLIANCE, "lab", "down", LAB, "--keep-guest"]
+    subprocess.run(command, cwd=ROOT, check=False, stderr=subprocess.DEVNULL)
+
+
+def conditions(load: float) -> str:
+    """The machine, in a sentence."""
+    return (
+        f"In the lab guest (2 virtual processors) on a host of {os.cpu_count()} processors, "
+        f"whose load was {load:.1f} at the beginning and {os.getloadavg()[0]:.1f} at the end."
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,135 @@
+"""C3: an apply from nothing by us, beside the native batch tools with the same objects. Runs in the box.
+
+Both begin with an empty machine and daemons that were just started, and end when everything is loaded: the far ends are
+documentation addresses behind an uplink that swallows packets, so neither waits for a handshake. Ours reads and checks
+the intent, looks at every system, plans, writes its journal and asks charon to start each tunnel; the native tools are
+given finished files, and are spared the start. The control is what scripts do: a process for every object.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from statistics import median
+
+from appliance.frr.tree import parse_tree
+from tests.bench.box import calibrate, empty, standing, timed
+from tests.bench.rows import Row, middle, spread
+from tests.bench.site import Native, write_native, write_site
+
+BAR = 1.5
+ROUNDS = 30
+FEWEST = 3
+CONTROL_ROUNDS = 3
+SECONDS = {1: 100, 10: 110, 100: 190}
+"""How long each number of tunnels may take; at least FEWEST rounds are made."""
+
+CALIBRATION = "calibration loop"
+OURS, COMMAND, NATIVE, CONTROL = "ours", "the command with Python's start", "native tools", "a process per object"
+Sample = dict[str, float]
+
+
+def measure() -> list[Row]:
+    """The goal's rows: the worst number of tunnels, and each."""
+    rows, drifts = [], []
+    for tunnels in SECONDS:
+        samples = list(_rounds(tunnels))
+        rows += _judge(tunnels, samples)
+        drifts += [sample[CALIBRATION] for sample in samples]
+    parts = [row for row in rows if not row.goal.endswith("-command")]
+    worst = max(parts, key=lambda row: row.value)
+    drift = {"drift of the calibration loop": round(max(drifts) / min(drifts), 2)}
+    what = "cold apply / sum of the native batch tools for the same objects, the worst of 1, 10 and 100 tunnels"
+    control = parts[0].control
+    head = Row("C3", what, worst.value, BAR, "lower", worst.spread, drift, control)
+    return [head, *rows]
+
+
+def _rounds(tunnels: int) -> Iterator[Sample]:
+    write_site(tunnels)
+    native = write_native(Path("/tmp/native"))
+    ends = time.monotonic() + SECONDS[tunnels]
+    for number in range(ROUNDS):
+        if number >= FEWEST and time.monotonic() > ends:
+            return
+        arms = [_ours, _native]
+        if tunnels == min(SECONDS) and number < CONTROL_ROUNDS:
+            arms.append(_a_process_each)
+        random.Random(number).shuffle(arms)
+        yield _round(native, arms, tunnels)
+
+
+def _round(native: Native, arms: Sequence[Callable[[Native], Sample]], tunnels: int) -> Sample:
+    sample = {CALIBRATION: calibrate()}
+    for arm in arms:
+        empty(native.machine_wide)
+        sample |= arm(native)
+        _expect_all(arm.__name__, tunnels)
+    told = ", ".join(f"{name} {sample[name]:.2f}" for name in (OURS, NATIVE))
+    print(f"  {tunnels} tunnels: {told} s", file=sys.stderr, flush=True)
+    return sample
+
+
+def _ours(native: Native) -> Sample:
+    whole, told = timed([sys.executable, "-m", "tests.bench.once"])
+    return {OURS: float(told), COMMAND: whole}
+
+
+def _native(native: Native) -> Sample:
+    tools = {name: timed(command)[0] for name, command in native.commands().items()}
+    return {NATIVE: sum(tools.values()), **tools}
+
+
+def _a_process_each(native: Native) -> Sample:
+    commands = [["nft", "-f", str(native.folder / "nft")]]
+    commands += [["ip", *line.split()] for line in _lines(native, "ip")]
+    commands += [["sysctl", "-q", "-w", line.replace(" ", "")] for line in _lines(native, "sysctl")]
+    commands += [native.commands()["swanctl --load-all"]]
+    for where, lines in parse_tree((native.folder / "frr").read_text()).items():
+        entrance = [word for header in ("configure terminal", *where) for word in ("-c", header)]
+        commands += [["vtysh", *entrance, "-c", line] for line in lines]
+    return {CONTROL: sum(timed(command)[0] for command in commands)}
+
+
+def _lines(native: Native, name: str) -> list[str]:
+    return (native.folder / name).read_text().splitlines()
+
+
+def _expect_all(arm: str, tunnels: int) -> None:
+    """Every arm must have made the same objects, by the word of tools that are not ours."""
+    found = standing()
+    once = {"tables": 1, "blackholes": (tunnels + 1) // 2}
+    wanted = {kind: once.get(kind, tunnels) for kind in found}
+    if found != wanted:
+        raise RuntimeError(f"{arm} left {found}, not {wanted}")
+
+
+def _judge(tunnels: int, samples: list[Sample]) -> list[Row]:
+    ratios = [sample[OURS] / sample[NATIVE] for sample in samples]
+    whole = [sample[COMMAND] / sample[NATIVE] for sample in samples]
+    medians = {
+        f"{name}, s": middle([sample[name] for sample in samples])
+        for name in samples[0]
+        if name not in (CALIBRATION, CONTROL)
+    }
+    peers = {**medians, "rounds": len(samples)}
+    control = _say_control(samples)
+    many = f"{tunnels} tunnel{'s' if tunnels > 1 else ''}"
+    return [
+        Row(f"C3-{tunnels}", f"the same, {many}", middle(ratios), BAR, "lower", spread(ratios), peers, control),
+        Row(
+            f"C3-{tunnels}-command", f"`appliance apply` as a command, {many}, with the start of Python, / the same",
+            middle(whole), BAR, "lower", spread(whole), {}, control,
+        ),
+    ]  # fmt: skip
+
+
+def _say_control(samples: list[Sample]) -> str:
+    ratios = [sample[CONTROL] / sample[NATIVE] for sample in samples if CONTROL in sample]
+    if not ratios:
+        return f"measured with {min(SECONDS)} tunnel"
+    verdict = "fails as it must" if median(ratios) > BAR else "DOES NOT FAIL: this bar proves nothing"
+    return f"{CONTROL}: {median(ratios):.1f}, {verdict}"

@@ -1,0 +1,14 @@
+"""In the box: measure the goals asked for and print their rows as JSON. ``python -m tests.bench.measuring C3 I4``"""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from tests.bench import applying, memory
+from tests.bench.rows import as_data
+
+GOALS = {"C3": applying.measure, "I4": memory.measure}
+
+if __name__ == "__main__":
+    print(json.dumps([as_data(row) for goal in sys.argv[1:] for row in GOALS[goal]()]))

@@ -1,0 +1,108 @@
+"""A goal's row, how it is made from repeated measurements, and how it is shown."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from statistics import median
+from typing import Any
+
+RESAMPLES = 2000
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One goal. ``value`` is a ratio (or what ``what`` says), ``spread`` the interval that holds its median with 95 %
+    confidence, ``peers`` what stood beside it, ``control`` what had to miss the bar and whether it did."""
+
+    goal: str
+    what: str
+    value: float
+    bar: float
+    better: str
+    spread: tuple[float, float]
+    peers: Mapping[str, float]
+    control: str
+
+    @property
+    def met(self) -> bool:
+        """Whether the bar is reached."""
+        return self.value <= self.bar if self.better == "lower" else self.value >= self.bar
+
+
+def as_data(row: Row) -> dict[str, Any]:
+    """The row as it stands in bench.json."""
+    return {**asdict(row), "spread": list(row.spread), "met": row.met}
+
+
+def parse_row(data: Mapping[str, Any]) -> Row:
+    """The row that :func:`as_data` wrote."""
+    fields = {name: value for name, value in data.items() if name != "met"}
+    low, high = data["spread"]
+    return Row(**{**fields, "spread": (low, high)})
+
+
+def middle(values: Sequence[float]) -> float:
+    """The median, to three digits after the point."""
+    return round(median(values), 3)
+
+
+def spread(values: Sequence[float]) -> tuple[float, float]:
+    """Between which values the median lies, by resampling; the same for the same values."""
+    chance = random.Random(0)
+    medians = sorted(median(chance.choices(values, k=len(values))) for _ in range(RESAMPLES))
+    cut = round(RESAMPLES * (1 - CONFIDENCE) / 2)
+    return round(medians[cut], 3), round(medians[-cut - 1], 3)
+
+
+def is_wanted(goal: str, wanted: str | None) -> bool:
+    """Whether a goal is the one asked for, or a part of it (C3-10 of C3)."""
+    return wanted is None or goal == wanted or goal.startswith(f"{wanted}-")
+
+
+def render_table(rows: Iterable[Row]) -> str:
+    """The rows for a terminal."""
+    lines = [("goal", "value", "bar", "", "spread", "what")]
+    lines += [
+        (
+            row.goal,
+            f"{row.value:g}",
+            f"{'<=' if row.better == 'lower' else '>='} {row.bar:g}",
+            "met" if row.met else "MISSED",
+            f"{row.spread[0]:g} .. {row.spread[1]:g}",
+            row.what,
+        )
+        for row in rows
+    ]
+    widths = [max(len(line[column]) for line in lines) for column in range(5)]
+    return "\n".join(
+        "  ".join([*(cell.ljust(width) for cell, width in zip(line, widths, strict=False)), line[5]]) for line in lines
+    )
+
+
+def render_results(rows: Iterable[Row], conditions: str) -> str:
+    """The page that is kept with the source."""
+    lines = [
+        "# What was measured",
+        "",
+        "Written by `make bench RECORD=1`. Each value is the median of ratios within one run, ours and the peers in",
+        "shuffled order; the spread holds it with 95 % confidence. A goal that is missed stays here. How each is",
+        "measured stands in the modules of this folder.",
+        "",
+        conditions,
+        "",
+        "| goal | what | value | bar | met | spread |",
+        "|---|---|---|---|---|---|",
+    ]
+    details = ["", "## Beside it", ""]
+    for row in rows:
+        sign = "≤" if row.better == "lower" else "≥"
+        lines.append(
+            f"| {row.goal} | {row.what} | {row.value:g} | {sign} {row.bar:g} | {'yes' if row.met else '**no**'} "
+            f"| {row.spread[0]:g} to {row.spread[1]:g} |"
+        )
+        beside = "; ".join(f"{name}: {value:g}" for name, value in row.peers.items())
+        details.append(f"- {row.goal}: {beside}. Control: {row.control}.")
+    return "\n".join([*lines, *details, ""])

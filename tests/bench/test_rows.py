@@ -1,0 +1,47 @@
+"""The arithmetic and the shape of the benchmarks' rows; what they measure is no test."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.bench.rows import Row, as_data, is_wanted, middle, parse_row, render_results, render_table, spread
+
+GOOD = Row("C3", "a ratio", 1.2, 1.5, "lower", (1.1, 1.3), {"peer, s": 2.5}, "a process per object: 9.0")
+BAD = Row("C1", "another", 80.0, 100.0, "higher", (70.0, 90.0), {}, "none")
+
+
+def test_a_bar_is_met_from_its_better_side() -> None:
+    assert GOOD.met
+    assert not BAD.met
+
+
+def test_a_row_has_the_promised_shape_and_comes_back() -> None:
+    data = json.loads(json.dumps(as_data(GOOD)))
+    assert data == {
+        "goal": "C3", "what": "a ratio", "value": 1.2, "bar": 1.5, "better": "lower", "met": True,
+        "spread": [1.1, 1.3], "peers": {"peer, s": 2.5}, "control": "a process per object: 9.0",
+    }  # fmt: skip
+    assert parse_row(data) == GOOD
+
+
+def test_the_spread_holds_the_median_and_ignores_one_stray() -> None:
+    values = [1.0, 1.1, 1.2, 1.1, 1.0, 1.1, 1.2, 1.1, 50.0]
+    low, high = spread(values)
+    assert low <= middle(values) <= high < 50
+    assert spread(values) == (low, high)
+    assert spread([2.0]) == (2.0, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("goal", "wanted", "so"),
+    [("C3", None, True), ("C3", "C3", True), ("C3-10", "C3", True), ("C30", "C3", False), ("I4", "C3", False)],
+)
+def test_a_goal_is_picked_with_its_parts(goal: str, wanted: str | None, so: bool) -> None:
+    assert is_wanted(goal, wanted) is so
+
+
+def test_a_missed_goal_stays_in_table_and_record() -> None:
+    assert "MISSED" in render_table([GOOD, BAD]).splitlines()[2]
+    assert "| C1 | another | 80 | ≥ 100 | **no** | 70 to 90 |" in render_results([GOOD, BAD], "Somewhere.")
