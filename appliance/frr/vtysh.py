@@ -246,8 +246,8 @@ def _instances(vtys: dict[str, Vty]) -> Instances:
 
 
 def _settled(vtys: dict[str, Vty]) -> Parts:
-    """What the daemons run, after the end of whatever a killed writer of ours began as from a file: for ten minutes from
-    such a beginning bgpd starts no session. It takes the end of what was never begun without a word."""
+    """What the daemons run, after the end of whatever a killed writer of ours began as from a file: for ten minutes
+    from such a beginning bgpd starts no session. It takes the end of what was never begun without a word."""
     vtys[BGPD].tell(["configure terminal", "XFRR_end_configuration", "end"])
     return _running(vtys)
 

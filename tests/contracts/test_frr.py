@@ -77,8 +77,7 @@ class Real:
         return all(peer["bgpState"] == "Active" for peer in self._pair.far.json("show bgp neighbors json").values())
 
     def restart(self) -> None:
-        self._pair.us.stop()
-        self._pair.us.start()
+        self._pair.us.restart()
 
     def lose_record(self) -> None:
         self._record.unlink()
@@ -99,11 +98,10 @@ def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
         yield Memory()
         return
     pair = request.getfixturevalue("pair")
-    yield Real(pair, tmp_path / "frr.json")
-    pair.us.stop()
-    pair.far.stop()
-    pair.us.start()
-    pair.far.start()
+    yield (real := Real(pair, tmp_path / "frr.json"))
+    pair.us.restart("bgpd")
+    pair.far.restart("bgpd")
+    assert change(real, None).error is None
 
 
 def observed(bench: Bench) -> frozenset[Any]:

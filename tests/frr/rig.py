@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -23,7 +24,7 @@ from typing import Any, TypeVar
 import pytest
 
 ROOT = Path(os.environ.get("FRR_ROOT", "/"))
-DAEMONS = ("mgmtd", "zebra", "staticd", "bgpd")
+DAEMONS = ("mgmtd", "zebra", "bgpd")
 RELOAD = "/usr/lib/frr/frr-reload.py"
 PATIENCE = 25.0
 T = TypeVar("T")
@@ -92,8 +93,14 @@ class Speaker:
             wait_for(lambda daemon=daemon: self._answers(daemon), f"{daemon} of {self.name} does not answer")
 
     def _answers(self, daemon: str) -> bool:
-        done = self.vtysh("-d", daemon, "-c", "show version", check=False)
-        return "FRRouting" in done
+        with socket.socket(socket.AF_UNIX) as sock:
+            return sock.connect_ex(str(self.run_dir / f"{daemon}.vty")) == 0
+
+    def restart(self, *daemons: str) -> None:
+        for daemon in daemons or DAEMONS:
+            if daemon in self._children:
+                self.stop(daemon)
+        self.start(*daemons)
 
     def stop(self, *daemons: str) -> None:
         """End daemons as a service manager would."""

@@ -80,8 +80,7 @@ def bench(pair: rig.Pair, tmp_path: Path) -> Iterator[Bench]:
     yield bench
     pair.us.run("ip", "link", "set", "t1", "up")
     bench.apply(None)
-    pair.far.stop()
-    pair.far.start()
+    pair.far.restart("bgpd")
 
 
 def same_moment(one: BgpSession, other: BgpSession) -> bool:
@@ -208,8 +207,7 @@ def test_an_interface_that_goes_down_takes_its_path_at_once(bench: Bench) -> Non
 @pytest.fixture
 def forgetful(bench: Bench) -> Bench:
     """A zebra without nexthop groups from before: those it still keeps stay without a source, whatever it is told."""
-    bench.pair.us.stop()
-    bench.pair.us.start()
+    bench.pair.us.restart()
     return bench
 
 
