@@ -25,6 +25,9 @@ APPLIANCE = (sys.executable, "-m", "appliance.cli.main")
 ROOT = Path(__file__).resolve().parent.parent
 STREAM = ("python3", "/opt/traffic/stream.py")
 
+CLEAR_WATCH = ("timeout", "52", "tcpdump", "-lnnq", "-i", "any", "net", PREFIX, "and", "net", "172.16.20.0/24")
+"""Prints a line for every packet between the LAN and the VPC that is not encrypted."""
+
 PICTURE = r"""
                              +------+
    lan --- gw --- internet --| aws1 |-- vpc     gw is the appliance; aws1 and aws2 stand for
@@ -99,14 +102,17 @@ def show_balance() -> None:
 def take_one_away() -> None:
     title("4. Take one tunnel away: its packets are silently dropped on the Internet")
     print("   Nobody is told; AWS's BGP timers, 10 and 30 seconds, have to find out.", flush=True)
+    watcher = subprocess.Popen(in_node("internet", *CLEAR_WATCH), stdout=subprocess.PIPE, text=True, cwd=ROOT,
+                               stderr=subprocess.DEVNULL)  # fmt: skip
     sender = subprocess.Popen(in_node("lan", *STREAM, "send", HOST, "--flows", "16", "--rate", "20", "--seconds", "50"),
-                              stdout=subprocess.PIPE, text=True, cwd=ROOT)  # fmt: skip
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=ROOT)  # fmt: skip
     node("internet", "/opt/internet/wire", "block", REMOTE)
     answer, _ = sender.communicate(timeout=120)
     result = json.loads(answer)
     gap = result["gap_ms"] / 1000
     print(f"   {result['sent']} packets sent, {result['lost']} lost; the longest gap of a flow: {gap:.1f} s")
-    print("   Flows on the other tunnel lost nothing, and nothing left in clear. What status says now:\n", flush=True)
+    seen = watcher.communicate(timeout=120)[0].splitlines()
+    print(f"   In clear on the Internet meanwhile: {len(seen)} packets. What status says now:\n", flush=True)
     lab("exec", "--lab", LAB, "gw", "--", "appliance", "status", check=False)
 
 
@@ -151,8 +157,9 @@ def lab(*words: str, check: bool = True, quiet: bool = False) -> None:
 
 def node(name: str, *command: str) -> str:
     """What a command in a node prints; the demo ends when it fails."""
-    done = subprocess.run(in_node(name, *command), cwd=ROOT, check=False, stdout=subprocess.PIPE, text=True)
+    done = subprocess.run(in_node(name, *command), cwd=ROOT, check=False, capture_output=True, text=True)
     if done.returncode:
+        print(done.stderr, file=sys.stderr)
         raise SystemExit(done.returncode)
     return done.stdout
 

@@ -92,8 +92,7 @@ def _tell_news(watch: Watch, seen: Evidence, connection: Connection, states: dic
 
 def _news(seen: Evidence, tunnel: Tunnel, state: TunnelState) -> str:
     if state.useful:
-        session = session_of(seen, tunnel)
-        return f"{state.state}: {session.accepted if session else 0} prefixes accepted"
+        return state.state
     sa, session = sa_of(seen, tunnel), session_of(seen, tunnel)
     ike = sa.ike_state if sa else "waiting"
     child = (sa.child_state or "none") if sa else "none"

@@ -7,7 +7,7 @@ from dataclasses import fields
 from difflib import unified_diff
 
 from appliance.model.change import Change
-from appliance.model.resources import FirewallTable, FrrConfig, Resource, SharedKey, Sysctl
+from appliance.model.resources import FirewallTable, FrrConfig, IkeConnection, Resource, SharedKey, Sysctl
 
 SIGNS = {"add": "+", "change": "~", "remove": "-"}
 _HIDDEN = {"secret", "fingerprint"}
@@ -45,9 +45,18 @@ def describe_changes(changes: Iterable[Change]) -> list[str]:
 
 
 def _details(resource: Resource) -> str:
+    if isinstance(resource, IkeConnection):
+        return f": {_ike(resource)}"
     shown = [name.name for name in fields(resource) if name.name not in _HIDDEN | _UNSAID]
     words = [f"{name} {_show(getattr(resource, name))}" for name in shown if _worth_saying(resource, name)]
     return f": {', '.join(words)}" if words else ""
+
+
+def _ike(ike: IkeConnection) -> str:
+    """What an operator compares with the cloud's console; the times follow from the cloud's profile."""
+    ends = f"IKEv{ike.version} {ike.local or 'any address'} as {ike.local_id} to {ike.remote} as {ike.remote_id}"
+    proposals = f"ike {', '.join(ike.proposals)}; esp {', '.join(ike.child.proposals)}"
+    return f"{ends}, if_id {ike.if_id}, {proposals}"
 
 
 def _worth_saying(resource: Resource, name: str) -> bool:

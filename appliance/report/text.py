@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+WEAK = "weak cryptography"
+"""Named by `configure` and `validate`; whoever is woken at night has other things to read."""
+
 MARKS = {"carrying": "●", "standby": "◐", "down": "○", "unknown": "?"}
 
 
@@ -12,7 +15,7 @@ def describe_status(status: Mapping[str, Any]) -> list[str]:
     """A line for the whole, then each connection with its tunnels and prefixes."""
     head = f"{status['site']}: {status['state']}"
     lines = [f"{head} — {status['why']}" if status["why"] else head]
-    lines += [f"  warning: {warning}" for warning in status["warnings"]]
+    lines += [f"  warning: {warning}" for warning in status["warnings"] if WEAK not in warning]
     for connection in status["connections"]:
         lines += ["", *_connection(connection)]
     if status["drift"]:

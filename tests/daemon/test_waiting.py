@@ -79,7 +79,7 @@ def test_everything_is_up_at_once(box: Box) -> None:
     assert went.waited.up
     assert went.codes == {}
     assert went.seconds == 0
-    assert went.of("vpc-1") == ["carrying: 1 prefixes accepted", "child rekeyed"]
+    assert went.of("vpc-1") == ["carrying", "child rekeyed"]
 
 
 def test_a_far_end_that_answers_late(box: Box) -> None:
@@ -94,7 +94,7 @@ def test_a_far_end_that_answers_late(box: Box) -> None:
     assert went.codes == {}
     assert 7 <= went.seconds < 7 + 2 * LOOK_EVERY
     assert went.of("vpc-2") == [
-        "ike connecting, child none, bgp active", "carrying: 1 prefixes accepted", "child rekeyed",
+        "ike connecting, child none, bgp active", "carrying", "child rekeyed",
     ]  # fmt: skip
 
 
@@ -202,7 +202,7 @@ def test_a_standby_is_as_good_as_carrying(box: Box) -> None:
     box.announced = {PEERS["vpc-1"]: {LEARNED: 100}, PEERS["vpc-2"]: {LEARNED: 200}}
     went = wait(box)
     assert went.codes == {}
-    assert went.of("vpc-2")[0] == "standby: 1 prefixes accepted"
+    assert went.of("vpc-2")[0] == "standby"
 
 
 def test_a_group_that_differs_shows_at_the_rekey(box: Box) -> None:
