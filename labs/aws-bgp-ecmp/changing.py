@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from checking import check, node, wait_for
 from measuring import CLEAR, end, send_stream, streaming, watching
+from refusals import expect
 from rekeying import leftovers, rekey_everything
-from scene import FIRST, OUTSIDE, SECOND, appliance, must_configure, only_child, spis
+from scene import FIRST, OUTSIDE, SECOND, appliance, configure, must_configure, only_child, spis
 
 
 @check(timeout=90)
@@ -22,6 +25,15 @@ def a_second_apply_writes_nothing() -> None:
     assert gw.run("grep", "-c", "vici", "/var/log/charon.log", ok=False).out == charon, "charon was told something"
     assert gw.run("vtysh", "-c", "show running-config").out == running, "FRR's configuration changed"
     assert answer.get("changes", 0) == 0, answer
+
+
+@check(timeout=150)
+def a_pfs_mismatch_is_named() -> None:
+    """A group for the children that the cloud refuses shows at the rekey that configure ends with, and is named."""
+    changed = "/tmp/pfs.txt"
+    group = "s/Diffie-Hellman Group 2$/Diffie-Hellman Group 5/"
+    node("gw").shell(f"sed '{group}' {SECOND.document} > {changed}")
+    expect(configure(replace(SECOND, options=("--name", "second")), document=changed, wait=40), "pfs", "modp1536")
 
 
 @check(timeout=180)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from checking import Done, check, node
-from scene import FIRST, configure, must_configure, reason
+from scene import FIRST, Tunnel, configure, must_configure, reason
 
 CHANGED = "/tmp/changed.txt"
 
@@ -38,6 +41,41 @@ def a_wrong_asn_is_named() -> None:
     """A wrong ASN of the cloud's: configure ends with 1 and names both numbers."""
     done = configure(FIRST, "--peer-asn", "64999", wait=25)
     expect(done, "64999", "64512")
+
+
+@check(timeout=150)
+def no_prefix_received_is_named() -> None:
+    """Sessions up and the cloud announces nothing: configure ends with 1 and says that no prefix was received."""
+    with announcing("deny 10.1.0.0/16"):
+        expect(configure(FIRST, wait=25), "no prefix")
+
+
+@check(timeout=150)
+def a_filtered_prefix_is_named() -> None:
+    """The cloud announces a /30 alone, longer than we accept: configure ends with 1 and says that it was filtered."""
+    with announcing("permit 10.1.0.0/30"):
+        expect(configure(FIRST, wait=25), "filter")
+
+
+@contextmanager
+def announcing(what: str) -> Iterator[None]:
+    """For a while both far ends announce this to the first connection, in place of the VPC's prefix."""
+    for tunnel in FIRST.tunnels:
+        far_end_frr(tunnel, "no ip prefix-list first", f"ip prefix-list first seq 5 {what}",
+                    "router bgp 64512", "address-family ipv4 unicast", "network 10.1.0.0/30")  # fmt: skip
+    try:
+        yield
+    finally:
+        for tunnel in FIRST.tunnels:
+            far_end_frr(tunnel, "no ip prefix-list first", f"ip prefix-list first seq 5 permit {FIRST.prefix}",
+                        "router bgp 64512", "address-family ipv4 unicast", "no network 10.1.0.0/30")  # fmt: skip
+
+
+def far_end_frr(tunnel: Tunnel, *lines: str) -> None:
+    """Configuration lines for a far end's FRR, and its announcements anew."""
+    words = [word for line in ("configure terminal", *lines) for word in ("-c", line)]
+    node(tunnel.end).run("vtysh", *words)
+    node(tunnel.end).run("vtysh", "-c", "clear bgp * soft out")
 
 
 @check(timeout=150)
