@@ -21,7 +21,7 @@ PYTHON = sys.executable
 OPTIONS = ("-q", "-p", "no:cacheprovider", "-m", "not guest")
 PYTEST = (PYTHON, "-m", "pytest")
 RESULTS = ROOT / "build" / "host-tests.xml"
-IN_GUEST = (PYTHON, "-m", "tests.lab.in_guest", "python3", "-m", "pytest", *OPTIONS)
+IN_GUEST = (PYTHON, "-m", "tests.lab.in_guest", "timeout", "900", "python3", "-m", "pytest", *OPTIONS)
 DOORS = "tests/contracts"
 
 

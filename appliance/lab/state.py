@@ -65,7 +65,8 @@ deployer=$(cat "$folder/runner" 2>/dev/null)
 [ -n "$deployer" ] && tr '\\0' ' ' < "/proc/$deployer/cmdline" 2>/dev/null | grep -q lab && kill -KILL "$deployer"
 while [ -n "$deployer" ] && grep -q '^State:[[:space:]]*[^Z]' "/proc/$deployer/status" 2>/dev/null; do sleep 0.05; done
 firsts=
-for pid in $(cat "$folder"/nodes/*/pid 2>/dev/null); do
+for file in "$folder"/nodes/*/pid; do
+    pid=$(cat "$file" 2>/dev/null)
     grep -q '^NSpid:.*[[:space:]]1$' "/proc/$pid/status" 2>/dev/null && kill -KILL "$pid" && firsts="$firsts $pid"
 done
 for pid in $firsts; do

@@ -44,6 +44,7 @@ topology:
   defaults: {kind: linux, image: appliance-lab}
   nodes:
     first: {cmd: sleep 86399}
+    other: {cmd: sleep 86399}
     second: {startup-delay: 600}
 """
 
@@ -181,6 +182,18 @@ def test_checks_are_run_and_a_failure_leaves_evidence(place: InGuest, folder: Pa
     assert "engine-test-pair" not in place.names()
 
 
+def test_down_ends_every_process_and_namespace(place: InGuest, folder: Path) -> None:
+    place.down("engine-test-pair")
+    assert appliance("up", str(folder / "pair.clab.yml"), "--backend", "vm").returncode == 0
+    pids = place.guest.do(
+        "for file in /run/appliance-lab/engine-test-pair/nodes/*/pid; do cat $file; echo; done"
+    ).split()
+    assert len(pids) == 3
+    assert place.down("engine-test-pair")
+    alive = place.guest.ask(f"ls -d {' '.join(f'/proc/{pid.decode()}/root/proc/1' for pid in pids)}")
+    assert alive.out == b""
+
+
 def test_a_killed_deployer_leaves_nothing_after_down(place: InGuest, folder: Path) -> None:
     place.down("engine-test-slow")
     before = place.guest.do("lsns -n -t net | wc -l; mount | wc -l")
@@ -195,7 +208,7 @@ def test_a_killed_deployer_leaves_nothing_after_down(place: InGuest, folder: Pat
         "vm",
     ]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL) as deployer:
-        wait_for(lambda: place.guest.ask("pgrep -f 'sleep 86399'").code == 0, "the first node never ran")
+        wait_for(lambda: place.guest.ask("pgrep -fc '^sleep 86399'").out == b"2\n", "the first nodes never ran")
         deployer.send_signal(signal.SIGKILL)
     done = appliance("down", "engine-test-slow", "--keep-guest", "--json")
     assert json.loads(done.stdout)["down"] == ["engine-test-slow"]
