@@ -57,10 +57,10 @@ async def _apply(file: Path | None, allowed: tuple[str, ...], adopt: bool, yes: 
         show_plan(prepared)
         if prepared.changes:
             ask("Apply this?", yes)
-            await _carry_out(systems, prepared, loaded.text, adopt)
-        systems.store.save_down(Down())
-        if file is not None:
+        if file is not None and loaded.text != systems.store.read_intent():
             systems.store.write_intent(loaded.text)
+        systems.store.save_down(Down())
+        await _carry_out(systems, prepared, loaded.text, adopt)
     if as_json:
         print_json(plan_as_data(prepared))
 
@@ -70,8 +70,10 @@ async def _is_silent(systems: Systems) -> bool:
 
 
 async def _carry_out(systems: Systems, prepared: Prepared, text: str, adopt: bool) -> None:
-    for taken in await adopt_strangers(systems, prepared) if adopt else ():
+    """What is wanted is written down already: whatever fails now is left to be done, by hand or by the daemon."""
+    for taken in await adopt_strangers(systems, prepared) if adopt and prepared.changes else ():
         say(f"taken over: {taken}")
     report = await apply(systems, prepared, text, "apply", show_outcome)
     refuse_failure(report)
-    say(f"{len(report.outcomes)} changes made", fg="green")
+    if report.outcomes:
+        say(f"{len(report.outcomes)} changes made", fg="green")

@@ -68,13 +68,13 @@ async def _remove(name: str, no_protect: bool, yes: bool, as_json: bool) -> None
         show_plan(prepared)
         say_what_leaves(prepared)
         ask(f"Remove {name}?", yes)
-        report = await apply(systems, prepared, changed.text, f"remove {name}", show_outcome)
-        refuse_failure(report)
-        systems.store.write_intent(changed.text)
         if no_protect:
             systems.store.forget_learned(name)
         else:
             systems.store.add_learned(name, gone.networks)
+        systems.store.write_intent(changed.text)
+        report = await apply(systems, prepared, changed.text, f"remove {name}", show_outcome)
+        refuse_failure(report)
         for tunnel in gone.tunnels:
             systems.store.remove_secret(tunnel.name)
     if as_json:

@@ -46,8 +46,8 @@ async def _down(connection: str | None, no_protect: bool, yes: bool, as_json: bo
         say_what_leaves(prepared)
         if prepared.changes:
             ask("Take it down?", yes)
-            refuse_failure(await apply(systems, prepared, loaded.text, f"down {connection or 'all'}", show_outcome))
         systems.store.save_down(down)
+        refuse_failure(await apply(systems, prepared, loaded.text, f"down {connection or 'all'}", show_outcome))
     if as_json:
         print_json(plan_as_data(prepared))
 

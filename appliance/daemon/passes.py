@@ -172,8 +172,12 @@ def refuse_unsafe(prepared: Prepared, administrators: Sequence[str], allowed: Co
 
 
 async def apply(systems: Systems, prepared: Prepared, text: str, summary: str, progress: Progress | None) -> Report:
-    """Carry the plan out under a journal, re-authenticate tunnels with a new key, and keep the revision."""
+    """Carry the plan out under a journal, re-authenticate tunnels with a new key, and keep the revision. An intent that
+    changes nothing here is a revision too: the daemon goes by the last one."""
+    last = systems.store.last_revision()
     if not prepared.changes:
+        if text != (last.intent if last else ""):
+            systems.store.save_revision(text, summary, datetime.now(UTC))
         return Report(())
     systems.store.keep_fingerprint_key()
     now = datetime.now(UTC)

@@ -59,13 +59,27 @@ def test_apply_of_a_file_replaces_the_intent(running: Box, run: Run, tmp_path: P
     assert LEARNED in blackholes(running)
 
 
-def test_an_apply_that_fails_leaves_the_intent_in_force(running: Box, run: Run, tmp_path: Path) -> None:
+def test_what_an_apply_could_not_do_is_left_to_the_daemon(running: Box, run: Run, tmp_path: Path) -> None:
     path = tmp_path / "site.yaml"
     path.write_text(TWO.replace("peer-asn: 64512", "peer-asn: 64513"))
     running.frr.refusing = {"frr-config"}
     done = run("apply", path, "--yes", "--json")
     assert (done.code, done.error["code"]) == (1, "partly-applied")
-    assert running.store.read_intent() == TWO
+    assert running.store.read_intent() == path.read_text()
+    running.frr.refusing = set()
+    assert asyncio.run(converge_once(running.systems)) == 1
+    assert run("plan", "--json").json["changes"] == 0
+
+
+def test_the_daemon_goes_by_an_intent_that_changed_nothing_too(running: Box, run: Run) -> None:
+    run("down", "vpc", "--no-protect", "--yes")
+    assert run("connection", "remove", "vpc", "--no-protect", "--yes").code == 0
+    assert run("apply", "--yes").code == 0
+    assert asyncio.run(converge_once(running.systems)) == 0
+    assert "vpc-1" not in running.kernel.links
+    revisions = len(running.store.revisions())
+    assert run("apply", "--yes").code == 0
+    assert len(running.store.revisions()) == revisions
 
 
 def test_plan_shows_and_changes_nothing(running: Box, run: Run) -> None:
@@ -220,12 +234,23 @@ def test_the_last_connection_can_go(running: Box, run: Run) -> None:
     assert run("status", "--json").json["why"] == "there is no connection"
 
 
-def test_a_failed_removal_forgets_nothing(running: Box, run: Run) -> None:
+def test_what_a_removal_could_not_do_is_left_to_the_daemon(running: Box, run: Run) -> None:
     running.kernel.refusing = {"xfrm-link lab-1"}
     done = run("connection", "remove", "lab", "--yes", "--json")
     assert (done.code, done.error["code"]) == (1, "partly-applied")
-    assert running.store.read_intent() == TWO
-    assert any("lab-1.psk" in name for name in running.files())
+    assert "lab-1" in running.kernel.links
+    running.kernel.refusing = set()
+    assert asyncio.run(converge_once(running.systems)) == 1
+    assert "lab-1" not in running.kernel.links
+    assert blackholes(running) == PROTECTED
+
+
+def test_what_a_down_could_not_do_is_left_to_the_daemon(running: Box, run: Run) -> None:
+    running.kernel.refusing = {"xfrm-link lab-1"}
+    assert run("down", "--yes").code == 1
+    running.kernel.refusing = set()
+    assert asyncio.run(converge_once(running.systems)) == 1
+    assert ended(running) == {"Blackhole"}
 
 
 # All of them

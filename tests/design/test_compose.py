@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.design.compose import compose
+from appliance.design.filtering import compose_filter
 from appliance.design.numbering import BLACKHOLE_METRIC
 from appliance.design.peering import compose_router
 from appliance.model.intent import Announce, Bgp, Ike, Lan
@@ -29,7 +30,7 @@ from appliance.model.resources import (
 )
 from appliance.plan.diff import make_plan
 from appliance.plan.text import describe_change
-from tests.design.wishes import MACHINE, fixed, intents, shuffled, wish_for
+from tests.design.wishes import MACHINE, UPLINKS, fixed, intents, shuffled, wish_for
 
 LEARNED = st.dictionaries(
     st.sampled_from(["vpc", "lab", "gone"]),
@@ -190,3 +191,22 @@ def test_named_lans_bind_the_filter_to_their_interfaces() -> None:
     lan = Lan("core", (ip_network("172.16.20.0/24"),), "eth2")
     (table,) = of(FirewallTable, compose(wish_for(replace(fixed(), lans=(lan,)))))
     assert '"eth2" . 172.16.20.0/24' in table.text
+
+
+def test_a_stated_mss_is_kept_where_it_fits() -> None:
+    intent = fixed()
+    (first, second) = intent.connections[0].tunnels
+    tunnels = (replace(first, mss=1379), replace(second, mss=1460))
+    changed = replace(intent, connections=(replace(intent.connections[0], tunnels=tunnels),))
+    guards = {guard.interface: (guard.mss, guard.mss6) for guard in compose_filter(wish_for(changed)).tunnels}
+    assert guards == {"vpc-1": (1379, 1378), "vpc-2": (1398, 1378)}
+
+
+def test_a_tunnels_peer_comes_in_by_its_own_uplink_only() -> None:
+    intent = replace(fixed(), uplinks=UPLINKS)
+    (first, second) = intent.connections[0].tunnels
+    tunnels = (replace(first, uplink="isp1"), replace(second, uplink="isp2"))
+    changed = replace(intent, connections=(replace(intent.connections[0], tunnels=tunnels),))
+    (table,) = of(FirewallTable, compose(wish_for(changed)))
+    peers = re.findall(r'"eth\d" \. 198[\d.]+', table.text)
+    assert peers == ['"eth0" . 198.51.100.7', '"eth1" . 198.51.100.71']
