@@ -11,7 +11,7 @@ from pathlib import Path
 
 from appliance.daemon.passes import Loaded, load_intent, parse_loaded
 from appliance.daemon.wiring import Systems
-from appliance.intent.merge import Merged, Said, merge
+from appliance.intent.merge import Merged, Said, merge, own_name
 from appliance.intent.rules import check_psk
 from appliance.intent.write import write_intent
 from appliance.model.document import ImportReport, Missing, ReadConnection
@@ -57,7 +57,10 @@ def from_documents(
     if merged.missing:
         raise FaultyInput("the document leaves something out", hint="nothing was changed",
                           faults=tuple(_owed(missing) for missing in merged.missing))  # fmt: skip
-    given = {merged.names.get(name, name): _key_of(name, source) for name, source in keys.items()}
+    given = {own_name(name, merged.names): _key_of(name, source) for name, source in keys.items()}
+    if strange := given.keys() - set(merged.names.values()):
+        hint = f"tunnels: {', '.join(sorted(merged.names.values()))}"
+        raise WrongUsage(f"--psk: there is no tunnel {', '.join(sorted(strange))}", hint=hint)
     found = {merged.names[name]: key for name, key in secrets_of(read, said.name).items()}
     warnings = tuple(f"{notice.where}: {notice.message}" for notice in report.warnings)
     return _complete(systems, merged, {**found, **given}, warnings)

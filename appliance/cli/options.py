@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any, TypeVar
 
 import click
@@ -90,6 +90,11 @@ def safety_options(verb: F) -> F:
 
 
 def administrators() -> tuple[str, ...]:
-    """From where this session came, when it came over SSH."""
+    """From where this session came, when it came over SSH. sshd says UNKNOWN where it has no socket to ask."""
     client = os.environ.get("SSH_CONNECTION", "").split(" ")[0]
-    return (client,) if client else ()
+    try:
+        address = ip_address(client)
+    except ValueError:
+        return ()
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return (str(mapped or address),)

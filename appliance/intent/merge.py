@@ -51,6 +51,7 @@ def merge(intent: Intent | None, read: Connection, publics: tuple[IPAddress | No
     known = _known(intent, read)
     _refuse_taken_name(intent, read, known)
     renamed = _tunnel_names(read, known)
+    said = replace(said, keys=frozenset(own_name(name, renamed) for name in said.keys))
     tunnels = tuple(
         _tunnel(new, known, renamed[new.name], _uplink_name(uplinks, public), said)
         for new, public in zip(read.tunnels, publics, strict=True)
@@ -85,6 +86,11 @@ def _known(intent: Intent | None, read: Connection) -> Connection | None:
     return by_id or next((c for c in there if c.name == read.name and (c.id is None or read.id is None)), None)
 
 
+def own_name(name: str, renamed: Mapping[str, str]) -> str:
+    """A tunnel's name here, from that or from the one it has in the document; ours goes first."""
+    return name if name in renamed.values() else renamed.get(name, name)
+
+
 def _refuse_taken_name(intent: Intent | None, read: Connection, known: Connection | None) -> None:
     """Two connections of one name would be one: the other one's tunnels would go."""
     taken = next((c for c in (intent.connections if intent else ()) if c.name == read.name), None)
@@ -107,7 +113,7 @@ def _tunnel(new: Tunnel, known: Connection | None, name: str, uplink: str | None
     """What the document says, with what the operator had set for this tunnel before."""
     old = next((t for t in known.tunnels if t.remote == new.remote), None) if known else None
     key = SecretRef("file", f"secrets/{name}.psk")
-    given = new.psk is not None or name in said.keys or new.name in said.keys
+    given = new.psk is not None or name in said.keys
     psk = key if given else (old.psk if old else None)
     if old is None:
         return replace(new, name=name, psk=psk, uplink=uplink)

@@ -197,6 +197,37 @@ def test_what_cuts_the_administrator_off_is_refused_unless_allowed(
     assert run(*wanted, "--allow", "cut-management").code == 0
 
 
+@pytest.mark.parametrize("client", ["UNKNOWN 65535 UNKNOWN 65535", "fe80::1%eth0 50000 fe80::2 22", ""])
+def test_a_session_from_nowhere_in_particular(
+    box: Box, run: Run, generic: Path, monkeypatch: pytest.MonkeyPatch, client: str
+) -> None:
+    monkeypatch.setenv("SSH_CONNECTION", client)
+    assert run("configure", "--bgp", "--from", generic, *NAMED, "--network", "10.0.0.0/8", "--yes").code == 0
+
+
+def test_an_administrator_in_ipv4_mapped_form(
+    box: Box, run: Run, generic: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSH_CONNECTION", "::ffff:10.1.2.3 50000 ::ffff:172.16.20.1 22")
+    done = run("configure", "--bgp", "--from", generic, *NAMED, "--network", "10.0.0.0/8", "--yes", "--json")
+    assert (done.code, done.error["code"]) == (4, "cut-management")
+
+
+def test_a_masked_key_comes_from_its_file(box: Box, run: Run, generic: Path, tmp_path: Path) -> None:
+    generic.write_text(GENERIC.replace("Fake.key.of.tunnel_2", "********"))
+    key = tmp_path / "key"
+    key.write_text("Fake.key.of.a_file\n")
+    wanted = ("configure", "--bgp", "--from", generic, *NAMED, "--yes", "--json")
+    assert run(*wanted).error["faults"][0]["fix"] == "--psk vpc-2=file:PATH"
+    done = run(*wanted, "--psk", f"vpc-9=file:{key}", "--psk", f"vpc-2=file:{key}")
+    assert (done.code, done.error["hint"]) == (2, "tunnels: vpc-1, vpc-2")
+    assert box.files() == {}
+    assert run(*wanted, "--psk", f"vpc-2=file:{key}").code == 0
+    assert box.files()["etc/secrets/vpc-2.psk"] == "Fake.key.of.a_file\n"
+    key.write_text("a key with blanks\n")
+    assert run(*wanted, "--psk", f"vpc-2=file:{key}").code == 3
+
+
 def test_what_the_machine_lacks(box: Box, run: Run, generic: Path) -> None:
     box.charon.running = False
     done = run("configure", "--bgp", "--from", generic, *NAMED, "--yes", "--json")

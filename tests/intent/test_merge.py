@@ -155,6 +155,15 @@ def test_a_masked_key_is_asked_for_by_tunnel_and_kept_once_known() -> None:
     assert merged(merged().intent, masked, Said()).missing == ()
 
 
+def test_a_key_is_for_the_tunnel_that_has_its_name_here() -> None:
+    first = merged().intent
+    bare = replace(first.connections[0], tunnels=tuple(replace(t, psk=None) for t in first.connections[0].tunnels))
+    again = swapped(GENERIC).replace("Fake.key.of.tunnel_1", "********").replace("Fake.key.of.tunnel_2", "********")
+    found = merged(replace(first, connections=(bare,)), again, Said(name="vpc", keys=frozenset({"vpc-1"})))
+    assert found.names == {"vpc-1": "vpc-2", "vpc-2": "vpc-1"}
+    assert [missing.hint for missing in found.missing] == ["--psk vpc-2=file:PATH"]
+
+
 def test_behind_nat_the_only_uplink_gets_the_documents_address() -> None:
     eth0 = Interface("eth0", 1500, True, (ip_interface("192.168.1.10/24"),))
     inside = replace(MACHINE, interfaces={**MACHINE.interfaces, "eth0": eth0})
