@@ -82,23 +82,32 @@ class Sender:
     def _open(self, target: tuple[str, int], port: int) -> socket.socket:
         plug = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         plug.setblocking(False)
+        plug.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         plug.bind(("", port))
         plug.connect(target)
         self.selector.register(plug, selectors.EVENT_READ)
         return plug
 
     def run(self, rate: float, seconds: float, patience: float) -> None:
-        """Send ``rate`` packets a second in each flow; wait up to ``patience`` seconds for the last answers."""
+        """Send ``rate`` packets a second in each flow, fewer where the machine is too slow, never a burst of what was
+        missed; then wait for answers until none has come for ``patience`` seconds."""
         step = 1 / (rate * len(self.flows))
         start = due = time.monotonic()
         while not self.stopped and due < start + seconds:
             for index in range(len(self.flows)):
                 self._receive_until(due)
                 self._send(index)
-                due += step
-        end = time.monotonic() + patience
-        while any(flow.lost for flow in self.flows) and time.monotonic() < end:
-            self._receive_until(min(end, time.monotonic() + 0.05))
+                due = max(due + step, time.monotonic() - step)
+        self._wait_for_rest(patience)
+
+    def _wait_for_rest(self, patience: float) -> None:
+        """A busy machine's echo may answer late, but then it goes on answering: that is no loss."""
+        end, missing = time.monotonic() + patience, sum(flow.lost for flow in self.flows)
+        while missing and time.monotonic() < end:
+            self._receive_until(time.monotonic() + 0.05)
+            before, missing = missing, sum(flow.lost for flow in self.flows)
+            if missing < before:
+                end = time.monotonic() + patience
 
     def _send(self, index: int) -> None:
         flow = self.flows[index]
@@ -167,7 +176,9 @@ def main() -> None:
     act.add_argument("--flows", type=int, default=1)
     act.add_argument("--rate", type=float, default=50, help="packets a second and flow")
     act.add_argument("--seconds", type=float, default=10)
-    act.add_argument("--patience", type=float, default=1.5, help="seconds to wait for the last answers")
+    act.add_argument(
+        "--patience", type=float, default=3, help="seconds without an answer that end the wait for the rest"
+    )
     act.add_argument("--from-port", type=int, default=0, help="first source port; 0: the kernel's choice")
     act.add_argument("--size", type=int, default=NUMBERED.size, help="bytes of payload")
     options = parser.parse_args()
