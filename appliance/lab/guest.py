@@ -134,7 +134,9 @@ class Guest:
             (self.state / name).unlink(missing_ok=True)
         tools = None if qemu_major() >= 9 else self._build("tools")
         subprocess.run(
-            ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "lab", "-f", str(self.state / "key")], check=True
+            ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "lab", "-f", str(self.state / "key")],
+            check=True,
+            stdin=subprocess.DEVNULL,
         )
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = int(free.getsockname()[1])
@@ -150,7 +152,10 @@ class Guest:
         recipe = self.repo / "images" / "build.py"
         if not recipe.exists():
             raise SystemLacks("no recipe for the lab guest here", hint="run from a checkout of the project")
-        process = subprocess.Popen([sys.executable, str(recipe), *words], stdout=subprocess.PIPE, stderr=log)
+        # Its input is not ours to read: what comes there is for the command in the guest.
+        process = subprocess.Popen(
+            [sys.executable, str(recipe), *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log
+        )
         try:
             folder, _ = process.communicate(timeout=5)
         except subprocess.TimeoutExpired:
