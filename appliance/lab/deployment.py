@@ -19,6 +19,7 @@ from appliance.lab.topology import Node, Topology
 from appliance.model.fault import ApplianceError, Fault, FaultyInput, SystemFailure
 
 START = b"\n"
+LAB_UP = "lab-up"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ class Deployment:
         except FileExistsError:
             raise ApplianceError(
                 f"lab {self.topology.name} is up already",
-                code="lab-up",
+                code=LAB_UP,
                 hint=f"`appliance lab down {self.topology.name}` takes it down",
             ) from None
         (folder / "runner").write_text(str(os.getpid()))

@@ -25,7 +25,7 @@ from appliance.lab.checks import (
     parse_plan,
     parse_result,
 )
-from appliance.lab.deployment import Deployment
+from appliance.lab.deployment import LAB_UP, Deployment
 from appliance.lab.namespaces import tear_down
 from appliance.lab.state import lab_folder, node_folder
 from appliance.lab.syscalls import die_with_parent
@@ -88,6 +88,8 @@ def _deploy(deployment: Deployment) -> CheckResult:
     except (FaultyInput, SystemLacks):
         raise
     except ApplianceError as error:
+        if error.code == LAB_UP:
+            raise
         return CheckResult("deploy", False, round(time.monotonic() - begun, 2), error.message)
     failed = [
         f"{result.node}: {' '.join(result.command)!r} ended with {result.code}: {result.err.strip()[:200]}"

@@ -155,9 +155,10 @@ def test_the_listing_shows_it(pair: dict[str, Any]) -> None:
 
 
 def test_what_is_up_is_not_deployed_again(pair: dict[str, Any], folder: Path) -> None:
-    done = appliance("up", str(folder / "pair.clab.yml"), "--backend", "vm", "--json")
-    assert done.returncode == 1
-    assert json.loads(done.stdout)["error"]["code"] == "lab-up"
+    for verb in ("up", "run"):
+        done = appliance(verb, str(folder / "pair.clab.yml"), "--backend", "vm", "--json")
+        assert done.returncode == 1
+        assert json.loads(done.stdout)["error"]["code"] == "lab-up"
     assert inside("left", "true").returncode == 0
 
 
