@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.calling import Run, caller
+from tests.daemon.sites import TWO, announce, settle_in
 from tests.fakes.box import Box
 from tests.vendors.samples import GENERIC, STRONGSWAN
 
@@ -37,3 +38,13 @@ def strongswan(tmp_path: Path) -> Path:
     path = tmp_path / "strongswan.txt"
     path.write_text(STRONGSWAN)
     return path
+
+
+@pytest.fixture
+def running(box: Box, run: Run) -> Box:
+    """Two connections up, and what they announce learned."""
+    announce(box)
+    settle_in(box, TWO)
+    assert run("apply", "--yes").code == 0
+    assert run("apply", "--yes").code == 0
+    return box

@@ -11,18 +11,9 @@ import pytest
 from appliance.daemon.loop import keep_converged
 from appliance.model.fault import SystemLacks
 from tests.cli.calling import Run
-from tests.daemon.sites import ONE, TWO, announce, settle_in
+from tests.daemon.sites import ONE, settle_in
 from tests.fakes.box import Box
 from tests.report.test_status import KEYS
-
-
-@pytest.fixture
-def running(box: Box, run: Run) -> Box:
-    announce(box)
-    settle_in(box, TWO)
-    assert run("apply", "--yes").code == 0
-    assert run("apply", "--yes").code == 0
-    return box
 
 
 def test_programs_get_one_value_with_every_key(running: Box, run: Run) -> None:
