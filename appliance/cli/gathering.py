@@ -63,6 +63,8 @@ def from_documents(
         raise WrongUsage(f"--psk: there is no tunnel {', '.join(sorted(strange))}", hint=hint)
     found = {merged.names[name]: key for name, key in secrets_of(read, said.name).items()}
     warnings = tuple(f"{notice.where}: {notice.message}" for notice in report.warnings)
+    static = (f"{fresh.name}: the document is for static routing; its gateway may speak no BGP",)
+    warnings += static if read.mode == "static" else ()
     return _complete(systems, merged, {**found, **given}, warnings)
 
 

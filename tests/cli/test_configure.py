@@ -99,6 +99,12 @@ def test_what_is_missing_is_told_with_its_flag(box: Box, run: Run, strongswan: P
     assert box.files() == {}
 
 
+def test_a_document_for_static_routing_is_remarked_on(box: Box, run: Run) -> None:
+    document = Path(__file__).parents[1] / "pipeline" / "aws-generic-static" / "document.txt"
+    wanted = ("--asn", "65010", "--peer-asn", "64512", *NAMED, "--dry-run")
+    assert "vpc: the document is for static routing" in run("configure", "--bgp", "--from", document, *wanted).err
+
+
 def test_every_fault_of_a_document_is_listed(box: Box, run: Run, generic: Path) -> None:
     generic.write_text(GENERIC.replace("1436 bytes", "143600 bytes"))
     done = run("configure", "--bgp", "--from", generic, *NAMED, "--yes", "--json")
