@@ -38,9 +38,9 @@ class Group:
 
 GROUPS = (
     Group("host", "unit, pipeline, style, types", (*PYTEST, *OPTIONS, f"--junitxml={RESULTS}", "tests"), 10, True),
-    Group("doors", "the real doors and what this kernel lacks, in the guest", (*IN_GUEST, "@/proc/self/fd/0"), 12),
-    Group("engine", "the lab engine itself", (*PYTEST, "-q", "-p", "no:cacheprovider", "-m", "guest", "tests"), 8),
-    Group("labs", "every lab's checks", (PYTHON, "-m", "appliance.cli.main", "lab", "run", "all"), 15),
+    Group("doors", "the real doors and what this kernel lacks, in the guest", (*IN_GUEST, "@/proc/self/fd/0"), 20),
+    Group("engine", "the lab engine itself", (*PYTEST, "-q", "-p", "no:cacheprovider", "-m", "guest", "tests"), 10),
+    Group("labs", "every lab's checks", (PYTHON, "-m", "appliance.cli.main", "lab", "run", "all"), 25),
 )
 
 
