@@ -209,7 +209,7 @@ def test_an_frr_that_ended_is_missing(bench: Bench) -> None:
 
 def test_any_state_is_reached_from_any_other(bench: Bench) -> None:
     chance = random.Random(7)
-    for turn in range(12):
+    for turn in range(6):
         router = random_router(chance, asn=chance.choice((65000, 65000, 65000, 65001)))
         apply(bench, router)
         assert observed(bench) == {config(router)}

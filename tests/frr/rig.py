@@ -1,7 +1,7 @@
 """A real FRR of ours and one of the cloud's, in two network namespaces joined by two cables. Asked for, else skipped.
 
-The program is looked for in ``/usr/lib/frr``; with ``FRR_ROOT=DIRECTORY`` in a Debian 13 unpacked there, so that a host
-with an older FRR can run it too.
+The program is looked for in ``/usr/lib/frr``, else in the Debian 13 that the lab unpacks for its tools, or the one of
+``FRR_ROOT=DIRECTORY``: so a host without FRR, or with an older one, can run it too.
 """
 
 from __future__ import annotations
@@ -18,12 +18,15 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import dropwhile
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 
-ROOT = Path(os.environ.get("FRR_ROOT", "/"))
+BGPD = "usr/lib/frr/bgpd"
+TOOLS = sorted((Path(__file__).resolve().parents[2] / "build" / "images").glob(f"tools-*/root/{BGPD}"))
+ROOT = Path(os.environ.get("FRR_ROOT") or ("/" if Path("/", BGPD).exists() or not TOOLS else str(TOOLS[-1].parents[3])))
 DAEMONS = ("mgmtd", "zebra", "bgpd")
 RELOAD = "/usr/lib/frr/frr-reload.py"
 PATIENCE = 25.0
@@ -58,6 +61,13 @@ def need_frr() -> None:
         pytest.skip(f"FRR {version()} is older than 10")
     if shutil.which("ip") is None:
         pytest.skip("there is no program ip")
+
+
+def need_quick_machine() -> None:
+    """Skip the test where the processor is emulated: what takes seconds takes minutes there, and the labs, which have
+    to run there, show the same of the whole appliance."""
+    if "QEMU TCG" in Path("/proc/cpuinfo").read_text(encoding="utf-8"):
+        pytest.skip("the processor is emulated: too slow for a test that waits for BGP often")
 
 
 def _rooted(*command: str) -> list[str]:
@@ -135,10 +145,11 @@ class Speaker:
         self.vtysh("-f", f"/{name}")
 
     def running(self) -> str:
-        """The configuration as FRR writes it, without the file's headings."""
-        text = self.vtysh("-c", "show running-config")
-        lines = text.splitlines()
-        return "\n".join(lines[next(i for i, line in enumerate(lines) if line.startswith("hostname")) + 2 : -1])
+        """The configuration as FRR writes it, without the file's headings and what it says of the kernel."""
+        lines = self.vtysh("-c", "show running-config").splitlines()
+        start = next(i for i, line in enumerate(lines) if line.startswith("hostname"))
+        kept = [line for line in lines[start + 1 : -1] if not re.fullmatch(r"(no )?ip(v6)? forwarding", line)]
+        return "\n".join(dropwhile("!".__eq__, kept))
 
     def reload_difference(self, text: str) -> list[str]:
         """What FRR's own reload script would still change to reach ``text``."""

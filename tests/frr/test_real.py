@@ -64,6 +64,11 @@ class Bench:
         return {hop["dev"] for route in routes for hop in route.get("nexthops", [route])}
 
 
+@pytest.fixture
+def quick_machine() -> None:
+    rig.need_quick_machine()
+
+
 @pytest.fixture(scope="module")
 def pair() -> Iterator[rig.Pair]:
     with rig.speakers() as pair:
@@ -110,6 +115,7 @@ def test_the_judge_sees_what_differs(bench: Bench) -> None:
     assert bench.pair.us.reload_difference(other) != []
 
 
+@pytest.mark.usefixtures("quick_machine")
 @pytest.mark.parametrize("seed", [11, 12, 13])
 def test_the_difference_leads_to_what_a_fresh_load_gives(bench: Bench, seed: int) -> None:
     chance = random.Random(seed)
@@ -134,6 +140,7 @@ def test_no_session_is_reset_by_what_does_not_concern_it(bench: Bench) -> None:
     assert same_moment(before, after)
 
 
+@pytest.mark.usefixtures("quick_machine")
 def test_a_policy_takes_a_path_out_and_back_without_touching_its_session(bench: Bench) -> None:
     bench.pair.far.configure(rig.cloud(BOTH))
     bench.apply(ROUTER)
@@ -171,6 +178,7 @@ def test_a_blackhole_that_zebra_never_prefers_catches_what_bgp_loses(bench: Benc
     bench.pair.us.run("ip", "route", "del", "blackhole", PREFIX)
 
 
+@pytest.mark.usefixtures("quick_machine")
 def test_a_blackhole_of_distance_0_would_keep_bgp_out(bench: Bench) -> None:
     """Why the metric has to be that large: this is the trap."""
     bench.pair.us.run(*f"ip route add blackhole {PREFIX} metric 65535 proto 173".split())
@@ -181,6 +189,7 @@ def test_a_blackhole_of_distance_0_would_keep_bgp_out(bench: Bench) -> None:
     bench.pair.us.run("ip", "route", "del", "blackhole", PREFIX, "metric", "65535")
 
 
+@pytest.mark.usefixtures("quick_machine")
 def test_a_dead_path_does_not_live_on_for_a_peer_that_can_restart_gracefully(bench: Bench) -> None:
     bench.pair.far.configure(rig.cloud(BOTH).replace(" bgp router-id", " bgp graceful-restart\n bgp router-id"))
     bench.pair.far.vtysh(
@@ -196,6 +205,7 @@ def test_a_dead_path_does_not_live_on_for_a_peer_that_can_restart_gracefully(ben
         bench.pair.us.run("nft", "delete table inet cut")
 
 
+@pytest.mark.usefixtures("quick_machine")
 def test_an_interface_that_goes_down_takes_its_path_at_once(bench: Bench) -> None:
     bench.pair.far.configure(rig.cloud(BOTH))
     bench.apply(ROUTER)
@@ -211,6 +221,7 @@ def forgetful(bench: Bench) -> Bench:
     return bench
 
 
+@pytest.mark.usefixtures("quick_machine")
 def test_our_own_packets_carry_our_address_in_the_lan(forgetful: Bench) -> None:
     bench = forgetful
     bench.pair.far.configure(rig.cloud(BOTH))
@@ -219,6 +230,7 @@ def test_our_own_packets_carry_our_address_in_the_lan(forgetful: Bench) -> None:
     assert {route["prefsrc"] for route in bench.routes()} == {"172.16.20.80"}
 
 
+@pytest.mark.usefixtures("quick_machine")
 def test_routes_that_name_an_address_go_with_it_and_stay_away_when_told_to_forget_it(forgetful: Bench) -> None:
     """Why no design asks for a source: this is the trap."""
     bench = forgetful
@@ -235,6 +247,7 @@ def test_routes_that_name_an_address_go_with_it_and_stay_away_when_told_to_forge
         bench.pair.us.run("ip", "address", "add", LAN, "dev", "lan")
 
 
+@pytest.mark.usefixtures("quick_machine")
 def test_a_summary_is_announced_though_no_route_is_exactly_it(bench: Bench) -> None:
     bench.pair.far.configure(rig.cloud({"169.254.23.6": (64512, 65000, {})}))
     wide = ip_network("172.16.0.0/12")
@@ -247,6 +260,7 @@ def test_a_summary_is_announced_though_no_route_is_exactly_it(bench: Bench) -> N
     rig.until(lambda: heard() == {"172.16.0.0/12"}, lambda: f"the far end has {heard()}")
 
 
+@pytest.mark.usefixtures("quick_machine")
 def test_what_one_tunnel_brings_is_not_told_to_the_other(bench: Bench) -> None:
     bench.pair.far.configure(rig.cloud(BOTH))
     bench.apply(ROUTER)
@@ -254,6 +268,7 @@ def test_what_one_tunnel_brings_is_not_told_to_the_other(bench: Bench) -> None:
     rig.until(lambda: [one.advertised for one in bench.sessions().values()] == [1, 1], lambda: f"{bench.sessions()}")
 
 
+@pytest.mark.usefixtures("quick_machine")
 def test_somebody_elses_change_is_seen_as_drift(bench: Bench) -> None:
     bench.apply(ROUTER)
     lines = ("configure terminal", "router bgp 65000", "no neighbor 169.254.24.5", "neighbor 192.0.2.9 remote-as 64496")
@@ -264,6 +279,7 @@ def test_somebody_elses_change_is_seen_as_drift(bench: Bench) -> None:
     bench.record.unlink()
 
 
+@pytest.mark.usefixtures("quick_machine")
 def test_a_line_that_mgmtd_refuses_is_named(bench: Bench) -> None:
     """Zebra takes no link-local address as a source (FRR 10.3)."""
     router = replace(ROUTER, source=ip_address("169.254.23.6"))
@@ -275,6 +291,7 @@ def test_a_line_that_mgmtd_refuses_is_named(bench: Bench) -> None:
     assert outcome.error.isprintable()
 
 
+@pytest.mark.usefixtures("quick_machine")
 def test_sessions_start_though_a_writer_was_killed_half_way(bench: Bench) -> None:
     bench.pair.far.configure(rig.cloud(BOTH))
     bench.apply(ROUTER)
@@ -285,6 +302,7 @@ def test_sessions_start_though_a_writer_was_killed_half_way(bench: Bench) -> Non
     bench.all_up(2)
 
 
+@pytest.mark.usefixtures("quick_machine")
 @pytest.mark.parametrize("lines", [1, 400], ids=["singly", "together"])
 def test_one_bad_line_of_a_list_takes_no_other_along(bench: Bench, lines: int) -> None:
     extra = "ip prefix-list mine seq 5 permit 10.0.0.0/8 ge 4\n" + "".join(
@@ -302,6 +320,7 @@ def test_one_bad_line_of_a_list_takes_no_other_along(bench: Bench, lines: int) -
     bench.pair.us.vtysh("-c", "configure terminal", "-c", "no ip prefix-list mine")
 
 
+@pytest.mark.usefixtures("quick_machine")
 def test_ten_times_the_neighbours_take_not_much_more_than_ten_times_as_long(bench: Bench) -> None:
     """One by one, bgpd would need sixty times as long."""
     ten, hundred = (with_neighbors(*map(nth_neighbor, range(count))) for count in (10, 100))
