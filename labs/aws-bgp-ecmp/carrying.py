@@ -5,7 +5,7 @@ from __future__ import annotations
 from checking import check, node
 from measuring import CLEAR, ENCRYPTED, FRAGMENTS, Program, ask, send_stream, watching
 from observing import if_ids, paths, sent_packets, sessions
-from scene import FIRST, OUTSIDE, appliance, interface, mtu, only_child
+from scene import FIRST, OUTSIDE, appliance, interface, mtu, only_child, told_of
 
 UNFRAGMENTED = 1438
 """Bytes that AES-CBC with HMAC-SHA1 fits into 1500 outside: floor((1500 - 20 - 8 - 16 - 12) / 16) * 16 - 2."""
@@ -44,7 +44,7 @@ def status_says_ok() -> None:
     """The appliance's own status agrees: state ok, both tunnels carrying, their numbers those of the kernel."""
     status = appliance("status")
     assert (status["state"], status["healthy"]) == ("ok", True), status.get("why")
-    told = {tunnel["remote"]: tunnel for tunnel in status["connections"][0]["tunnels"]}
+    told = told_of(status, FIRST)
     for tunnel in FIRST.tunnels:
         entry = told[tunnel.remote]
         assert entry["state"] == "carrying", entry

@@ -114,6 +114,12 @@ def appliance(*words: str) -> Any:
     return node("gw").run("appliance", *words, "--json", timeout=120).json()
 
 
+def told_of(status: Any, cloud: Cloud) -> dict[str, Any]:
+    """What a status says of a connection's tunnels, by outside address."""
+    (connection,) = (connection for connection in status["connections"] if connection["id"] == cloud.id)
+    return {tunnel["remote"]: tunnel for tunnel in connection["tunnels"]}
+
+
 # What the kernel, charon and FRR say
 
 

@@ -6,7 +6,7 @@ import re
 
 from checking import check, node, wait_for
 from observing import paths
-from scene import FIRST, appliance, interface, set_med, wait_for_paths
+from scene import FIRST, appliance, interface, set_med, told_of, wait_for_paths
 
 INTENT = "/etc/appliance/intent.yaml"
 
@@ -23,7 +23,7 @@ def a_higher_med_makes_a_standby() -> None:
     set_med(FIRST.tunnels[1], FIRST, 200)
     wait_for_first_alone()
     status = appliance("status")
-    states = {tunnel["remote"]: tunnel["state"] for tunnel in status["connections"][0]["tunnels"]}
+    states = {remote: tunnel["state"] for remote, tunnel in told_of(status, FIRST).items()}
     assert states == {FIRST.tunnels[0].remote: "carrying", FIRST.tunnels[1].remote: "standby"}, states
     assert status["healthy"], status.get("why")
 
