@@ -3,7 +3,8 @@
 Both begin with an empty machine and daemons that were just started, and end when everything is loaded: the far ends are
 documentation addresses behind an uplink that swallows packets, so neither waits for a handshake, and both ask charon to
 start each tunnel (``start_action = start`` in the rendered file). Ours also reads and checks the intent, looks at every
-system, plans and writes its journal; the native tools are given finished files. The control is what scripts do: a process for every object.
+system, plans and writes its journal; the native tools are given finished files. The
+control is what scripts do: a process for every object.
 """
 
 from __future__ import annotations
