@@ -176,9 +176,7 @@ def main() -> None:
     act.add_argument("--flows", type=int, default=1)
     act.add_argument("--rate", type=float, default=50, help="packets a second and flow")
     act.add_argument("--seconds", type=float, default=10)
-    act.add_argument(
-        "--patience", type=float, default=3, help="seconds without an answer that end it"
-    )
+    act.add_argument("--patience", type=float, default=3, help="seconds without an answer that end it")
     act.add_argument("--from-port", type=int, default=0, help="first source port; 0: the kernel's choice")
     act.add_argument("--size", type=int, default=NUMBERED.size, help="bytes of payload")
     options = parser.parse_args()
