@@ -14,7 +14,7 @@ from appliance.cli.output import print_json, say
 from appliance.history.store import Store
 from appliance.model.document import ImportReport
 from appliance.model.fault import FaultyInput, Refused, WrongUsage
-from appliance.vendors import PARSERS, read_documents
+from appliance.vendors import FORMATS, read_documents
 from appliance.vendors.intent_of import secret_ref, secrets_of
 from appliance.vendors.intent_text import intent_text
 from appliance.vendors.report import report_as_data
@@ -22,7 +22,7 @@ from appliance.vendors.report import report_as_data
 LARGEST = 16 * 1024 * 1024
 """Bytes of a document that we look at; downloads have some 20 kB."""
 
-_FORMATS = "\n".join(f"  {name:<21} {parser.title}" for name, parser in PARSERS.items())
+_FORMATS = "\n".join(f"  {name:<21} {known.title}\n      {known.example}" for name, known in FORMATS.items())
 _EPILOG = f"""
 \b
 Formats, recognised by content:

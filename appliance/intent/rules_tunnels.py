@@ -135,17 +135,18 @@ def _side_findings(
 def _range_findings(key: str, inside: Inside, profile: Profile) -> Iterator[Finding]:
     network = inside.network
     ranges: tuple[IPNetwork, ...] = profile.inside_ranges if inside.version == 4 else profile.inside6_ranges
-    length = profile.inside_prefix_length if inside.version == 4 else profile.inside6_prefix_length
-    if length is not None and network.prefixlen != length:
-        message = f"{profile.cloud} gives every tunnel a /{length}"
-        yield Finding(key, message, found=str(inside), fix=f"write {inside.ip}/{length}")
+    lengths = profile.inside_prefix_lengths if inside.version == 4 else profile.inside6_prefix_lengths
+    length = " or ".join(f"/{each}" for each in sorted(lengths)) or "network"
+    if lengths and network.prefixlen not in lengths:
+        message = f"{profile.cloud} gives every tunnel a {length}"
+        yield Finding(key, message, found=str(inside), fix=f"write {inside.ip}/{max(lengths)}")
     elif not any(within(network, outer) for outer in ranges):
         allowed = " or ".join(str(outer) for outer in ranges)
         yield Finding(key, f"not from where {profile.cloud} takes inside addresses", found=str(inside), allowed=allowed)
     elif any(overlap(network, kept) for kept in profile.inside_reserved):
         kept = ", ".join(str(each) for each in profile.inside_reserved)
         yield Finding(key, f"{profile.cloud} keeps this network for itself", found=str(network),
-                      allowed=f"a /{length} of {ranges[0]} but {kept}")  # fmt: skip
+                      allowed=f"a {length} of {ranges[0]} but {kept}")  # fmt: skip
 
 
 def _outside_findings(place: Place) -> Iterator[Finding]:

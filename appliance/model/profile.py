@@ -45,6 +45,7 @@ class Profile:
     """One cloud. Every figure carries its source in the module that defines the instance."""
 
     cloud: str
+    title: str  # as people write it
     ike_versions: frozenset[int]
     ike: PhaseRules
     esp: PhaseRules
@@ -55,10 +56,10 @@ class Profile:
     dpd_delay: int  # seconds
     replay_window: int  # packets
     inside_ranges: tuple[IPv4Network, ...]
-    inside_prefix_length: int | None  # None: any
+    inside_prefix_lengths: frozenset[int]  # empty: any
     inside_reserved: tuple[IPv4Network, ...]
     inside6_ranges: tuple[IPv6Network, ...]
-    inside6_prefix_length: int | None
+    inside6_prefix_lengths: frozenset[int]
     peer_is_first_host: bool  # the cloud holds the first host of the inside network, we the second
     psk_pattern: str  # a full-match regular expression
     psk_rule: str  # the same for people
@@ -73,4 +74,10 @@ class Profile:
     outer_mtu: int  # the largest outside packet the path can be trusted with
     max_mtu: int | None  # inner MTU the cloud caps at, when it says so
     routes_to_cloud_most: int | None = None  # where its larger gateways end; None: all are alike
+    tunnels: int = 2  # of one connection, when it is whole
+    one_customer_gateway: bool = False  # all tunnels of a connection end at one address of ours
+    probe_target: str | None = None  # what inside the cloud answers an echo: ``peer-inside``, or nothing
+    probe_interval: int = 100  # milliseconds between probes that the cloud can be trusted with
+    med: str = "unknown"  # what it does with MED: ``sends``, ``honours``, ``both``, ``ignores``, ``unknown``
+    ecmp: str = ""  # when it balances over the tunnels, in one sentence
     one_inside_family: bool = False  # a tunnel carries IPv4 or IPv6, not both

@@ -30,6 +30,7 @@ _GROUPS = frozenset(
 
 AWS = Profile(
     cloud="aws",
+    title="AWS",
     # UG, "Tunnel options": ikev1 (main mode only) and ikev2, both on unless narrowed.
     ike_versions=frozenset({1, 2}),
     # UG, "Tunnel options": phase 1 lifetime 900-28800 s, default 28800.
@@ -50,7 +51,7 @@ AWS = Profile(
     replay_window=1024,
     # UG, "Tunnel options", TunnelInsideCidr: a /30 of 169.254.0.0/16 but for these seven.
     inside_ranges=(IPv4Network("169.254.0.0/16"),),
-    inside_prefix_length=30,
+    inside_prefix_lengths=frozenset({30}),
     inside_reserved=(
         IPv4Network("169.254.0.0/30"),
         IPv4Network("169.254.1.0/30"),
@@ -62,7 +63,7 @@ AWS = Profile(
     ),
     # UG, "Tunnel options", TunnelInsideIpv6Cidr: a /126 of fd00::/8.
     inside6_ranges=(IPv6Network("fd00::/8"),),
-    inside6_prefix_length=126,
+    inside6_prefix_lengths=frozenset({126}),
     # Every configuration that AWS generates: the virtual private gateway has the first host.
     peer_is_first_host=True,
     # UG, "Tunnel options", PreSharedKey.
@@ -89,6 +90,16 @@ AWS = Profile(
     outer_mtu=1500,
     # UG, the same page: 1446, of AES-GCM without NAT-T, is the most.
     max_mtu=1446,
+    # UG, "Customer gateway options": one address, or one certificate, for both tunnels.
+    one_customer_gateway=True,
+    # UG, "Best practices for a customer gateway device": the inside address of a healthy tunnel answers an echo.
+    probe_target="peer-inside",
+    probe_interval=100,
+    # UG, "Route tables and VPN route priority": a virtual private gateway sends 100 on one tunnel and 200 on the other,
+    # and moves them during endpoint updates; it honours ours after the AS path.
+    med="both",
+    # UG, "Transit gateways": equal-cost paths for dynamic routing only, and only where the attachment has it enabled.
+    ecmp="a transit gateway with BGP and ECMP enabled; a virtual private gateway sends over one tunnel",
     # UG, "IPv4 and IPv6 traffic": inside a tunnel either IPv4 or IPv6; both take two connections.
     one_inside_family=True,
 )

@@ -20,6 +20,7 @@ _GROUPS = frozenset(
 
 GENERIC = Profile(
     cloud="generic",
+    title="a standard gateway",
     ike_versions=frozenset({1, 2}),
     # A minute to a week; 4 h and 1 h are strongSwan's defaults (swanctl.conf(5): rekey_time of connection and child).
     ike=PhaseRules(_ENCRYPTION, _INTEGRITY, _GROUPS, Range(60, 604800), 14400),
@@ -33,10 +34,10 @@ GENERIC = Profile(
     dpd_delay=10,
     replay_window=1024,
     inside_ranges=(IPv4Network("0.0.0.0/0"),),
-    inside_prefix_length=None,
+    inside_prefix_lengths=frozenset(),
     inside_reserved=(),
     inside6_ranges=(IPv6Network("::/0"),),
-    inside6_prefix_length=None,
+    inside6_prefix_lengths=frozenset(),
     peer_is_first_host=False,
     # RFC 7296 section 2.15 takes any octets; printable ones survive every editor.
     psk_pattern=r"[\x21-\x7e]([\x20-\x7e]{6,126}[\x21-\x7e])",
@@ -51,4 +52,6 @@ GENERIC = Profile(
     bfd=True,
     outer_mtu=1500,
     max_mtu=None,
+    tunnels=1,
+    ecmp="as its routing decides",
 )

@@ -1,6 +1,6 @@
 """Clouds' documents to connections: which formats there are, which one a document is, and what it says.
 
-A new format is one file with ``MARKS`` and ``parse``, and one line in ``PARSERS``.
+A new format is one file with ``parse`` in its cloud's folder, and one entry in that folder's ``FORMATS``.
 """
 
 from __future__ import annotations
@@ -10,35 +10,22 @@ from types import MappingProxyType
 
 from appliance.model.document import ImportReport
 from appliance.model.fault import Fault
-from appliance.vendors import aws_generic, aws_strongswan
+from appliance.vendors import alibaba, aws, azure, device, google, oracle
 from appliance.vendors.gathering import gather
-from appliance.vendors.recognition import Parser, choose_format
+from appliance.vendors.recognition import Format, choose_format
 from appliance.vendors.text import Document
 
-__all__ = ["PARSERS", "read_documents", "recognise"]
+__all__ = ["FORMATS", "read_documents", "recognise"]
 
-PARSERS: Mapping[str, Parser] = MappingProxyType(
-    {
-        "aws/strongswan-text": Parser(
-            "AWS, vendor Strongswan",
-            aws_strongswan.MARKS,
-            aws_strongswan.NEEDED,
-            aws_strongswan.parse,
-        ),
-        "aws/generic-text": Parser(
-            "AWS, vendor Generic, platform Generic, software Vendor Agnostic",
-            aws_generic.MARKS,
-            aws_generic.NEEDED,
-            aws_generic.parse,
-        ),
-    }
+FORMATS: Mapping[str, Format] = MappingProxyType(
+    {**aws.FORMATS, **alibaba.FORMATS, **google.FORMATS, **azure.FORMATS, **oracle.FORMATS, **device.FORMATS}
 )
-"""Format -> how it is recognised and read."""
+"""Name -> how a format is recognised, had and read. The parsers themselves are imported when they are needed."""
 
 
 def recognise(document: Document) -> str | Fault:
     """The format of the document, by its content alone, or a fault that says what was tried and how near it came."""
-    return choose_format(document, PARSERS)
+    return choose_format(document, FORMATS)
 
 
 def read_documents(documents: Iterable[tuple[str, bytes | str]], only: str | None = None) -> ImportReport:
@@ -46,4 +33,4 @@ def read_documents(documents: Iterable[tuple[str, bytes | str]], only: str | Non
 
     ``only``: the id of the one connection that is wanted. Several documents about one connection complement each other.
     """
-    return gather(documents, PARSERS, only)
+    return gather(documents, FORMATS, only)

@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 from appliance.model.address import IPAddress, IPInterface, IPNetwork
 from appliance.model.document import Ignored, Missing, ReadConnection
 from appliance.model.fault import Fault, Notice
+from appliance.model.profile import Profile
 from appliance.model.secret import Secret
 from appliance.vendors.values import Place, Placeholder
 
@@ -100,12 +101,14 @@ def _written(value: object) -> str:
 class TunnelDraft:
     """One tunnel's fields (:class:`appliance.model.document.ReadTunnel`), and the place where it begins."""
 
-    def __init__(self, begin: Place) -> None:
+    def __init__(self, begin: Place, profile: Profile) -> None:
         self.begin = begin
+        self.profile = profile
         self.remote: Field[IPAddress] = Field()
         self.public: Field[IPAddress] = Field()
         self.local_id: Field[str] = Field()
         self.remote_id: Field[str] = Field()
+        self.role: Field[str] = Field()
         self.nat_t: Field[bool] = Field()
         self.inside: Field[IPInterface] = Field()
         self.peer_inside: Field[IPAddress] = Field()
@@ -125,12 +128,21 @@ class TunnelDraft:
 class ConnectionDraft:
     """One connection's fields (:class:`appliance.model.document.ReadConnection`), its tunnels, and what its format is
     like: ``never`` are the fields it has no place for, ``empty_key`` is why a key may be absent, ``announced`` how many
-    tunnels the document says that it holds."""
+    tunnels the document says that it holds. ``name`` is for clouds whose id is no name."""
 
-    def __init__(self, *, never: frozenset[str], empty_key: str, announced: int | None = None) -> None:
+    def __init__(
+        self,
+        profile: Profile,
+        *,
+        never: frozenset[str] = frozenset(),
+        empty_key: str = "the document has no key here",
+        announced: int | None = None,
+    ) -> None:
+        self.profile = profile
         self.never = never
         self.empty_key = empty_key
         self.announced = announced
+        self.name: Field[str] = Field()
         self.id: Field[str] = Field()
         self.cloud_gateway: Field[str] = Field()
         self.customer_gateway: Field[str] = Field()
@@ -141,6 +153,11 @@ class ConnectionDraft:
         self.networks: Field[IPNetwork] = Field()
         self.local_networks: Field[IPNetwork] = Field()
         self.tunnels: list[TunnelDraft] = []
+
+    def begin_tunnel(self, place: Place) -> TunnelDraft:
+        """A further tunnel, which the document begins at this place."""
+        self.tunnels.append(TunnelDraft(place, self.profile))
+        return self.tunnels[-1]
 
 
 @dataclass(slots=True)

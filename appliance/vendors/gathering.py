@@ -9,22 +9,23 @@ from appliance.model.document import ImportReport, ReadConnection, ReadDocument
 from appliance.model.fault import Fault, Notice
 from appliance.vendors.draft import Findings
 from appliance.vendors.merging import merge
-from appliance.vendors.recognition import Parser, choose_format
+from appliance.vendors.recognition import Format, choose_format
 from appliance.vendors.text import Document, parse_document
 from appliance.vendors.values import Place
 
 
 def gather(
-    contents: Iterable[tuple[str, bytes | str]], parsers: Mapping[str, Parser], only: str | None = None
+    contents: Iterable[tuple[str, bytes | str]], formats: Mapping[str, Format], only: str | None = None
 ) -> ImportReport:
     """The report over all documents. ``only``: the id of the one connection that is wanted."""
     documents = [parse_document(path, content) for path, content in contents]
-    formats = [(document, choose_format(document, parsers)) for document in documents]
-    strange = tuple(found for _, found in formats if isinstance(found, Fault))
-    known = [(document, name) for document, name in formats if isinstance(name, str)]
-    readings = merge(reading for document, name in known for reading in parsers[name].parse(document))
+    choices = [(document, choose_format(document, formats)) for document in documents]
+    strange = tuple(found for _, found in choices if isinstance(found, Fault))
+    known = [(document, name) for document, name in choices if isinstance(name, str)]
+    readings = merge(reading for document, name in known for reading in formats[name].parse(document))
     finished = [(reading.finish(reading.draft, reading.findings), reading.findings) for reading in readings]
     wanted = _distinct([pair for pair in finished if only is None or only in (pair[0].id, pair[0].name)])
+    trees = {document.path for document, name in known if formats[name].is_tree}
     warnings = [notice for _, findings in wanted for notice in findings.warnings]
     return ImportReport(
         documents=tuple(ReadDocument(document.path, name) for document, name in known),
@@ -34,7 +35,7 @@ def gather(
             for index, (_, findings) in enumerate(wanted)
             for item in findings.missing
         ),
-        warnings=tuple(_local(notice, documents) for notice in [*map(_cut, _ended_early(documents)), *warnings]),
+        warnings=tuple(_local(notice, documents) for notice in [*map(_cut, _ended_early(documents, trees)), *warnings]),
         ignored=tuple(item for _, findings in wanted for item in findings.ignored),
         faults=_in_order([*strange, *(item for _, findings in wanted for item in findings.faults)], documents),
     )
@@ -57,8 +58,9 @@ def _distinct(finished: list[tuple[ReadConnection, Findings]]) -> list[tuple[Rea
     return named
 
 
-def _ended_early(documents: list[Document]) -> list[Place]:
-    return [Place(document.path, document.cut, "") for document in documents if document.cut is not None]
+def _ended_early(documents: list[Document], trees: set[str]) -> list[Place]:
+    """Documents of lines that end in the middle of one; a tree that does is unreadable, and said to be."""
+    return [Place(doc.path, doc.cut, "") for doc in documents if doc.cut is not None and doc.path not in trees]
 
 
 def _cut(place: Place) -> Notice:

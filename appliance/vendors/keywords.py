@@ -6,10 +6,10 @@ Keywords are those of strongSwan 6 (proposal_keywords_static.txt); group numbers
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from appliance.model.fault import Fault
-from appliance.vendors.values import Place
+from appliance.vendors.values import Place, Placeholder, parse_choice
 
 GROUPS = {
     1: "modp768", 2: "modp1024", 5: "modp1536", 14: "modp2048", 15: "modp3072", 16: "modp4096", 17: "modp6144",
@@ -88,6 +88,14 @@ def esp_proposals(ciphers: Sequence[str], hashes: Sequence[str], groups: Sequenc
         for exchange in groups or ("",)
     ]
     return tuple(dict.fromkeys(made))
+
+
+_IKE_VERSIONS: Mapping[str, int] = {"ikev1": 1, "ikev2": 2, "v1": 1, "v2": 2, "1": 1, "2": 2}
+
+
+def parse_ike_version(text: str, place: Place, faults: list[Fault]) -> int | Placeholder | None:
+    """``ikev1`` or ``IKEv2``, in any case; ``V1`` or the number alone, as programs write them."""
+    return parse_choice(text, place, faults, _IKE_VERSIONS)
 
 
 def parse_ike_proposals(text: str, place: Place, faults: list[Fault]) -> tuple[str, ...] | None:

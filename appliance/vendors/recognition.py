@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 
 from appliance.model.fault import Fault
 from appliance.vendors.draft import Reading
@@ -19,25 +20,35 @@ _RELATIVES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Parser:
-    """One format: ``title`` for people; ``marks``, regular expressions of which the first ``needed`` must be found and
-    each further one makes it likelier; ``parse``, text to connections."""
+class Format:
+    """One format: ``title`` for people; ``example``, the command or the way through the console that gives one;
+    ``module``, which has ``parse``, document to readings; ``marks``, regular expressions of which the first ``needed``
+    must be found and each further one makes it likelier; ``is_tree`` for JSON, YAML and XML, whose end the notation
+    tells."""
 
     title: str
+    example: str
+    module: str
     marks: tuple[str, ...]
     needed: int
-    parse: Callable[[Document], Sequence[Reading]]
+    is_tree: bool = False
 
-    def found(self, text: str) -> tuple[bool, ...]:
-        """Which marks the text has."""
+    def found(self, document: Document) -> tuple[bool, ...]:
+        """Which marks the document has."""
+        text = document.source if self.is_tree else document.text
         return tuple(re.search(mark, text) is not None for mark in self.marks)
 
+    def parse(self, document: Document) -> Sequence[Reading]:
+        """The document's connections. Only now is the parser's module imported: nobody waits for the other formats."""
+        parse: Callable[[Document], Sequence[Reading]] = import_module(self.module).parse
+        return parse(document)
 
-def choose_format(document: Document, parsers: Mapping[str, Parser]) -> str | Fault:
+
+def choose_format(document: Document, formats: Mapping[str, Format]) -> str | Fault:
     """The name of the format with the most marks among those whose needed ones are all there, or a fault that says
     what was tried and how near each came."""
-    found = {name: parser.found(document.text) for name, parser in parsers.items()}
-    fitting = [name for name, marks in found.items() if all(marks[: parsers[name].needed])]
+    found = {name: format.found(document) for name, format in formats.items()}
+    fitting = [name for name, marks in found.items() if all(marks[: formats[name].needed])]
     if fitting:
         return max(fitting, key=lambda name: sum(found[name]) / len(found[name]))
     nearest = sorted(found, key=lambda name: -sum(found[name]) / len(found[name]))
@@ -46,6 +57,6 @@ def choose_format(document: Document, parsers: Mapping[str, Parser]) -> str | Fa
         "no format that we read" if document.lines or document.cut else "the document is empty",
         file=document.path,
         found=tried,
-        allowed="; ".join(f"{name}: {parsers[name].title}" for name in parsers),
+        allowed="; ".join(f"{name}: {formats[name].title}" for name in formats),
         fix=next((fix for mark, fix in _RELATIVES if re.search(mark, document.text)), "give one of these"),
     )

@@ -17,6 +17,7 @@ _INVISIBLE = dict.fromkeys(map(ord, "\ufeff\u200b\u200c\u200d\u2060\u00ad"))
 _QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "‟": '"', "＂": '"', "‘": "'", "’": "'"})
 _DASHES = str.maketrans(dict.fromkeys("‐‑‒–—−", "-"))
 _BLANKS = re.compile(r"[^\S\n]+")
+_NARROW = re.compile(r"[^\S\n\t ]")
 _LINE_END = re.compile(r"\r\n?|\n|\x85|\u2028|\u2029")
 
 
@@ -28,14 +29,16 @@ class Line:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Document:
     """A document as text. ``cut`` is the number of a last line that has no line end: it may be cut off in the middle
-    of a value, so it is not among ``lines``. None: the document ends as it should."""
+    of a value, so it is not among ``lines``. None: the document ends as it should. ``source`` is all of it, with its
+    indentation and its end, for notations that tell themselves whether they are whole."""
 
     path: str
     lines: tuple[Line, ...]
     cut: int | None = None
+    source: str = ""
 
     @property
     def text(self) -> str:
@@ -66,4 +69,5 @@ def parse_document(path: str, content: bytes | str) -> Document:
     rows = _LINE_END.split(text)
     lines = [Line(number, _BLANKS.sub(" ", row).strip()) for number, row in enumerate(rows, start=1)]
     last = lines.pop()
-    return Document(path, tuple(lines), cut=last.number if last.text else None)
+    source = "\n".join(_NARROW.sub(" ", row) for row in rows)
+    return Document(path, tuple(lines), cut=last.number if last.text else None, source=source)

@@ -17,7 +17,7 @@ CASES = sorted(path.parent for path in Path(__file__).parent.glob("*/document.tx
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_documents_are_read_as_recorded(case: Path, update: bool) -> None:
-    documents = [(path.name, path.read_bytes()) for path in sorted(case.glob("document*.txt"))]
+    documents = [(path.name, path.read_bytes()) for path in sorted(case.glob("document*"))]
     report = read_documents(documents)
     made = {
         "report.json": json.dumps(report_as_data(report), indent=1) + "\n",

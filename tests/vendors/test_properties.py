@@ -16,16 +16,10 @@ from hypothesis import strategies as st
 from appliance.model.document import ImportReport, ReadConnection
 from appliance.vendors import read_documents
 from appliance.vendors.report import report_as_data
-from tests.vendors.connections import connections
 from tests.vendors.samples import DYNAMIC, GENERIC, STATIC, STRONGSWAN
-from tests.vendors.writers import generic_text, strongswan_text
+from tests.vendors.written import WRITTEN
 
-Write = Callable[[ReadConnection], str]
-
-DOCUMENTS = st.one_of(
-    connections(generic=True).map(lambda connection: (connection, generic_text(connection))),
-    connections(generic=False).map(lambda connection: (connection, strongswan_text(connection))),
-)
+DOCUMENTS = st.one_of(*WRITTEN.values())
 
 MANGLINGS: dict[str, Callable[[str], bytes]] = {
     "CRLF": lambda text: text.replace("\n", "\r\n").encode(),
@@ -57,9 +51,11 @@ def read(content: bytes | str) -> ImportReport:
     return read_documents([("document.txt", content)])
 
 
-@given(DOCUMENTS)
-def test_what_is_written_is_read(document: tuple[ReadConnection, str]) -> None:
-    connection, text = document
+@pytest.mark.parametrize("name", WRITTEN)
+@settings(max_examples=40)
+@given(data=st.data())
+def test_what_is_written_is_read(name: str, data: st.DataObject) -> None:
+    connection, text = data.draw(WRITTEN[name])
     report = read(text)
     assert report.faults == ()
     assert report.connections == (connection,)

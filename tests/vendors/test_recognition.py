@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from appliance.model.fault import Fault
-from appliance.vendors import PARSERS, read_documents, recognise
+from appliance.vendors import FORMATS, read_documents, recognise
 from appliance.vendors.text import parse_document
 from tests.vendors.samples import GENERIC, STRONGSWAN, read
 
@@ -53,8 +53,8 @@ def test_what_is_none_of_them_is_a_fault_that_says_what_was_tried(text: str) -> 
     assert isinstance(fault, Fault)
     assert fault.file == "vpn.txt"
     assert fault.found is not None
-    assert all(name in fault.found for name in PARSERS)
-    assert all(parser.title in str(fault.allowed) for parser in PARSERS.values())
+    assert all(name in fault.found for name in FORMATS)
+    assert all(known.title in str(fault.allowed) for known in FORMATS.values())
 
 
 def test_the_nearest_format_comes_first() -> None:

@@ -13,11 +13,12 @@ from collections.abc import Callable
 from appliance.model.document import Ignored
 from appliance.model.fault import Notice
 from appliance.profiles.aws import AWS
-from appliance.vendors.aws import finish, parse_identifier, parse_ike_version
-from appliance.vendors.aws_suite import Suite
+from appliance.vendors.aws.header import parse_identifier
 from appliance.vendors.draft import ConnectionDraft, Findings, Reading, TunnelDraft
-from appliance.vendors.keywords import esp_proposals, ike_proposals
+from appliance.vendors.keywords import esp_proposals, ike_proposals, parse_ike_version
 from appliance.vendors.psk import parse_psk
+from appliance.vendors.settling import finish
+from appliance.vendors.suite import Suite
 from appliance.vendors.text import Document, Line
 from appliance.vendors.values import (
     Place,
@@ -26,20 +27,6 @@ from appliance.vendors.values import (
     parse_number,
     parse_seconds,
 )
-
-MARKS = (
-    r"(?mi)^IPSec Tunnel ?# ?\d",
-    r"(?mi)Internet Key Exchange Configuration",
-    r"(?mi)^Your VPN Connection ID ?:|- Virtual Private Gateway ?:",
-    r"(?mi)^- Pre-Shared Key ?:",
-    r"(?mi)^- Authentication Algorithm ?:",
-    r"(?mi)^Outside IP Addresses",
-    r"(?mi)^Inside IP Addresses",
-    r"(?mi)^- Tunnel interface MTU ?:",
-    r"(?mi)^#4: (Border Gateway Protocol|Static Routing)",
-)
-"""What the document looks like."""
-NEEDED = 3  # so many of the marks, the first, are the least
 
 _NEVER = frozenset({"networks"})
 _EMPTY_KEY = "the document has no key here; one that is stored in Secrets Manager is left out"
@@ -82,7 +69,7 @@ class _Reader:
     def __init__(self, document: Document) -> None:
         self.document = document
         announced = 2 if re.search(r"(?i)consists of a pair of IPSec tunnel", document.text) else None
-        self.draft = ConnectionDraft(never=_NEVER, empty_key=_EMPTY_KEY, announced=announced)
+        self.draft = ConnectionDraft(AWS, never=_NEVER, empty_key=_EMPTY_KEY, announced=announced)
         self.findings = Findings()
         self._is_template = False
         self._section: str | None = None
@@ -113,7 +100,7 @@ class _Reader:
         return Place(self.document.path, line.number, key)
 
     def _begin(self, line: Line, number: str) -> None:
-        self.draft.tunnels.append(TunnelDraft(self._place(line, f"IPSec Tunnel #{number}")))
+        self.draft.begin_tunnel(self._place(line, f"IPSec Tunnel #{number}"))
         self._suites.append((Suite(), Suite()))
         self._main_mode.append(None)
         self._section = self._side = None
@@ -171,7 +158,8 @@ class _Reader:
         self._tunnel.peer_inside.say(address, place)
 
     def _read_version(self, text: str, place: Place) -> None:
-        parse_ike_version(text.replace(" ", ""), place, self._tunnel, self.findings.faults)
+        version = parse_ike_version(text.replace(" ", ""), place, self.findings.faults)
+        self._tunnel.ike_version.say(version, place)
 
     def _read_psk(self, text: str, place: Place) -> None:
         if text:

@@ -1,4 +1,4 @@
-"""The algorithms of one phase, which AWS's generic download spreads over several lines."""
+"""The algorithms of one phase, which many formats spread over several lines or keys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What AWS's rules allow in one tunnel and in a whole connection. Every breach is a fault with its place."""
+"""What the cloud's rules allow in one tunnel and in a whole connection. Every breach is a fault with its place."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from ipaddress import IPv4Address
 from appliance.model.address import IPAddress, IPInterface
 from appliance.model.document import ReadConnection, ReadTunnel
 from appliance.model.fault import Fault
-from appliance.model.profile import PhaseRules
-from appliance.profiles.aws import AWS
+from appliance.model.profile import PhaseRules, Profile
 from appliance.vendors.draft import ConnectionDraft, Field, TunnelDraft
 from appliance.vendors.keywords import is_aead
 from appliance.vendors.values import Place
@@ -18,16 +17,16 @@ _NEVER_AN_ASN = frozenset({0, 23456, 65535, 4294967295})
 """Reserved: RFC 7607, RFC 6793, RFC 7300."""
 
 
-def check_tunnel(tunnel: ReadTunnel, draft: TunnelDraft, faults: list[Fault]) -> None:
+def check_tunnel(tunnel: ReadTunnel, draft: TunnelDraft, profile: Profile, faults: list[Fault]) -> None:
     """One tunnel by itself: outside addresses, inside pair, proposals, lifetimes, packet sizes."""
     _check_outside(tunnel.remote, draft.remote.place, faults)
     _check_outside(tunnel.public, draft.public.place, faults)
     if tunnel.remote is not None and tunnel.remote == tunnel.public and draft.remote.place:
         message = "the gateway's outside address is our own"
         faults.append(draft.remote.place.fault(message, found=str(tunnel.remote), allowed="two different addresses"))
-    _check_inside(tunnel, draft, faults)
-    _check_proposals(tunnel.ike.proposals, AWS.ike, draft.ike_proposals.place, faults)
-    _check_proposals(tunnel.esp.proposals, AWS.esp, draft.esp_proposals.place, faults)
+    _check_inside(tunnel, draft, profile, faults)
+    _check_proposals(tunnel.ike.proposals, profile.ike, profile, draft.ike_proposals.place, faults)
+    _check_proposals(tunnel.esp.proposals, profile.esp, profile, draft.esp_proposals.place, faults)
     _check_version(tunnel, draft, faults)
     _check_lifetimes(tunnel, draft, faults)
     _check_sizes(tunnel, draft, faults)
@@ -53,42 +52,53 @@ def _check_outside(address: IPAddress | None, place: Place | None, faults: list[
         faults.append(place.fault("cannot be an outside address", found=str(address), allowed="a host on the outside"))
 
 
-def _check_inside(tunnel: ReadTunnel, draft: TunnelDraft, faults: list[Fault]) -> None:
+def _check_inside(tunnel: ReadTunnel, draft: TunnelDraft, profile: Profile, faults: list[Fault]) -> None:
     ours, place = tunnel.inside, draft.inside.place
     if ours is None or place is None:
         return
     v4 = ours.version == 4
-    length = AWS.inside_prefix_length if v4 else AWS.inside6_prefix_length
-    ranges = AWS.inside_ranges if v4 else AWS.inside6_ranges
-    allowed = f"a /{length} of {', '.join(map(str, ranges))}"
-    if ours.network.prefixlen != length or not any(ours.ip in net for net in ranges):
-        faults.append(place.fault("not an inside address of AWS", found=str(ours), allowed=allowed))
-    elif ours.network in AWS.inside_reserved:
-        nets = ", ".join(map(str, AWS.inside_reserved))
-        faults.append(place.fault("a network that AWS reserves", found=str(ours), allowed=f"{allowed}, but not {nets}"))
-    else:
-        _check_hosts(ours, tunnel.peer_inside, draft, faults)
+    lengths = profile.inside_prefix_lengths if v4 else profile.inside6_prefix_lengths
+    ranges = profile.inside_ranges if v4 else profile.inside6_ranges
+    length = " or ".join(f"/{each}" for each in sorted(lengths)) or "network"
+    allowed = f"a {length} of {', '.join(map(str, ranges))}"
+    unfit = lengths and ours.network.prefixlen not in lengths
+    if unfit or not any(ours.ip in net for net in ranges):
+        faults.append(place.fault(f"not an inside address of {profile.title}", found=str(ours), allowed=allowed))
+    elif any(ours.network.overlaps(kept) for kept in profile.inside_reserved):
+        nets, message = ", ".join(map(str, profile.inside_reserved)), f"a network that {profile.title} reserves"
+        faults.append(place.fault(message, found=str(ours), allowed=f"{allowed}, but not {nets}"))
+    elif profile.peer_is_first_host:
+        _check_hosts(ours, tunnel.peer_inside, draft, profile, faults)
+    elif ours.ip == tunnel.peer_inside:
+        faults.append(place.fault("both ends have the same inside address", found=str(ours.ip), allowed="two"))
 
 
-def _check_hosts(ours: IPInterface, theirs: IPAddress | None, draft: TunnelDraft, faults: list[Fault]) -> None:
+def _check_hosts(
+    ours: IPInterface, theirs: IPAddress | None, draft: TunnelDraft, profile: Profile, faults: list[Fault]
+) -> None:
     first, second = ours.network[1], ours.network[2]
+    habit = f"in {ours.network} {profile.title} has the first host, the customer the second"
     place = draft.inside.place
     if ours.ip != second and place:
-        allowed = f"{second} for us: in {ours.network} AWS has the first host, the customer the second"
-        faults.append(place.fault("not our host of the inside network", found=str(ours), allowed=allowed))
+        message = "not our host of the inside network"
+        faults.append(place.fault(message, found=str(ours), allowed=f"{second} for us: {habit}"))
     place = draft.peer_inside.place
     if theirs is not None and theirs != first and place:
-        allowed = f"{first}: in {ours.network} AWS has the first host, the customer the second"
-        faults.append(place.fault("not AWS's host of the inside network", found=str(theirs), allowed=allowed))
+        message = f"not {profile.title}'s host of the inside network"
+        faults.append(place.fault(message, found=str(theirs), allowed=f"{first}: {habit}"))
 
 
-def _check_proposals(proposals: Iterable[str], rules: PhaseRules, place: Place | None, faults: list[Fault]) -> None:
+def _check_proposals(
+    proposals: Iterable[str], rules: PhaseRules, profile: Profile, place: Place | None, faults: list[Fault]
+) -> None:
     known = rules.encryption | rules.integrity | rules.groups | {f"prf{name}" for name in rules.integrity}
     for proposal in proposals:
         strange = [word for word in proposal.split("-") if word not in known]
         if strange and place:
             allowed = ", ".join(sorted(rules.encryption) + sorted(rules.integrity) + sorted(rules.groups))
-            faults.append(place.fault(f"AWS does not accept {', '.join(strange)}", found=proposal, allowed=allowed))
+            faults.append(
+                place.fault(f"{profile.title} does not accept {', '.join(strange)}", found=proposal, allowed=allowed)
+            )
 
 
 def _check_version(tunnel: ReadTunnel, draft: TunnelDraft, faults: list[Fault]) -> None:
@@ -114,18 +124,19 @@ def _check_sizes(tunnel: ReadTunnel, draft: TunnelDraft, faults: list[Fault]) ->
 
 
 def _check_asns(connection: ReadConnection, draft: ConnectionDraft, faults: list[Fault]) -> None:
-    ours, theirs = draft.asn.place, draft.peer_asn.place
-    if ours and connection.asn in _NEVER_AN_ASN | AWS.asn_reserved:
-        faults.append(ours.fault("a reserved ASN", found=str(connection.asn), allowed=_asns()))
+    ours, theirs, profile = draft.asn.place, draft.peer_asn.place, draft.profile
+    if ours and connection.asn in _NEVER_AN_ASN | profile.asn_reserved:
+        faults.append(ours.fault("a reserved ASN", found=str(connection.asn), allowed=_asns(profile)))
     if theirs and connection.peer_asn in _NEVER_AN_ASN:
-        faults.append(theirs.fault("a reserved ASN", found=str(connection.peer_asn), allowed=_asns()))
-    if theirs and connection.asn is not None and connection.asn == connection.peer_asn:
-        message = "both sides have the same ASN: with AWS the session would never come up"
+        faults.append(theirs.fault("a reserved ASN", found=str(connection.peer_asn), allowed=_asns(profile)))
+    same = connection.asn is not None and connection.asn == connection.peer_asn
+    if theirs and same and profile.asn_must_differ:
+        message = f"both sides have the same ASN: with {profile.title} the session would never come up"
         faults.append(theirs.fault(message, found=str(connection.peer_asn), allowed="two different ASNs"))
 
 
-def _asns() -> str:
-    reserved = ", ".join(map(str, sorted(_NEVER_AN_ASN | AWS.asn_reserved)))
+def _asns(profile: Profile) -> str:
+    reserved = ", ".join(map(str, sorted(_NEVER_AN_ASN | profile.asn_reserved)))
     return f"1 to 4294967294, without {reserved}"
 
 

@@ -1,4 +1,4 @@
-"""What a document of AWS leaves open although someone needs it: who, why it is open, and the way to give it."""
+"""What a document leaves open although someone needs it: who, why it is open, and the way to give it."""
 
 from __future__ import annotations
 

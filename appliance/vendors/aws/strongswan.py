@@ -12,25 +12,13 @@ from collections.abc import Iterator
 from appliance.model.document import Ignored
 from appliance.model.fault import Notice
 from appliance.profiles.aws import AWS
-from appliance.vendors.aws import finish, parse_identifier
-from appliance.vendors.aws_conn import UPDOWN, parse_networks, read_setting
+from appliance.vendors.aws.header import parse_identifier
+from appliance.vendors.conn import UPDOWN, parse_networks, read_setting
 from appliance.vendors.draft import ConnectionDraft, Findings, Reading, TunnelDraft
 from appliance.vendors.psk import is_stand_in, parse_psk
+from appliance.vendors.settling import finish
 from appliance.vendors.text import Document, Line
 from appliance.vendors.values import Place, parse_address, parse_interface, parse_number
-
-MARKS = (
-    r"(?m)^conn \S+$",
-    r"(?m)^right ?= ?\S",
-    r"(?mi)^Your VPN Connection ID ?:|aws-updown\.sh",
-    r"(?m)^(esp|leftauth|rightauth) ?=|^(sudo |pre-up |up )?ip link add .* type vti ",  # Openswan's download has none
-    r"(?m)^keyexchange ?= ?ikev",
-    r"(?m)^ike ?= ?\S",
-    r"(?mi)^IPSEC Tunnel #\d",
-    r"(?m) ?: PSK ",
-)
-"""What the document looks like."""
-NEEDED = 4  # so many of the marks, the first, are the least
 
 _NEVER = frozenset({"asn", "peer_asn"})
 _EMPTY_KEY = "the document has no PSK line for this tunnel"
@@ -101,7 +89,7 @@ class _Reader:
     def __init__(self, document: Document) -> None:
         self.document = document
         announced = 2 if "consists of two tunnels" in document.text else None
-        self.draft = ConnectionDraft(never=_NEVER, empty_key=_EMPTY_KEY, announced=announced)
+        self.draft = ConnectionDraft(AWS, never=_NEVER, empty_key=_EMPTY_KEY, announced=announced)
         self.findings = Findings()
         self._in_conn = False
 
@@ -130,7 +118,7 @@ class _Reader:
         if name.startswith("%"):
             fix = "write its settings into each conn"
             self.findings.faults.append(place.fault("shared settings are not read", found=f"conn {name}", fix=fix))
-        self.draft.tunnels.append(TunnelDraft(place))
+        self.draft.begin_tunnel(place)
         self._in_conn = True
 
     def _read_updown(self, line: Line) -> None:

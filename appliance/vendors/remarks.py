@@ -1,14 +1,14 @@
-"""What in a document of AWS is worth a warning: it stops nothing, but someone should know."""
+"""What in a document is worth a warning: it stops nothing, but someone should know."""
 
 from __future__ import annotations
 
 from appliance.model.document import ReadConnection
 from appliance.model.fault import Notice
-from appliance.profiles.aws import AWS
+from appliance.model.profile import Profile
 from appliance.vendors.draft import ConnectionDraft
 from appliance.vendors.values import Place
 
-_UPGRADE = "AWS accepts stronger ones (--crypto recommended)"
+_UPGRADE = "accepts stronger ones (--crypto recommended)"
 
 
 def remarks(connection: ReadConnection, draft: ConnectionDraft) -> list[Notice]:
@@ -17,18 +17,20 @@ def remarks(connection: ReadConnection, draft: ConnectionDraft) -> list[Notice]:
 
 
 def _tunnels(connection: ReadConnection, draft: ConnectionDraft) -> list[Notice]:
-    count = len(connection.tunnels)
-    if count == 2 or not count:
+    count, profile = len(connection.tunnels), draft.profile
+    if count in (0, profile.tunnels):
         return []
     where = draft.tunnels[0].begin.where
-    if count > 2:
-        return [Notice(where, f"{count} tunnels: a connection of AWS has two")]
+    if count > profile.tunnels:
+        return [Notice(where, f"{count} tunnels: a connection of {profile.title} has {profile.tunnels}")]
     trimmed = "; the document announces two, it may be cut short" if draft.announced == 2 else ""
     return [Notice(where, f"one tunnel only: no redundancy{trimmed}")]
 
 
 def _public(connection: ReadConnection, draft: ConnectionDraft) -> list[Notice]:
-    """A customer gateway of AWS has one address (UG, "Customer gateway options")."""
+    """Where all tunnels end at one customer gateway, it has one address."""
+    if not draft.profile.one_customer_gateway:
+        return []
     places = {
         tunnel.public: origin.public.place for tunnel, origin in zip(connection.tunnels, draft.tunnels, strict=True)
     }
@@ -36,9 +38,8 @@ def _public(connection: ReadConnection, draft: ConnectionDraft) -> list[Notice]:
     if len(known) < 2:
         return []
     addresses = " and ".join(str(address) for address, _ in known)
-    return [
-        Notice(known[-1][1].where, f"two addresses of ours, {addresses}: a connection of AWS has one customer gateway")
-    ]
+    one = f"a connection of {draft.profile.title} has one customer gateway"
+    return [Notice(known[-1][1].where, f"two addresses of ours, {addresses}: {one}")]
 
 
 def _crypto(connection: ReadConnection, draft: ConnectionDraft) -> list[Notice]:
@@ -46,23 +47,27 @@ def _crypto(connection: ReadConnection, draft: ConnectionDraft) -> list[Notice]:
     found: dict[str, list[Place | None]] = {}
     for tunnel, origin in zip(connection.tunnels, draft.tunnels, strict=True):
         if tunnel.ike.version == 1:
-            text = "IKEv1: deprecated (RFC 9395); AWS also speaks IKEv2"
+            text = f"IKEv1: deprecated (RFC 9395); {draft.profile.title} also speaks IKEv2"
             found.setdefault(text, []).append(origin.ike_version.place)
         for phase, proposals, field in (
             ("IKE", tunnel.ike.proposals, origin.ike_proposals),
             ("ESP", tunnel.esp.proposals, origin.esp_proposals),
         ):
-            for text in _weak(phase, proposals):
+            for text in _weak(phase, proposals, draft.profile):
                 found.setdefault(text, []).append(field.place)
     return [Notice(_lines(places), text) for text, places in found.items()]
 
 
-def _weak(phase: str, proposals: tuple[str, ...]) -> list[str]:
-    words = {proposal: [w for w in proposal.split("-") if w.removeprefix("prf") in AWS.weak] for proposal in proposals}
-    weak = [f"{phase} {proposal}: {' and '.join(w)} weak; {_UPGRADE}" for proposal, w in words.items() if w]
-    bare = [proposal for proposal in proposals if not AWS.esp.groups & set(proposal.split("-"))]
+def _weak(phase: str, proposals: tuple[str, ...], profile: Profile) -> list[str]:
+    words = {
+        proposal: [w for w in proposal.split("-") if w.removeprefix("prf") in profile.weak] for proposal in proposals
+    }
+    weak = [
+        f"{phase} {proposal}: {' and '.join(w)} weak; {profile.title} {_UPGRADE}" for proposal, w in words.items() if w
+    ]
+    bare = [proposal for proposal in proposals if not profile.esp.groups & set(proposal.split("-"))]
     return weak + [
-        f"{phase} {proposal}: no PFS group; the first rekey that AWS starts with one would be refused"
+        f"{phase} {proposal}: no PFS group; the first rekey that {profile.title} starts with one would be refused"
         for proposal in bare
     ]
 

@@ -1,4 +1,4 @@
-"""The settings of one ``conn`` of an ipsec.conf as AWS writes it (ipsec.conf(5) of strongSwan 5)."""
+"""The settings of one ``conn`` of an ipsec.conf (ipsec.conf(5) of strongSwan 5)."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ from collections.abc import Callable
 
 from appliance.model.address import IPNetwork
 from appliance.model.document import Ignored
-from appliance.profiles.aws import AWS
-from appliance.vendors.aws import parse_ike_version
 from appliance.vendors.draft import ConnectionDraft, Field, Findings, TunnelDraft
-from appliance.vendors.keywords import parse_esp_proposals, parse_ike_proposals
+from appliance.vendors.keywords import parse_esp_proposals, parse_ike_proposals, parse_ike_version
 from appliance.vendors.values import (
     Place,
     parse_address,
@@ -29,7 +27,7 @@ _DEMANDED = {
     "authby": frozenset({"psk", "secret"}),
     "aggressive": frozenset({"no"}),
 }
-"""Settings with one right value: another one describes something that AWS does not offer or that we do not read."""
+"""Settings with one right value: another one describes something that we do not read."""
 
 _IGNORED = {
     "auto": "when a tunnel starts: the appliance starts it and keeps it up",
@@ -65,7 +63,7 @@ def read_setting(
     elif key in _DEMANDED:
         if text.lower() not in _DEMANDED[key]:
             allowed = " or ".join(sorted(_DEMANDED[key]))
-            findings.faults.append(place.fault("not what AWS offers", found=text or "nothing", allowed=allowed))
+            findings.faults.append(place.fault("not what we read", found=text or "nothing", allowed=allowed))
     elif key == "also":
         fix = "write the settings of that conn into this one"
         findings.faults.append(place.fault("settings of another conn are not read", found=text, fix=fix))
@@ -98,7 +96,8 @@ def _read_leftid(text: str, place: Place, tunnel: TunnelDraft, findings: Finding
 
 def _read_keyexchange(text: str, place: Place, tunnel: TunnelDraft, findings: Findings) -> None:
     """``ike`` starts as version 2 (ipsec.conf(5))."""
-    parse_ike_version("ikev2" if text.lower() == "ike" else text, place, tunnel, findings.faults)
+    version = parse_ike_version("ikev2" if text.lower() == "ike" else text, place, findings.faults)
+    tunnel.ike_version.say(version, place)
 
 
 def _read_ike(text: str, place: Place, tunnel: TunnelDraft, findings: Findings) -> None:
@@ -110,12 +109,12 @@ def _read_esp(text: str, place: Place, tunnel: TunnelDraft, findings: Findings) 
 
 
 def _read_ikelifetime(text: str, place: Place, tunnel: TunnelDraft, findings: Findings) -> None:
-    limits = AWS.ike.lifetime
+    limits = tunnel.profile.ike.lifetime
     tunnel.ike_lifetime.say(parse_seconds(text, place, findings.faults, limits.low, limits.high), place)
 
 
 def _read_lifetime(text: str, place: Place, tunnel: TunnelDraft, findings: Findings) -> None:
-    limits = AWS.esp.lifetime
+    limits = tunnel.profile.esp.lifetime
     tunnel.esp_lifetime.say(parse_seconds(text, place, findings.faults, limits.low, limits.high), place)
 
 
@@ -133,7 +132,7 @@ def _read_forceencaps(text: str, place: Place, tunnel: TunnelDraft, findings: Fi
 
 _READERS: dict[str, Callable[[str, Place, TunnelDraft, Findings], None]] = {
     "right": _read_right,
-    "rightid": _read_right,  # AWS identifies itself by its outside address
+    "rightid": _read_right,  # the clouds identify themselves by their outside address
     "leftid": _read_leftid,
     "keyexchange": _read_keyexchange,
     "ike": _read_ike,

@@ -1,0 +1,80 @@
+"""XML to the tree of :mod:`appliance.vendors.tree`, by expat, without document types and therefore without entities."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from xml.parsers import expat
+
+from appliance.vendors.tree import DEEPEST, Node, Unreadable
+
+_XML = "XML without a document type"
+
+
+@dataclass(slots=True)
+class _Element:
+    name: str
+    line: int
+    key: str
+    children: dict[str, list[Node]] = field(default_factory=dict)
+    text: list[str] = field(default_factory=list)
+
+
+def parse_xml(file: str, text: str) -> Node:
+    """The root as a mapping of one key, its name. Raises Unreadable."""
+    reader = _Reader(file)
+    try:
+        reader.parser.Parse(text.lstrip().encode(), True)
+    except expat.ExpatError as error:
+        blank = text[: len(text) - len(text.lstrip())].count("\n")
+        raise Unreadable(f"not XML: {expat.ErrorString(error.code)}", error.lineno + blank, _XML) from None
+    return Node({key: _one(nodes) for key, nodes in reader.root.children.items()}, file, 1, "")
+
+
+class _Reader:
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.root = _Element("", 1, "")
+        self.open = [self.root]
+        self.parser = expat.ParserCreate("utf-8")
+        self.parser.buffer_text = True
+        self.parser.StartElementHandler = self._start
+        self.parser.EndElementHandler = self._end
+        self.parser.CharacterDataHandler = self._text
+        self.parser.StartDoctypeDeclHandler = self._refuse
+        self.parser.EntityDeclHandler = self._refuse
+
+    def _refuse(self, *_words: object) -> None:
+        message, fix = "a document type is not read: it can hide entities and files", "remove the <!DOCTYPE ...>"
+        raise Unreadable(message, self.parser.CurrentLineNumber, _XML, fix)
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        plain, line, above = name.rpartition(":")[2], self.parser.CurrentLineNumber, self.open[-1]
+        if len(self.open) > DEEPEST:
+            raise Unreadable(f"nested more than {DEEPEST} levels deep", line, _XML)
+        count = len(above.children.get(plain, ()))
+        key = f"{above.key}.{plain}" if above.key else plain
+        element = _Element(plain, line, f"{key}[{count}]" if count else key)
+        for attribute, value in attributes.items():
+            if not attribute.startswith("xmlns"):
+                at = f"@{attribute.rpartition(':')[2]}"
+                element.children[at] = [Node(value, self.file, line, f"{element.key}.{at}")]
+        self.open.append(element)
+
+    def _end(self, _name: str) -> None:
+        element = self.open.pop()
+        text = "".join(element.text).strip()
+        if element.children and text:
+            element.children["#text"] = [Node(text, self.file, element.line, element.key)]
+        value = {key: _one(nodes) for key, nodes in element.children.items()} or text or None
+        node = Node(value, self.file, element.line, element.key)
+        self.open[-1].children.setdefault(element.name, []).append(node)
+
+    def _text(self, text: str) -> None:
+        self.open[-1].text.append(text)
+
+
+def _one(nodes: list[Node]) -> Node:
+    """The one node, or the list of several that have the same name."""
+    if len(nodes) == 1:
+        return nodes[0]
+    return Node(nodes, nodes[0].file, nodes[0].line, nodes[0].key)
