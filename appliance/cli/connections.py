@@ -12,7 +12,15 @@ from appliance.cli.options import PATIENCE, json_option
 from appliance.cli.output import print_json
 from appliance.cli.showing import ask, plan_as_data, refuse_failure, show_outcome, show_plan
 from appliance.cli.statuses import read_status
-from appliance.daemon.passes import apply, load_intent, make_wish, parse_loaded, prepare, resolve_secrets
+from appliance.daemon.passes import (
+    apply,
+    load_intent,
+    make_wish,
+    parse_loaded,
+    prepare,
+    refuse_strangers,
+    resolve_secrets,
+)
 from appliance.daemon.wiring import open_systems
 from appliance.intent.write import write_intent
 from appliance.model.fault import WrongUsage
@@ -67,6 +75,7 @@ async def _remove(name: str, no_protect: bool, yes: bool, as_json: bool) -> None
         prepared = await prepare(systems, replace(wish, learned=learned))
         show_plan(prepared)
         say_what_leaves(prepared)
+        await refuse_strangers(systems, prepared, adopt=False)
         ask(f"Remove {name}?", yes)
         if no_protect:
             systems.store.forget_learned(name)

@@ -9,7 +9,16 @@ import click
 from appliance.cli.options import PATIENCE, json_option
 from appliance.cli.output import print_json, say
 from appliance.cli.showing import ask, plan_as_data, refuse_failure, show_outcome, show_plan
-from appliance.daemon.passes import Loaded, Prepared, apply, load_intent, make_wish, prepare, resolve_secrets
+from appliance.daemon.passes import (
+    Loaded,
+    Prepared,
+    apply,
+    load_intent,
+    make_wish,
+    prepare,
+    refuse_strangers,
+    resolve_secrets,
+)
 from appliance.daemon.wiring import Systems, open_systems
 from appliance.history.revision import Down
 from appliance.model.fault import WrongUsage
@@ -44,6 +53,7 @@ async def _down(connection: str | None, no_protect: bool, yes: bool, as_json: bo
         prepared = await prepare(systems, await make_wish(systems, loaded.intent, secrets, down))
         show_plan(prepared)
         say_what_leaves(prepared)
+        await refuse_strangers(systems, prepared, adopt=False)
         if prepared.changes:
             ask("Take it down?", yes)
         systems.store.save_down(down)

@@ -144,11 +144,12 @@ def test_somebody_else_is_writing(
     assert (done.code, done.error["code"]) == (1, "locked")
 
 
-def test_strangers_are_not_written_over(running: Box, run: Run) -> None:
+@pytest.mark.parametrize("verb", [("apply",), ("down", "vpc"), ("connection", "remove", "vpc")])
+def test_strangers_are_not_written_over(running: Box, run: Run, verb: tuple[str, ...]) -> None:
     running.frr.restart()
     running.frr.configure("router bgp 64999\n bgp router-id 192.0.2.9\n")
     written = running.writes
-    done = run("apply", "--yes", "--json")
+    done = run(*verb, "--yes", "--json")
     assert (done.code, done.error["code"]) == (4, "foreign-frr")
     assert running.writes == written
 
