@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from appliance.model.document import ReadConnection, ReadDpd, ReadEsp, ReadIke, ReadTunnel
 from appliance.model.fault import Fault
+from appliance.model.profile import Profile
 from appliance.vendors.checks import check_connection, check_tunnel
-from appliance.vendors.draft import ConnectionDraft, Findings, TunnelDraft
+from appliance.vendors.draft import ConnectionDraft, Findings, Reading, TunnelDraft
 from appliance.vendors.owed import cut_tunnels, missing_values
 from appliance.vendors.remarks import remarks
 
@@ -21,6 +22,16 @@ def finish(draft: ConnectionDraft, findings: Findings) -> ReadConnection:
     findings.missing += missing_values(connection, draft)
     findings.warnings += remarks(connection, draft)
     return connection
+
+
+def unreadable(fault: Fault, profile: Profile) -> list[Reading]:
+    """A document that was recognised and cannot be read: a connection of which nothing is known, and why."""
+    return [Reading(ConnectionDraft(profile), Findings(faults=[fault]), _silent)]
+
+
+def _silent(draft: ConnectionDraft, findings: Findings) -> ReadConnection:
+    """Only the fault counts: a list of all that is missing would hide it."""
+    return _settle_connection(draft, findings.faults)
 
 
 def _settle_connection(draft: ConnectionDraft, faults: list[Fault]) -> ReadConnection:
