@@ -45,6 +45,7 @@ class Manner:
 
 @click.command("configure")
 @click.option("--bgp", "mode", flag_value="bgp", help="Route by BGP over every tunnel.")
+@click.option("--static", "mode", flag_value="static", help="Route --network by ourselves, over the best tunnel.")
 @click.option("--from", "documents", metavar="DOCUMENT", multiple=True, help="What the cloud gave you; `-` is stdin.")
 @click.option("--intent", "intent_file", type=click.Path(path_type=Path, exists=True, dir_okay=False),
               help="A whole intent instead.")  # fmt: skip
@@ -53,7 +54,7 @@ class Manner:
 @click.option("--name", help="What to call the connection; by default its id.")
 @click.option("--lan", "lans", type=Network(), multiple=True, help="A network of ours, announced to the cloud.")
 @click.option("--network", "--remote-network", "networks", type=Network(), multiple=True,
-              help="A network of theirs: protected from the first moment, and the only ones accepted.")  # fmt: skip
+              help="A network of theirs: protected from the first moment, and the only ones routed.")  # fmt: skip
 @click.option("--asn", type=click.IntRange(1, 4294967295), help="Our ASN.")
 @click.option("--peer-asn", type=click.IntRange(1, 4294967295), help="The cloud's ASN.")
 @click.option("--uplink", "uplinks", type=UplinkOption(), multiple=True, help="An interface to the Internet.")
@@ -98,6 +99,7 @@ def command(
       appliance configure --bgp --from vpn-0123.txt --lan 172.16.20.0/24
       appliance configure --bgp --from vpn-0123.txt --asn 65010 --peer-asn 64512 \\
           --lan 172.16.20.0/24 --uplink isp1=eth0,public=203.0.113.10
+      appliance configure --static --from vpn-0123.txt --lan 172.16.20.0/24 --network 10.0.0.0/16
       appliance configure --bgp --from vpn-0123.txt --crypto recommended --dry-run
       appliance configure --bgp --intent site.yaml --yes --json
 
@@ -107,7 +109,7 @@ def command(
       4 refused by a safety rule   6 something is missing on this machine
     """
     if mode is None:
-        raise WrongUsage("say how to route", hint="--bgp")
+        raise WrongUsage("say how to route", hint="--bgp or --static")
     if bool(documents) == (intent_file is not None):
         raise WrongUsage("give either --from DOCUMENT or --intent FILE")
     if not (yes or dry_run or is_terminal()):
@@ -118,7 +120,7 @@ def command(
                 uplinks=uplinks, strengthen=crypto == "recommended")  # fmt: skip
     if intent_file is not None and (said != Said(speaker=speaker) or keys or connection):
         raise WrongUsage("--intent is the whole intent", hint="what documents lack goes with --from only")
-    asyncio.run(_configure(documents, intent_file, connection, said, pairs, manner))
+    asyncio.run(_configure(documents, intent_file, connection, said, pairs, mode, manner))
 
 
 async def _configure(
@@ -127,6 +129,7 @@ async def _configure(
     only: str | None,
     said: Said,
     keys: dict[str, str],
+    mode: str,
     manner: Manner,
 ) -> None:
     systems = open_systems()
@@ -135,7 +138,7 @@ async def _configure(
     def gather(strengthen: bool) -> Gathered:
         if intent_file is not None:
             return from_intent(systems, intent_file)
-        return from_documents(systems, machine, documents, only, replace(said, strengthen=strengthen), keys)
+        return from_documents(systems, machine, documents, only, replace(said, strengthen=strengthen), keys, mode)
 
     gathered = gather(said.strengthen)
     for warning in (*gathered.warnings, *(f"{n.where}: {n.message}" for n in await systems.charon.remarks())):

@@ -25,6 +25,13 @@ from appliance.vendors.intent_of import connection_of, secrets_of
 LARGEST = 16 << 20  # bytes; the largest real download is 22 kB
 
 
+OTHER_MODE = {
+    "bgp": "the document is for static routing; its gateway may speak no BGP",
+    "static": "the document is for BGP; the cloud needs static routes back to our networks",
+}
+"""What to mind when a document was made for another mode."""
+
+
 @dataclass(frozen=True, slots=True)
 class Gathered:
     """The intent to apply with its text, the connections in question, every new secret by tunnel, and the secrets of
@@ -44,6 +51,7 @@ def from_documents(
     only: str | None,
     said: Said,
     keys: Mapping[str, str],
+    mode: str = "bgp",
 ) -> Gathered:
     """Read, merge with what is there, and check; every fault and everything missing is said at once."""
     report = read_documents([(path, _read(path)) for path in documents], only)
@@ -51,7 +59,7 @@ def from_documents(
         raise FaultyInput(f"{_count(report.faults)} in what was read", hint="nothing was changed", faults=report.faults)
     read = _choose(report)
     before = load_intent(systems).intent if systems.store.read_intent() is not None else None
-    fresh = connection_of(read, mode="bgp", name=said.name)
+    fresh = connection_of(read, mode=mode, name=said.name)
     publics = tuple(tunnel.public for tunnel in read.tunnels)
     merged = merge(before, fresh, publics, replace(said, keys=frozenset(keys)), machine, _site_name())
     if merged.missing:
@@ -63,8 +71,8 @@ def from_documents(
         raise WrongUsage(f"--psk: there is no tunnel {', '.join(sorted(strange))}", hint=hint)
     found = {merged.names[name]: key for name, key in secrets_of(read, said.name).items()}
     warnings = tuple(f"{notice.where}: {notice.message}" for notice in report.warnings)
-    static = (f"{fresh.name}: the document is for static routing; its gateway may speak no BGP",)
-    warnings += static if read.mode == "static" else ()
+    if read.mode not in (None, mode):
+        warnings += (f"{fresh.name}: {OTHER_MODE[mode]}",)
     return _complete(systems, merged, {**found, **given}, warnings)
 
 

@@ -46,7 +46,8 @@ async def look(systems: Systems, intent: Intent, secrets: dict[str, Secret] | No
     observed = await ear.ask("kernel", systems.kernel.observe(), frozenset())
     nothing: tuple[Any, ...] = ()
     sas = await ear.ask("charon", systems.charon.sas(), nothing)
-    sessions = await ear.ask("frr", systems.frr.sessions(), nothing)
+    speaking = any(connection.mode == "bgp" for connection in wish.connections)
+    sessions = await ear.ask("frr", systems.frr.sessions(), nothing) if speaking else nothing
     return Evidence(
         at=datetime.now(UTC),
         intent=intent,
@@ -54,7 +55,7 @@ async def look(systems: Systems, intent: Intent, secrets: dict[str, Secret] | No
         ikes={t.name: ike_connection(c, t, underlay_of(wish, t), alone=True) for c, t in wish.tunnels},
         sas=sas,
         sessions=sessions,
-        paths=await ear.ask("frr", systems.frr.accepted(), nothing),
+        paths=await ear.ask("frr", systems.frr.accepted(), nothing) if speaking else nothing,
         routes=await ear.ask("kernel", systems.kernel.forwarding(names), nothing),
         blackholes=tuple(resource.prefix for resource in observed if isinstance(resource, Blackhole)),
         counters=await ear.ask("kernel", systems.kernel.counters(), {}),

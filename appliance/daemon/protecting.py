@@ -18,8 +18,10 @@ async def learn(systems: Systems, wish: Wish) -> bool:
         peer: connection.name
         for connection, tunnel in wish.tunnels
         for peer in (tunnel.peer_inside, tunnel.peer_inside6)
-        if peer is not None
+        if peer is not None and connection.mode == "bgp"
     }
+    if not neighbors:
+        return False
     fresh: dict[str, set[IPNetwork]] = {}
     for path in await systems.frr.accepted():
         name = neighbors.get(path.neighbor)

@@ -84,19 +84,20 @@ async def wait_until_up(
 
 def _tell_news(watch: Watch, seen: Evidence, connection: Connection, states: dict[str, TunnelState], say: Say) -> None:
     for tunnel in connection.tunnels:
-        news = _news(seen, tunnel, states[tunnel.name])
+        news = _news(seen, connection, tunnel, states[tunnel.name])
         if watch.news.get(tunnel.name) != news:
             watch.news[tunnel.name] = news
             say(tunnel.name, news)
 
 
-def _news(seen: Evidence, tunnel: Tunnel, state: TunnelState) -> str:
+def _news(seen: Evidence, connection: Connection, tunnel: Tunnel, state: TunnelState) -> str:
     if state.useful:
         return state.state
     sa, session = sa_of(seen, tunnel), session_of(seen, tunnel)
     ike = sa.ike_state if sa else "waiting"
     child = (sa.child_state or "none") if sa else "none"
-    return f"ike {ike}, child {child}, bgp {session.state if session else 'none'}"
+    bgp = f", bgp {session.state if session else 'none'}" if connection.mode == "bgp" else ""
+    return f"ike {ike}, child {child}{bgp}"
 
 
 def _remember_sessions(watch: Watch, seen: Evidence, connection: Connection) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from appliance.design.filtering import firewall_tables
+from appliance.design.paths import static_routes
 from appliance.design.peering import router_configs
 from appliance.design.routing import machine_settings, route_resources
 from appliance.design.tunnels import tunnel_resources
@@ -15,6 +16,7 @@ def compose(wish: Wish) -> frozenset[Resource]:
     return (
         tunnel_resources(wish)
         | route_resources(wish)
+        | static_routes(wish)
         | machine_settings(wish)
         | firewall_tables(wish)
         | router_configs(wish)

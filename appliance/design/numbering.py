@@ -9,6 +9,9 @@ MAIN_TABLE = 254
 BLACKHOLE_METRIC = 0xFF000000
 """Of a protected prefix's twin: zebra reads the top byte of a foreign route's metric as distance; 255 never wins."""
 
+STATIC_BESIDE_BGP = 0xFA000000
+"""Added to a static route's metric where FRR runs: what BGP brings for the same prefix goes first (distance 250)."""
+
 _LINK_NAME_LIMIT = 15  # IFNAMSIZ less its terminating zero
 
 
@@ -33,6 +36,16 @@ def link_alias(connection: str, tunnel: str) -> str:
 def nexthop_id(connection: str, tunnel: str, family: int) -> int:
     """A kernel nexthop object's id, in a range that zebra (which counts from 1) does not reach."""
     return 0x4000_0000 + crc32(f"{connection}/{tunnel}/{family}".encode()) % 0x1FFF_FFFF
+
+
+def group_id(connections: tuple[str, ...], family: int) -> int:
+    """The id of the nexthop group that these connections' common prefixes point at."""
+    return 0x6000_0000 + crc32(f"{'/'.join(connections)}/{family}".encode()) % 0x1FFF_FFE0
+
+
+def nowhere_id(family: int) -> int:
+    """The id of the nexthop that drops what it is given: beyond every group's."""
+    return 0x7FFF_FFF0 + family
 
 
 def router_id(site: str) -> IPv4Address:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ipaddress import ip_network
 
 from appliance.design.numbering import BLACKHOLE_METRIC
+from appliance.design.tunnels import families_of
 from appliance.design.underlay import choose_uplink
 from appliance.design.wish import Wish
 from appliance.model.address import IPNetwork
@@ -53,7 +54,7 @@ def machine_settings(wish: Wish) -> frozenset[Sysctl]:
         Sysctl("net.ipv4.fib_multipath_hash_policy", "1", machine_wide=True),
         Sysctl("net.ipv4.nexthop_compat_mode", "0", machine_wide=True),
     }
-    if any(tunnel.inside6 for _, tunnel in wish.tunnels):
+    if any(6 in families_of(connection, tunnel) for connection, tunnel in wish.tunnels):
         settings |= {
             Sysctl("net.ipv6.conf.all.forwarding", "1", machine_wide=True),
             Sysctl("net.ipv6.fib_multipath_hash_policy", "1", machine_wide=True),

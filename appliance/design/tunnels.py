@@ -91,9 +91,14 @@ def inside_addresses(tunnel: Tunnel) -> frozenset[InsideAddress]:
 
 def paths(connection: Connection, tunnel: Tunnel) -> frozenset[Nexthop]:
     """The tunnel as a kernel nexthop object, one a family in use: what routes of ours point at."""
-    families = [family for family, inside in ((4, tunnel.inside), (6, tunnel.inside6)) if inside]
-    link = tunnel_link(tunnel)
+    link, families = tunnel_link(tunnel), families_of(connection, tunnel)
     return frozenset(Nexthop(nexthop_id(connection.name, tunnel.name, family), link, family) for family in families)
+
+
+def families_of(connection: Connection, tunnel: Tunnel) -> tuple[int, ...]:
+    """The IP versions inside the tunnel: of its addresses, and where it has none, of what is routed to it."""
+    inside = tuple(family for family, address in ((4, tunnel.inside), (6, tunnel.inside6)) if address)
+    return inside or tuple(sorted({network.version for network in connection.networks}))
 
 
 def identities(tunnel: Tunnel, under: Underlay) -> tuple[str, str]:
@@ -134,7 +139,7 @@ def ike_connection(connection: Connection, tunnel: Tunnel, under: Underlay, *, a
         unique="replace" if alone else "never",
         if_id=tunnel_if_id(connection, tunnel),
         encap=bool(tunnel.encap),
-        child=_child(profile, tunnel),
+        child=_child(profile, connection, tunnel),
     )
 
 
@@ -145,10 +150,10 @@ def _ike_times(profile: Profile, tunnel: Tunnel) -> tuple[int, int, int]:
     return round(times.ike_rekey * share), round(times.ike_rand * share), round(times.ike_over * share)
 
 
-def _child(profile: Profile, tunnel: Tunnel) -> ChildSa:
+def _child(profile: Profile, connection: Connection, tunnel: Tunnel) -> ChildSa:
     times, lifetime = profile.rekey, tunnel.esp.lifetime or profile.esp.default_lifetime
     share = lifetime / profile.esp.default_lifetime
-    everything = _selectors(tunnel)
+    everything = _selectors(connection, tunnel)
     return ChildSa(
         name=child_name(tunnel.name),
         local_ts=everything,
@@ -161,10 +166,9 @@ def _child(profile: Profile, tunnel: Tunnel) -> ChildSa:
     )
 
 
-def _selectors(tunnel: Tunnel) -> tuple[IPv4Network | IPv6Network, ...]:
+def _selectors(connection: Connection, tunnel: Tunnel) -> tuple[IPv4Network | IPv6Network, ...]:
     """Everything of the families in use: routes choose, not selectors; clouds keep one SA pair a tunnel."""
-    texts = [text for text, inside in (("0.0.0.0/0", tunnel.inside), ("::/0", tunnel.inside6)) if inside]
-    return tuple(ip_network(text) for text in texts)
+    return tuple(ip_network("0.0.0.0/0" if family == 4 else "::/0") for family in families_of(connection, tunnel))
 
 
 def _sysctl_name(link: str) -> str:

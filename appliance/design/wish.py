@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from appliance.model.intent import Connection, Intent, Tunnel
-from appliance.model.machine import Learned, Machine
+from appliance.model.machine import Carrying, Learned, Machine
 from appliance.model.profile import Profile
 from appliance.model.secret import Secret
 from appliance.profiles import PROFILES
@@ -18,7 +18,8 @@ class Wish:
 
     ``secrets`` are by tunnel name; ``fingerprint`` digests one under a key of this machine; ``templates`` are FRR's by
     file name; ``down`` names connections that are taken down for now: only their blackholes stay,
-    but for those in ``unprotected``.
+    but for those in ``unprotected``. ``carrying`` names the tunnels that carry now for a connection with static routes;
+    one that is not in it has not been judged yet.
     """
 
     intent: Intent
@@ -31,6 +32,7 @@ class Wish:
     host_is_ours: bool = False
     down: frozenset[str] = frozenset()
     unprotected: frozenset[str] = frozenset()
+    carrying: Carrying = field(default_factory=dict)
 
     @property
     def connections(self) -> tuple[Connection, ...]:

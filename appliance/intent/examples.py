@@ -114,5 +114,42 @@ connections:
         esp: *esp
 """
 
-EXAMPLES: Mapping[str, str] = MappingProxyType({"aws-bgp": _AWS_BGP, "tgw": _TGW})
+_STATIC = """\
+# One connection without BGP: the networks behind the cloud are named, one tunnel carries, the other takes over.
+# The cloud needs static routes back to site.networks.
+version: 1
+site:
+  name: dc1
+  networks: [192.0.2.0/24]       # ours: what may use the tunnels
+uplinks:
+  - {name: isp1, interface: eth0, address: auto, gateway: auto}
+connections:
+  - name: vpc
+    id: vpn-0123456789abcdef0
+    cloud: aws
+    mode: static
+    prefer: ordered              # the tunnel with the lowest metric that works; equal: all of them, by weight
+    networks: [10.20.0.0/16]     # behind the cloud
+    tunnels:
+      - name: vpc-1
+        uplink: isp1
+        remote: 198.51.100.7
+        psk: {file: secrets/vpc-1.psk}
+        inside: 169.254.23.6/30
+        peer-inside: 169.254.23.5
+        metric: 100              # leave it out and it is 100, 101 and so on by name
+        ike: {version: 2, proposals: [aes256gcm16-prfsha384-ecp384, aes256-sha384-ecp384], lifetime: 28800}
+        esp: {proposals: [aes256gcm16-ecp384, aes256-sha384-ecp384], lifetime: 3600}
+      - name: vpc-2
+        uplink: isp1
+        remote: 198.51.100.8
+        psk: {file: secrets/vpc-2.psk}
+        inside: 169.254.24.6/30
+        peer-inside: 169.254.24.5
+        metric: 101
+        ike: {version: 2, proposals: [aes256gcm16-prfsha384-ecp384, aes256-sha384-ecp384], lifetime: 28800}
+        esp: {proposals: [aes256gcm16-ecp384, aes256-sha384-ecp384], lifetime: 3600}
+"""
+
+EXAMPLES: Mapping[str, str] = MappingProxyType({"aws-bgp": _AWS_BGP, "static": _STATIC, "tgw": _TGW})
 """Name -> text."""

@@ -142,7 +142,7 @@ CONNECTION = Record(
             "mode",
             choice("bgp", "static", "policy"),
             required=True,
-            later=Later("this mode", harmless=("bgp",), fix="mode: bgp"),
+            later=Later("this mode", harmless=("bgp", "static"), fix="mode: bgp or mode: static"),
         ),
         Key(
             "speaker",
@@ -155,11 +155,10 @@ CONNECTION = Record(
         Key(
             "prefer",
             choice("equal", "ordered"),
-            about="Among its tunnels: ECMP, or the first that works",
-            later=Later("an order among tunnels", harmless=("equal",), fix="prefer: equal"),
+            about="Among its tunnels: ECMP (default for bgp), or the first that works (default for static)",
         ),
-        Key("priority", number(0, 1000), about="Among connections with the same prefix"),
-        Key("networks", NETWORKS, about="Theirs: protected in every mode"),
+        Key("priority", number(0, 1000), about="Among connections with the same prefix: the lowest that works carries"),
+        Key("networks", NETWORKS, about="Theirs: protected in every mode, routed to the tunnels in mode static"),
         Key(
             "fallback",
             choice("static"),

@@ -59,15 +59,17 @@ def merge(intent: Intent | None, read: Connection, publics: tuple[IPAddress | No
     own = said.asn or read.asn or (known.asn if known else None)
     connection = replace(
         known or replace(read, speaker=said.speaker),
+        mode=read.mode,
         tunnels=_strengthened(read.cloud, tunnels) if said.strengthen else tunnels,
         asn=own if own != site.asn else None,
         peer_asn=said.peer_asn or read.peer_asn or (known.peer_asn if known else None),
         networks=said.networks or read.networks or (known.networks if known else ()),
         bgp=replace(known.bgp if known else read.bgp, timers=read.bgp.timers or (known.bgp.timers if known else None)),
-        prefer=said.prefer or (known.prefer if known else read.prefer),
+        prefer=_preference(read, known, said),
     )
     others = tuple(c for c in (intent.connections if intent else ()) if c.name != connection.name)
-    site = replace(site, router_id=site.router_id or _router_id(site, uplinks, machine))
+    if connection.mode == "bgp":
+        site = replace(site, router_id=site.router_id or _router_id(site, uplinks, machine))
     base = intent or Intent(site)
     merged = replace(base, site=site, uplinks=uplinks, connections=(*others, connection))
     return Merged(merged, connection, renamed, _owed(merged, connection))
@@ -77,6 +79,13 @@ def _site(intent: Intent | None, read: Connection, said: Said, host: str) -> Sit
     site = intent.site if intent else Site(host)
     lans = tuple(dict.fromkeys((*site.networks, *said.lans)))
     return replace(site, asn=site.asn or said.asn or read.asn, networks=lans)
+
+
+def _preference(read: Connection, known: Connection | None, said: Said) -> str | None:
+    """What was said, now or before; what the mode implies is not written down."""
+    kept = known.prefer if known and known.mode == read.mode else read.prefer
+    chosen = said.prefer or kept
+    return chosen if chosen != replace(read, prefer=None).preference else None
 
 
 def _known(intent: Intent | None, read: Connection) -> Connection | None:
@@ -170,25 +179,36 @@ def _router_id(site: Site, uplinks: tuple[Uplink, ...], machine: Machine) -> IPv
 
 
 def _owed(intent: Intent, connection: Connection) -> tuple[Missing, ...]:
-    """What neither document, intent nor command line says and BGP cannot do without."""
-    owed = []
+    """What neither document, intent nor command line says and this mode cannot do without."""
     index = intent.connections.index(connection)
-    if intent.site.asn is None and connection.asn is None:
-        owed.append(Missing("site.asn", "bgp", "nothing names our own ASN", "--asn ASN"))
-    if connection.peer_asn is None and any(tunnel.peer_asn is None for tunnel in connection.tunnels):
-        key = f"connections[{index}].peer-asn"
-        owed.append(Missing(key, "bgp", "nothing names the cloud's ASN", "--peer-asn ASN"))
+    key = f"connections[{index}]"
+    owed = _owed_to_bgp(intent, connection, key) if connection.mode == "bgp" else _owed_to_routes(connection, key)
     if not intent.site.networks:
-        owed.append(Missing("site.networks", "bgp", "there is nothing to announce", "--lan CIDR"))
+        why = "there is nothing to announce" if connection.mode == "bgp" else "nothing says whose traffic goes there"
+        owed.append(Missing("site.networks", connection.mode, why, "--lan CIDR"))
     if not intent.uplinks:
         why = "no default route shows where the Internet is"
         owed.append(Missing("uplinks", "ipsec", why, "--uplink isp1=INTERFACE"))
     for number, tunnel in enumerate(connection.tunnels):
-        key = f"connections[{index}].tunnels[{number}]"
+        place = f"{key}.tunnels[{number}]"
         if tunnel.psk is None:
             hint = f"--psk {tunnel.name}=file:PATH"
-            owed.append(Missing(f"{key}.psk", "ipsec", f"no key for {tunnel.name}", hint))
+            owed.append(Missing(f"{place}.psk", "ipsec", f"no key for {tunnel.name}", hint))
         if tunnel.uplink is None and len(intent.uplinks) > 1:
             why = f"no uplink has the public address that the cloud expects of {tunnel.name}"
-            owed.append(Missing(f"{key}.uplink", "ipsec", why, "--uplink NAME=INTERFACE,public=ADDRESS"))
+            owed.append(Missing(f"{place}.uplink", "ipsec", why, "--uplink NAME=INTERFACE,public=ADDRESS"))
     return tuple(owed)
+
+
+def _owed_to_bgp(intent: Intent, connection: Connection, key: str) -> list[Missing]:
+    owed = []
+    if intent.site.asn is None and connection.asn is None:
+        owed.append(Missing("site.asn", "bgp", "nothing names our own ASN", "--asn ASN"))
+    if connection.peer_asn is None and any(tunnel.peer_asn is None for tunnel in connection.tunnels):
+        owed.append(Missing(f"{key}.peer-asn", "bgp", "nothing names the cloud's ASN", "--peer-asn ASN"))
+    return owed
+
+
+def _owed_to_routes(connection: Connection, key: str) -> list[Missing]:
+    why = "without BGP nobody tells what is behind the cloud"
+    return [] if connection.networks else [Missing(f"{key}.networks", "static", why, "--network CIDR")]

@@ -9,6 +9,7 @@ from appliance.intent.rules_bgp import bgp_findings
 from appliance.intent.rules_crypto import crypto_findings, psk_findings
 from appliance.intent.rules_names import name_findings
 from appliance.intent.rules_networks import network_findings
+from appliance.intent.rules_static import path_findings
 from appliance.intent.rules_tunnels import tunnel_findings
 from appliance.model.fault import Fault, Notice
 from appliance.model.intent import Connection, Intent, Tunnel
@@ -25,6 +26,7 @@ def find_all(intent: Intent, profiles: Mapping[str, Profile] = PROFILES) -> tupl
         *name_findings(intent),
         *tunnel_findings(intent, profiles),
         *network_findings(intent),
+        *path_findings(intent),
         *bgp_findings(intent, profiles),
         *crypto_findings(intent, profiles),
     )

@@ -39,6 +39,7 @@ def network_findings(intent: Intent) -> Iterator[Finding]:
     yield from _against_remotes(theirs, intent)
     yield from _missing_priorities(intent)
     yield from _different_priorities(intent)
+    yield from _mixed_modes(intent)
     yield from _lan_findings(intent)
 
 
@@ -127,15 +128,33 @@ def _missing_priority(
 
 
 def _different_priorities(intent: Intent) -> Iterator[Finding]:
-    """Also without networks of their own: what is learned may overlap."""
-    ranked = [(key, connection) for key, connection in connections_of(intent) if connection.priority is not None]
+    """Also without networks of their own: what is learned may overlap. Static routes do have an order."""
+    speaking = [(key, connection) for key, connection in connections_of(intent) if connection.mode == "bgp"]
+    ranked = [(key, connection) for key, connection in speaking if connection.priority is not None]
     for key, connection in ranked[1:]:
         first_key, first = ranked[0]
         if connection.priority != first.priority:
-            message = f"an order among connections is not available in this version; {first.name} has another"
-            about = (f"{first_key}.priority",)
+            message = f"an order among connections with BGP is not available in this version; {first.name} has another"
+            about = (f"{first_key}.priority", f"{first_key}.mode", f"{key}.mode")
             found, allowed = str(connection.priority), str(first.priority)
             yield Finding(f"{key}.priority", message, found=found, allowed=allowed, about=about)
+
+
+def _mixed_modes(intent: Intent) -> Iterator[Finding]:
+    """Static routes and BGP's cannot share a prefix: the one would hide the other."""
+    known: NetworkIndex[tuple[str, Connection]] = NetworkIndex()
+    for key, connection in connections_of(intent):
+        if connection.mode != "static":
+            for network in connection.networks:
+                known.add((key, connection), network)
+    for key, connection in connections_of(intent):
+        for index, network in enumerate(connection.networks if connection.mode == "static" else ()):
+            met = known.overlapping(network) if network.prefixlen else None
+            if met:
+                (other_key, other), shared = met
+                message = f"{other.name} reaches {shared} by {other.mode.upper()}: not available in this version"
+                about = (f"{other_key}.mode", f"{key}.mode", f"{other_key}.networks")
+                yield Finding(f"{key}.networks[{index}]", message, found=str(network), about=about)
 
 
 def _lan_findings(intent: Intent) -> Iterator[Finding]:

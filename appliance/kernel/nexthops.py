@@ -30,7 +30,7 @@ from appliance.model.resources import ROUTE_PROTOCOL, Nexthop, NexthopGroup
 
 INFO = Struct("=BBBBI")  # family, scope, protocol, reserved, flags
 MEMBER = Struct("=IBBH")  # id, weight - 1, its high byte, reserved (struct nexthop_grp)
-ID, GROUP, OIF, GATEWAY = 1, 2, 5, 6
+ID, GROUP, BLACKHOLE, OIF, GATEWAY = 1, 2, 4, 5, 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,7 @@ class NexthopFacts:
     oif: int = 0
     gateway: IPAddress | None = None
     members: tuple[tuple[int, int], ...] = ()
+    blackhole: bool = False
 
 
 def dump_nexthops() -> Request:
@@ -68,6 +69,7 @@ def parse_nexthop(body: bytes) -> NexthopFacts:
         oif=number(found, OIF),
         gateway=None if gateway is None else parse_address(gateway),
         members=members,
+        blackhole=BLACKHOLE in found,
     )
 
 
@@ -77,6 +79,8 @@ def own_nexthop(facts: NexthopFacts, links: Mapping[int, LinkFacts]) -> Nexthop 
         return None
     if facts.members:
         return NexthopGroup(facts.id, tuple(sorted(facts.members)))
+    if facts.blackhole:
+        return Nexthop(facts.id, None, facts.family)
     link = links.get(facts.oif)
     return None if link is None else Nexthop(facts.id, link.name, facts.family, facts.gateway)
 
@@ -91,6 +95,8 @@ def steps(change: Change, present: Mapping[str, LinkFacts]) -> tuple[Request, ..
     if isinstance(change.new, NexthopGroup):
         return (Request(NEW_NEXTHOP, flags, _group(change.new)),)
     assert isinstance(change.new, Nexthop)
+    if change.new.link is None:
+        return (Request(NEW_NEXTHOP, flags, _nowhere(change.new)),)
     link = present.get(change.new.link)
     if link is None:
         raise SystemFailure(f"there is no interface {change.new.link}", retry=True)
@@ -102,6 +108,11 @@ def _single(nexthop: Nexthop, link: LinkFacts) -> bytes:
     if nexthop.gateway is not None:
         body += attribute(GATEWAY, nexthop.gateway.packed)
     return body + u32(OIF, link.index)
+
+
+def _nowhere(nexthop: Nexthop) -> bytes:
+    head = INFO.pack(NUMBERS[nexthop.family], 0, ROUTE_PROTOCOL, 0, 0)
+    return head + u32(ID, nexthop.id) + attribute(BLACKHOLE, b"")
 
 
 def _group(group: NexthopGroup) -> bytes:

@@ -104,12 +104,12 @@ def own_route(facts: RouteFacts, links: Mapping[int, LinkFacts]) -> Route | Blac
     """The resource, or None for a route that does not carry our protocol number."""
     if facts.protocol != ROUTE_PROTOCOL:
         return None
+    if facts.nexthop is not None:  # shown as a blackhole while that leads nowhere
+        return Route(facts.prefix, facts.metric, facts.table, nexthop=facts.nexthop)
     if facts.type == BLACKHOLE:
         return Blackhole(facts.prefix, facts.metric, facts.table)
     if facts.type != UNICAST:
         return None
-    if facts.nexthop is not None:
-        return Route(facts.prefix, facts.metric, facts.table, nexthop=facts.nexthop)
     hop = facts.hops[0] if len(facts.hops) == 1 else Hop(0, None)
     link = links.get(hop.oif)
     return Route(facts.prefix, facts.metric, facts.table, gateway=hop.gateway, link=link.name if link else None)

@@ -156,6 +156,45 @@ class Bgp:
 
 
 @dataclass(frozen=True, slots=True)
+class ProbeTarget:
+    """Who is asked over every tunnel: ``kind`` is ``peer-inside`` (the tunnel's own other end), ``icmp``, ``tcp`` or
+    ``udp``. ``port`` is for the last two."""
+
+    kind: str
+    address: IPAddress | None = None
+    port: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionProbe:
+    """What is asked over the tunnels of a connection, and how many of them must answer."""
+
+    targets: tuple[ProbeTarget, ...] = (ProbeTarget("peer-inside"),)
+    need: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Probing:
+    """The pace of all probes: seconds between two, how many lost in a row make a path suspect, how many answered in a
+    row make it good again."""
+
+    interval: float = 0.1
+    lost: int = 3
+    recovered: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Failback:
+    """What happens when a better path is good again: ``revert`` to it, ``stay`` where we are, or ``manual``.
+
+    ``after``: seconds for which it must have been good.
+    """
+
+    policy: str = "revert"
+    after: int = 60
+
+
+@dataclass(frozen=True, slots=True)
 class Connection:
     """One cloud VPN connection with its tunnels."""
 
@@ -167,13 +206,19 @@ class Connection:
     speaker: str = "frr"
     asn: int | None = None
     peer_asn: int | None = None
-    prefer: str = "equal"
+    prefer: str | None = None
     priority: int | None = None
     networks: tuple[IPNetwork, ...] = ()
     accept: Accept = Accept()
     announce: Announce = Announce()
     bgp: Bgp = Bgp()
     clear_text: str = "deny-private"
+    probe: ConnectionProbe = ConnectionProbe()
+
+    @property
+    def preference(self) -> str:
+        """Among its tunnels: ``equal`` (all that work carry) or ``ordered`` (the best that works does)."""
+        return self.prefer or ("equal" if self.mode == "bgp" else "ordered")
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,4 +231,6 @@ class Intent:
     management: Management | None = None
     uplinks: tuple[Uplink, ...] = ()
     frr_extra: str | None = None
+    probe: Probing = Probing()
+    failback: Failback = Failback()
     version: int = field(default=1)

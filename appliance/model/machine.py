@@ -41,3 +41,6 @@ class Machine:
 
 Learned = Mapping[str, tuple[IPNetwork, ...]]
 """Per connection name, every prefix ever accepted over BGP: protected until the connection is removed."""
+
+Carrying = Mapping[str, tuple[str, ...]]
+"""Per connection name, the tunnels that were chosen to carry what is routed to it; none: nothing can."""

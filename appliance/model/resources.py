@@ -79,10 +79,11 @@ class Blackhole:
 
 @dataclass(frozen=True, slots=True)
 class Nexthop:
-    """A kernel nexthop object: one way out, by device and, where the link has neighbours, a gateway."""
+    """A kernel nexthop object: one way out, by device and, where the link has neighbours, a gateway. ``link`` None is
+    the way to nowhere: what takes it is dropped."""
 
     id: int
-    link: str
+    link: str | None
     family: int  # 4 or 6
     gateway: IPAddress | None = None
 

@@ -7,7 +7,7 @@ from dataclasses import fields
 from difflib import unified_diff
 
 from appliance.model.change import Change
-from appliance.model.resources import FirewallTable, FrrConfig, IkeConnection, Resource, SharedKey, Sysctl
+from appliance.model.resources import FirewallTable, FrrConfig, IkeConnection, Nexthop, Resource, SharedKey, Sysctl
 
 SIGNS = {"add": "+", "change": "~", "remove": "-"}
 _HIDDEN = {"secret", "fingerprint"}
@@ -45,8 +45,11 @@ def describe_changes(changes: Iterable[Change]) -> list[str]:
 
 
 def _details(resource: Resource) -> str:
-    if isinstance(resource, IkeConnection):
-        return f": {_ike(resource)}"
+    match resource:
+        case IkeConnection():
+            return f": {_ike(resource)}"
+        case Nexthop(link=None):
+            return ": drops what it is given"
     shown = [name.name for name in fields(resource) if name.name not in _HIDDEN | _UNSAID]
     words = [f"{name} {_show(getattr(resource, name))}" for name in shown if _worth_saying(resource, name)]
     return f": {', '.join(words)}" if words else ""
@@ -65,7 +68,17 @@ def _worth_saying(resource: Resource, name: str) -> bool:
 
 
 def _show(value: object) -> str:
-    return " ".join(str(item) for item in value) if isinstance(value, tuple) else str(value)
+    return " ".join(_show_item(item) for item in value) if isinstance(value, tuple) else str(value)
+
+
+def _show_item(item: object) -> str:
+    """A group's member is a nexthop, with its weight where that says anything."""
+    match item:
+        case (id, 1):
+            return str(id)
+        case (id, weight):
+            return f"{id} (weight {weight})"
+    return str(item)
 
 
 def _field_differences(old: Resource, new: Resource) -> list[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from appliance.model.forwarding import BGP_PROTOCOL, ForwardingRoute
 from appliance.model.intent import Connection, Tunnel
+from appliance.model.resources import ROUTE_PROTOCOL
 from appliance.model.sa import TunnelSa
 from appliance.model.session import BgpSession
 from appliance.report.evidence import Evidence
@@ -42,13 +43,13 @@ def session_of(seen: Evidence, tunnel: Tunnel) -> BgpSession | None:
     return min(own, key=lambda session: session.up, default=None)
 
 
-def routes_of(seen: Evidence, tunnel: Tunnel) -> tuple[ForwardingRoute, ...]:
-    """The BGP routes in the kernel that lead into the tunnel."""
-    link = seen.links.get(tunnel.name)
+def routes_of(seen: Evidence, connection: Connection, tunnel: Tunnel) -> tuple[ForwardingRoute, ...]:
+    """The routes in the kernel that lead into the tunnel: BGP's, or in mode static our own."""
+    link, protocol = seen.links.get(tunnel.name), BGP_PROTOCOL if connection.mode == "bgp" else ROUTE_PROTOCOL
     return tuple(
         route
         for route in seen.routes
-        if link and route.protocol == BGP_PROTOCOL and any(via.link == link.name for via in route.vias)
+        if link and route.protocol == protocol and any(via.link == link.name for via in route.vias)
     )
 
 
@@ -67,18 +68,32 @@ def judge_tunnel(seen: Evidence, connection: Connection, tunnel: Tunnel) -> Tunn
         return TunnelState(DOWN, f"IKE with {tunnel.remote} is {sa.ike_state}")
     if not sa.up:
         return TunnelState(DOWN, f"IKE is up, but no child SA is installed with {tunnel.remote}")
+    if connection.mode != "bgp":
+        return _judge_path(seen, connection, tunnel)
     if "frr" in seen.silent:
         return TunnelState(DOWN, seen.silent["frr"])
-    return _judge_session(seen, tunnel, session)
+    return _judge_session(seen, connection, tunnel, session)
 
 
-def _judge_session(seen: Evidence, tunnel: Tunnel, session: BgpSession | None) -> TunnelState:
+def _judge_path(seen: Evidence, connection: Connection, tunnel: Tunnel) -> TunnelState:
+    if routes_of(seen, connection, tunnel):
+        return TunnelState(CARRYING)
+    others = [one.name for one in connection.tunnels if routes_of(seen, connection, one)]
+    if others:
+        return TunnelState(STANDBY, f"{' and '.join(others)} carries, and this one takes over when that fails")
+    carried = {route.prefix for route in seen.routes if route.protocol == ROUTE_PROTOCOL}
+    if carried >= set(connection.networks):
+        return TunnelState(STANDBY, "another connection with the same networks goes first")
+    return TunnelState(DOWN, "its SAs are up, but no route leads into it")
+
+
+def _judge_session(seen: Evidence, connection: Connection, tunnel: Tunnel, session: BgpSession | None) -> TunnelState:
     if session is None:
         return TunnelState(DOWN, f"FRR has no BGP session with {tunnel.peer_inside or tunnel.peer_inside6}")
     if not session.up:
         reason = f": {session.last_error}" if session.last_error else ""
         return TunnelState(DOWN, f"BGP with {session.address} is {session.state}{reason}")
-    if routes_of(seen, tunnel):
+    if routes_of(seen, connection, tunnel):
         return TunnelState(CARRYING)
     if session.accepted and _lie_idle(seen, session):
         return TunnelState(

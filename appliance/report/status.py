@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from appliance.model.forwarding import BGP_PROTOCOL
+from appliance.model.address import IPNetwork
+from appliance.model.forwarding import BGP_PROTOCOL, ForwardingRoute
 from appliance.model.intent import Connection, Tunnel
+from appliance.model.resources import ROUTE_PROTOCOL
 from appliance.model.sa import TunnelSa
 from appliance.model.session import BgpSession
 from appliance.report.evidence import Evidence
@@ -21,6 +23,9 @@ from appliance.report.judging import (
     sa_of,
     session_of,
 )
+
+SOURCES = {BGP_PROTOCOL: "bgp", ROUTE_PROTOCOL: "static"}
+"""Who wrote a route, by its protocol number."""
 
 NO_PROBE = {"state": "unknown", "armed": False, "loss": None, "rtt_ms": None, "targets": []}
 
@@ -56,19 +61,26 @@ def _why(connections: list[dict[str, Any]]) -> str | None:
 
 def _connection(seen: Evidence, connection: Connection) -> dict[str, Any]:
     states = {tunnel.name: judge_tunnel(seen, connection, tunnel) for tunnel in connection.tunnels}
-    networks = connection.announce.networks
     return {
         "name": connection.name,
         "id": connection.id,
         "cloud": connection.cloud,
         "mode": connection.mode,
-        "speaker": connection.speaker,
+        "speaker": connection.speaker if connection.mode == "bgp" else None,
         "state": judge_connection(tuple(states.values())),
         "redundant": sum(state.useful for state in states.values()) > 1,
-        "announced": [str(network) for network in (seen.intent.site.networks if networks is None else networks)],
+        "announced": [str(network) for network in _announced(seen, connection)],
         "tunnels": [_tunnel(seen, connection, tunnel, states[tunnel.name]) for tunnel in connection.tunnels],
         "prefixes": _prefixes(seen, connection),
     }
+
+
+def _announced(seen: Evidence, connection: Connection) -> tuple[IPNetwork, ...]:
+    """What the cloud is told; without BGP it is told nothing."""
+    if connection.mode != "bgp":
+        return ()
+    networks = connection.announce.networks
+    return seen.intent.site.networks if networks is None else networks
 
 
 def _tunnel(seen: Evidence, connection: Connection, tunnel: Tunnel, state: TunnelState) -> dict[str, Any]:
@@ -96,7 +108,7 @@ def _tunnel(seen: Evidence, connection: Connection, tunnel: Tunnel, state: Tunne
         "ike": sa.settled[0] if sa else "down",
         "child": (sa.settled[1] or "down") if sa else "down",
         "sa": _sa(sa),
-        "bgp": session.state if session else "down",
+        "bgp": (session.state if session else "down") if connection.mode == "bgp" else None,
         "bgp_detail": _session(session),
         "probe": NO_PROBE,
         "rx_bytes": counters.received if counters else 0,
@@ -142,17 +154,26 @@ def _session(session: BgpSession | None) -> dict[str, Any] | None:
 
 
 def _prefixes(seen: Evidence, connection: Connection) -> list[dict[str, Any]]:
-    """What is reached over this connection, and what only its blackhole holds."""
-    names = {seen.links[t.name].name: t.name for t in connection.tunnels if t.name in seen.links}
-    carried = {route.prefix: route for tunnel in connection.tunnels for route in routes_of(seen, tunnel)}
+    """What is reached over this connection, in mode static perhaps over another that goes first, and what only its
+    blackhole holds."""
+    own = {tunnel.name for tunnel in connection.tunnels}
+    names = {link.name: name for name, link in seen.links.items() if name in own or connection.mode == "static"}
+    carried = _carried(seen, connection)
     protected = {*connection.networks, *seen.learned.get(connection.name, ())} & set(seen.blackholes)
     found = []
     for prefix in sorted(carried.keys() | protected, key=lambda network: (network.version, network)):
         route = carried.get(prefix)
         via = sorted({names[v.link] for v in route.vias if v.link in names}) if route else []
-        source = "bgp" if route and route.protocol == BGP_PROTOCOL else "blackhole"
+        source = SOURCES.get(route.protocol, "blackhole") if route else "blackhole"
         found.append({"prefix": str(prefix), "source": source, "via": via})
     return found
+
+
+def _carried(seen: Evidence, connection: Connection) -> dict[IPNetwork, ForwardingRoute]:
+    """Routes by prefix: those into its tunnels, and in mode static those to its networks."""
+    ours = (route for route in seen.routes if route.protocol == ROUTE_PROTOCOL and route.prefix in connection.networks)
+    into = (route for tunnel in connection.tunnels for route in routes_of(seen, connection, tunnel))
+    return {route.prefix: route for route in (*(ours if connection.mode == "static" else ()), *into)}
 
 
 def _text(value: object) -> str | None:

@@ -26,8 +26,8 @@ def describe_status(status: Mapping[str, Any]) -> list[str]:
 
 def _connection(connection: Mapping[str, Any]) -> list[str]:
     redundancy = "redundant" if connection["redundant"] else "no redundancy"
-    head = f"{connection['name']}  {connection['cloud']} {connection['mode']}"
-    lines = [f"{head}/{connection['speaker']}  {connection['state']}, {redundancy}"]
+    manner = "/".join(word for word in (connection["mode"], connection["speaker"]) if word)
+    lines = [f"{connection['name']}  {connection['cloud']} {manner}  {connection['state']}, {redundancy}"]
     lines += [line for tunnel in connection["tunnels"] for line in _tunnel(tunnel)]
     for prefix in connection["prefixes"]:
         ways = " + ".join(prefix["via"]) or "nothing: blackholed"
@@ -40,9 +40,10 @@ def _connection(connection: Mapping[str, Any]) -> list[str]:
 def _tunnel(tunnel: Mapping[str, Any]) -> list[str]:
     mark = MARKS.get(tunnel["state"], "?")
     sa, bgp = tunnel["sa"] or {}, tunnel["bgp_detail"] or {}
+    bgp_or_child = f"bgp {tunnel['bgp']}" if tunnel["bgp"] else f"child {tunnel['child']}"
     lines = [
         f"  {mark} {tunnel['name']:<16} {tunnel['state']:<9} {tunnel['interface'] or '-'} to {tunnel['remote']}"
-        f"  ike {tunnel['ike']}, bgp {tunnel['bgp']}"
+        f"  ike {tunnel['ike']}, {bgp_or_child}"
     ]
     if tunnel["why"]:
         lines.append(f"      {tunnel['why']}")

@@ -50,7 +50,6 @@ def connection_of(read: ReadConnection, *, mode: str, name: str | None = None) -
         mode=mode,
         asn=read.asn,
         peer_asn=read.peer_asn,
-        prefer="equal" if mode == "bgp" else "ordered",
         networks=read.networks,
         bgp=Bgp(timers=timers_of(read)),
         tunnels=tuple(_tunnel(tunnel, tunnel_name(called, index)) for index, tunnel in enumerate(read.tunnels)),

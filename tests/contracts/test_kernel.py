@@ -48,6 +48,7 @@ HOP_ONE = Nexthop(1001, "vpc-1", 4, ip_address("169.254.23.5"))
 HOP_TWO = Nexthop(1002, "vpc-2", 4)
 HOP6 = Nexthop(1003, "vpc-1", 6, ip_address("2001:db8:1::1"))
 GROUP = NexthopGroup(2001, ((1001, 3), (1002, 256)))
+NOWHERE = Nexthop(1004, None, 4)
 BALANCED = Route(ip_network("192.0.2.0/24"), 100, nexthop=2001)
 SIX = Route(ip_network("2001:db8:200::/40"), 100, nexthop=1003)
 BY_GATEWAY = Route(ip_network("198.51.100.0/24"), 7, table=300, gateway=ip_address("169.254.23.5"), link="vpc-1")
@@ -55,7 +56,8 @@ BY_LINK = Route(ip_network("203.0.113.0/24"), 9, link="vpc-2")
 RULE = Rule(100, 300, source=ip_network("192.0.2.0/24"))
 RULE6 = Rule(101, MAIN, destination=ip_network("2001:db8::/32"), family=6)
 
-ROUTING = (INSIDE, INSIDE6, INSIDE_TWO, TWIN, TWIN6, HOP_ONE, HOP_TWO, HOP6, GROUP, BALANCED, SIX, BY_GATEWAY, BY_LINK)
+HOPS = (HOP_ONE, HOP_TWO, HOP6, NOWHERE, GROUP)
+ROUTING = (INSIDE, INSIDE6, INSIDE_TWO, TWIN, TWIN6, *HOPS, BALANCED, SIX, BY_GATEWAY, BY_LINK)
 EVERYTHING = (*ROUTING, RULE, RULE6)
 
 
@@ -254,7 +256,7 @@ def test_a_tunnel_too_small_for_ipv6_carries_ipv4(xfrm: AnyKernel) -> None:
 def test_what_rests_on_a_link_goes_with_it(xfrm: AnyKernel) -> None:
     build(xfrm, ONE, TWO, *EVERYTHING)
     assert errors(apply(xfrm, Change(ONE, None))) == []
-    left = {TWO, INSIDE_TWO, TWIN, TWIN6, HOP_TWO, replace(GROUP, members=((1002, 256),)), BALANCED, BY_LINK}
+    left = {TWO, INSIDE_TWO, TWIN, TWIN6, HOP_TWO, NOWHERE, replace(GROUP, members=((1002, 256),)), BALANCED, BY_LINK}
     assert observe(xfrm) == left | {RULE, RULE6}
 
 
@@ -311,6 +313,7 @@ def test_the_impossible_is_refused_with_its_reason(
         (HOP_ONE, replace(HOP_ONE, gateway=None)),
         (GROUP, replace(GROUP, members=((1001, 1),))),
         (GROUP, replace(GROUP, members=((1001, 255), (1002, 2)))),
+        (GROUP, replace(GROUP, members=((1004, 1),))),
         (BALANCED, replace(BALANCED, nexthop=1002)),
         (BY_GATEWAY, replace(BY_GATEWAY, gateway=None)),
         (RULE, replace(RULE, table=MAIN)),

@@ -212,7 +212,7 @@ class FakeKernel:
             raise Refusal(EINVAL, "Can not replace one kind of nexthop with another")
         if isinstance(nexthop, NexthopGroup):
             self._judge_members([id for id, _ in nexthop.members])
-        else:
+        elif nexthop.link is not None:
             self._judge_path(nexthop.link, nexthop.gateway)
         self._nexthops[nexthop.id] = Held(nexthop, ROUTE_PROTOCOL)
 
@@ -222,8 +222,11 @@ class FakeKernel:
         for id in ids:
             if id not in self._nexthops:
                 raise Refusal(EINVAL, "Invalid nexthop id")
-            if isinstance(self._nexthops[id].resource, NexthopGroup):
+            member = self._nexthops[id].resource
+            if isinstance(member, NexthopGroup):
                 raise Refusal(EINVAL, "Hash-threshold group can not be a nexthop within a group")
+            if isinstance(member, Nexthop) and member.link is None and len(ids) > 1:
+                raise Refusal(EINVAL, "Blackhole nexthop can not be used in a group with more than 1 path")
 
     def _judge_path(self, link: str, gateway: object) -> None:
         if not self._present(link).up:
@@ -294,7 +297,8 @@ class FakeKernel:
             return (Via(route.link or "", route.gateway),)
         resource = self._nexthops[route.nexthop].resource
         weights = dict(resource.members) if isinstance(resource, NexthopGroup) else {}
-        return tuple(Via(one.link, one.gateway, weights.get(one.id, 1)) for one in self._singles(route.nexthop))
+        ways = [one for one in self._singles(route.nexthop) if one.link is not None]
+        return tuple(Via(str(one.link), one.gateway, weights.get(one.id, 1)) for one in ways)
 
     def _main_table(self) -> Iterator[ForwardingRoute]:
         for link, address in self._addresses:

@@ -46,6 +46,8 @@ def changed(changes: dict[str, Any]) -> str:
     return yaml.safe_dump(document)
 
 
+STATIC = {"connections[0].mode": "static", "connections[0].networks": ["10.1.0.0/16"]}
+
 FAULTS = [
     # inside addresses
     ({f"{T0}.inside": "169.254.23.6/29"}, f"{T0}.inside", "aws gives every tunnel a /30"),
@@ -104,6 +106,16 @@ FAULTS = [
     ({"connections[0].networks": ["::/0"]}, "connections[0].networks[0]", "a default route is not available"),
     ({"site.networks[1]": "169.254.7.0/24"}, "site.networks[1]", "169.254.0.0/16 is never routed"),
     ({"site.networks[1]": "192.0.2.0/24"}, "site.networks[1]", "stands twice"),
+    # order among tunnels
+    ({"connections[0].prefer": "ordered"}, "connections[0].prefer", "an order among tunnels under BGP"),
+    ({f"{T0}.metric": 100}, f"{T0}.metric", "a metric is for mode static"),
+    ({f"{T0}.weight": 2}, f"{T0}.weight", "an uneven share of the traffic under BGP"),
+    ({"connections[0].mode": "static"}, "connections[0].networks", "missing: without"),
+    (STATIC | {f"{T0}.metric": 7, f"{T1}.metric": 7}, f"{T1}.metric", "neither goes first"),
+    (STATIC | {f"{T0}.metric": 101}, f"{T1}.metric", "neither goes first"),
+    (STATIC | {f"{T0}.metric": 0}, f"{T0}.metric", "out of range"),
+    ({"connections[0].mode": "static", "connections[0].networks": ["2001:db8::/32"]}, "connections[0].networks[0]",
+     "no tunnel has an IPv6 address inside"),
     # cryptography
     ({f"{T0}.ike.proposals": ["aes256-sha256-modp1536"]}, f"{T0}.ike.proposals[0]", "does not accept modp1536 as IKE"),
     ({f"{T0}.ike.proposals": ["aes256-sha256-x25519"]}, f"{T0}.ike.proposals[0]", "does not accept x25519"),
@@ -120,7 +132,7 @@ FAULTS = [
     ({f"{T0}.ike.lifetime": 1800}, f"{T0}.esp.lifetime", "would outlive its IKE SA"),
     ({f"{T0}.ike.version": 3}, f"{T0}.ike.version", "out of range"),
     # what is not built yet, or not known, brings no faults of another kind with it
-    ({"connections[0].mode": "static", "site.asn": None, f"{T0}.inside": None, f"{T0}.peer-inside": None},
+    ({"connections[0].mode": "policy", "site.asn": None, f"{T0}.inside": None, f"{T0}.peer-inside": None},
      "connections[0].mode", "not available in this version"),
     ({"connections[0].cloud": "alibaba", "site.asn": 7224}, "connections[0].cloud", "not available in this version"),
     ({"connections[0].cloud": "awss", f"{T0}.ike.lifetime": 28801}, "connections[0].cloud", "not one of the values"),
@@ -213,6 +225,16 @@ def test_two_ways_to_one_network_need_a_priority() -> None:
     _, faults, _ = read_intent(changed(second(priority=5) | {"connections[0].priority": 6}))
     assert [fault.key for fault in faults] == ["connections[1].priority"]
     assert read_intent(changed(second(networks=["11.0.0.0/8"])))[1] == ()
+
+
+def test_static_connections_have_an_order_and_share_nothing_with_bgp() -> None:
+    static = STATIC | {"connections[0].priority": 6}
+    both = static | second(priority=5, mode="static", networks=["10.1.0.0/16"])
+    assert read_intent(changed(both))[1] == ()
+    _, faults, _ = read_intent(changed(static | second(priority=5, networks=["10.1.0.0/16"])))
+    assert [(fault.key, fault.message) for fault in faults] == [
+        ("connections[0].networks[0]", "b reaches 10.1.0.0/16 by BGP: not available in this version")
+    ]
 
 
 def test_an_intent_without_text_is_judged_the_same() -> None:

@@ -86,6 +86,7 @@ CASES = {
     "ip nexthop add id 1003 via 2001:db8:1::1 dev vpc-1 proto 173": add(
         Nexthop(1003, "vpc-1", 6, ip_address("2001:db8:1::1"))
     ),
+    "ip nexthop add id 1004 blackhole proto 173": add(Nexthop(1004, None, 4)),
     "ip nexthop add id 2001 group 1001,3/1002,256 proto 173": add(GROUP),
     "ip nexthop replace id 2001 group 1001,1 proto 173": change(GROUP, NexthopGroup(2001, ((1001, 1),))),
     "ip nexthop del id 1003": remove(Nexthop(1003, "vpc-1", 6)),

@@ -56,7 +56,7 @@ def test_names_follow_from_the_connections() -> None:
     assert [tunnel.name for tunnel in made.tunnels] == ["vpc-1", "vpc-2"]
     assert [tunnel.psk for tunnel in made.tunnels] == [None, SecretRef("file", "secrets/vpc-2.psk")]
     assert secrets_of(read, "vpc") == {"vpc-2": Secret("Fake.key.2")}
-    assert (made.name, made.id, made.prefer) == ("vpc", "vpn-0000000a", "ordered")
+    assert (made.name, made.id, made.preference) == ("vpc", "vpn-0000000a", "ordered")
 
 
 def test_our_identity_is_what_the_cloud_knows() -> None:
