@@ -132,12 +132,7 @@ CONNECTION = Record(
     (
         Key("name", name(), required=True),
         Key("id", LABEL, nullable=True, about="The cloud's id: key for a later import"),
-        Key(
-            "cloud",
-            choice("aws", "alibaba", "gcp", "azure", "oci", "generic", placeholder=""),
-            required=True,
-            later=Later("this cloud", harmless=("aws", "generic"), fix="cloud: generic, with its rules unchecked"),
-        ),
+        Key("cloud", choice("aws", "alibaba", "gcp", "azure", "oci", "generic", placeholder=""), required=True),
         Key(
             "mode",
             choice("bgp", "static", "policy"),
