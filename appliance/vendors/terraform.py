@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from appliance.vendors.tree import Node
+if TYPE_CHECKING:  # each cloud's table of formats takes MARKS from here, and nobody should wait for trees then
+    from appliance.vendors.tree import Node
 
 MARKS = (r'"(terraform_version|format_version)"\s*:', r'"(instances|root_module)"\s*:')
 """What every one of the notations has, for a format's ``marks``; its own first mark is the type of its resource."""

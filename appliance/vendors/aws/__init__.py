@@ -1,9 +1,10 @@
-"""What AWS gives: the configuration downloads of its console."""
+"""What AWS gives: the configuration downloads of its console, the EC2 API's descriptions, Terraform's states."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from appliance.vendors import terraform
 from appliance.vendors.recognition import Format
 
 FORMATS: Mapping[str, Format] = {
@@ -40,5 +41,40 @@ FORMATS: Mapping[str, Format] = {
             r"(?mi)^#4: (Border Gateway Protocol|Static Routing)",
         ),
         needed=3,
+    ),
+    "aws/xml": Format(
+        "AWS, the CustomerGatewayConfiguration in XML",
+        example="aws ec2 describe-vpn-connections --query VpnConnections[0].CustomerGatewayConfiguration --output text",
+        module="appliance.vendors.aws.configuration",
+        marks=(
+            r"\A(?![\s\S]*[Vv]pn_?[Cc]onnection_?[Ii]d)[^{}]*?<vpn_connection\b",
+            r"<ipsec_tunnel\b",
+            r"<customer_gateway_id>",
+            r"<tunnel_outside_address>",
+            r"<pre_shared_key\b",
+        ),
+        needed=1,
+        is_tree=True,
+    ),
+    "aws/terraform": Format(
+        "AWS, aws_vpn_connection in Terraform",
+        example="terraform show -json, or terraform state pull",
+        module="appliance.vendors.aws.terraform",
+        marks=(r'"type"\s*:\s*"aws_vpn_connection"', *terraform.MARKS),
+        needed=2,
+        is_tree=True,
+    ),
+    "aws/describe": Format(
+        "AWS, the EC2 API's description of connections (JSON, YAML or XML)",
+        example="aws ec2 describe-vpn-connections --vpn-connection-ids vpn-ID",
+        module="appliance.vendors.aws.description",
+        marks=(
+            r"[\"'<]?[Vv]pn_?[Cc]onnection_?[Ii]d[\"']?\s*[:>]",
+            r"[\"'<]?[Cc]ustomer_?[Gg]ateway_?[Ii]d[\"']?\s*[:>]",
+            r"[Vv]pn_?[Cc]onnections?\b|vpnConnectionSet",
+            r"[Tt]unnel_?[Oo]ptions?|[Cc]ustomer_?[Gg]ateway_?[Cc]onfiguration",
+        ),
+        needed=2,
+        is_tree=True,
     ),
 }
