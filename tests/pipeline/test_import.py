@@ -12,7 +12,7 @@ from appliance.vendors import read_documents
 from appliance.vendors.intent_text import intent_text
 from appliance.vendors.report import report_as_data
 
-CASES = sorted(path.parent for path in Path(__file__).parent.glob("*/document.txt"))
+CASES = sorted({path.parent for path in Path(__file__).parent.glob("*/document*")})
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

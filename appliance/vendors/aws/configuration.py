@@ -212,7 +212,8 @@ class _Tunnel:
             if leaf.text is None or name.startswith(_READ):
                 continue
             if name in _IGNORED:
-                self.findings.ignored.append(Ignored(leaf.line, _IGNORED[name]))
+                item = Ignored(leaf.line, _IGNORED[name])
+                self.findings.ignored += [item] if item not in self.findings.ignored else []
             elif name not in _DEMANDED:
                 self.findings.warnings.append(Notice(leaf.place.where, f"{name}: not known, not taken over"))
             elif leaf.text.lower() != _DEMANDED[name]:
