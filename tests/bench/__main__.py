@@ -18,7 +18,12 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 APPLIANCE = (sys.executable, "-m", "appliance.cli.main")
 LAB = "bench"
 TOPOLOGY = "tests/bench/bench.clab.yml"
-GOALS = {"C3": "apply beside the native batch tools, some 7 minutes", "I4": "memory of the daemon, 1 minute"}
+GOALS = {
+    "C3": "apply beside the native batch tools, some 7 minutes",
+    "C4": "removing 500 links at once, 2 minutes",
+    "F2": "switching 100,000 prefixes, 3 minutes",
+    "I4": "memory of the daemon, 1 minute",
+}
 
 
 def main(words: list[str]) -> int:

@@ -5,10 +5,15 @@ from __future__ import annotations
 import json
 import sys
 
-from tests.bench import applying, memory
+from tests.bench import applying, memory, scaling
 from tests.bench.rows import as_data
 
-GOALS = {"C3": applying.measure, "I4": memory.measure}
+GOALS = {
+    "C3": applying.measure,
+    "C4": scaling.measure_removal,
+    "F2": scaling.measure_switch,
+    "I4": memory.measure,
+}
 
 if __name__ == "__main__":
     print(json.dumps([as_data(row) for goal in sys.argv[1:] for row in GOALS[goal]()]))
