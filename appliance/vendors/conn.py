@@ -1,4 +1,5 @@
-"""The settings of one ``conn`` of an ipsec.conf (ipsec.conf(5) of strongSwan 5)."""
+"""The settings of one ``conn`` of an ipsec.conf: strongSwan's (ipsec.conf(5) of strongSwan 5), and what Openswan and
+Libreswan call otherwise (ipsec.conf(5) of Libreswan 4)."""
 
 from __future__ import annotations
 
@@ -7,13 +8,16 @@ from collections.abc import Callable
 
 from appliance.model.address import IPNetwork
 from appliance.model.document import Ignored
+from appliance.profiles.generic import GENERIC
 from appliance.vendors.draft import ConnectionDraft, Field, Findings, TunnelDraft
 from appliance.vendors.keywords import parse_esp_proposals, parse_ike_proposals, parse_ike_version
 from appliance.vendors.values import (
     Place,
     parse_address,
     parse_choice,
+    parse_interface,
     parse_network,
+    parse_number,
     parse_seconds,
     placeholder,
 )
@@ -26,6 +30,9 @@ _DEMANDED = {
     "rightauth": frozenset({"psk"}),
     "authby": frozenset({"psk", "secret"}),
     "aggressive": frozenset({"no"}),
+    "aggrmode": frozenset({"no"}),
+    "auth": frozenset({"esp"}),
+    "phase2": frozenset({"esp"}),
 }
 """Settings with one right value: another one describes something that we do not read."""
 
@@ -37,15 +44,24 @@ _IGNORED = {
     "mark": "a mark: the appliance's XFRM interface takes its place",
     "mark_in": "a mark: the appliance's XFRM interface takes its place",
     "mark_out": "a mark: the appliance's XFRM interface takes its place",
+    "leftkeepalive": "no setting of strongSwan: the appliance keeps its tunnels up itself",
+    "rightkeepalive": "no setting of strongSwan: the appliance keeps its tunnels up itself",
+    "vti-interface": "a VTI: the appliance's XFRM interface takes its place",
+    "vti-routing": "a VTI: the appliance's XFRM interface takes its place",
+    "vti-shared": "a VTI: the appliance's XFRM interface takes its place",
+    "ipsec-interface": "an interface: the appliance makes its own",
 }
 _OURS = "a setting that the appliance chooses itself"
 _OTHERS = frozenset(
     {
-        "ah", "charon", "closeaction", "compress", "eap_identity", "fragmentation", "ikedscp", "inactivity",
-        "installpolicy", "interface", "leftfirewall", "lefthostaccess", "leftikeport", "leftnexthop", "leftprotoport",
-        "leftsendcert", "leftsourceip", "leftupdown", "marginbytes", "marginpackets", "margintime", "mobike",
-        "modeconfig", "pfs", "reauth", "rekey", "rekeyfuzz", "rekeymargin", "replay_window", "reqid", "rightfirewall",
-        "righthostaccess", "rightikeport", "rightsendcert", "rightsourceip", "rightupdown", "sha256_96", "tfc",
+        "ah", "charon", "closeaction", "compress", "connaddrfamily", "decap-dscp", "eap_identity", "esn",
+        "fragmentation", "ikedscp", "inactivity", "initial-contact", "installpolicy", "interface", "ipsec-max-bytes",
+        "leftcert", "leftfirewall", "lefthostaccess", "leftikeport", "leftnexthop", "leftprotoport", "leftsendcert",
+        "leftsourceip", "leftupdown", "marginbytes", "marginpackets", "margintime", "metric", "mobike", "modeconfig",
+        "nat-ikev1-method", "nat_keepalive", "nat-keepalive", "narrowing", "nic-offload", "overlapip", "pfs", "reauth",
+        "rekey", "rekeyfuzz", "rekeymargin", "replay-window", "replay_window", "reqid", "retransmit-interval",
+        "retransmit-timeout", "rightfirewall", "righthostaccess", "rightikeport", "rightnexthop", "rightprotoport",
+        "rightsendcert", "rightsourceip", "rightupdown", "salifetime_b", "sareftrack", "sha256_96", "tfc",
     }
 )  # fmt: skip
 
@@ -57,16 +73,13 @@ def read_setting(
     text = re.sub(r"(^| )#.*$", "", text).strip("\"' ")
     if key in _READERS:
         _READERS[key](text, place, tunnel, findings)
-    elif key in ("leftsubnet", "rightsubnet"):
-        field = connection.networks if key == "rightsubnet" else connection.local_networks
-        parse_networks(text, place, field, findings)
+    elif key.removesuffix("s") in ("leftsubnet", "rightsubnet"):
+        field = connection.networks if key.startswith("right") else connection.local_networks
+        parse_networks(re.sub(r"[,; ]+", ",", text.strip("{} ")) if "{" in text else text, place, field, findings)
     elif key in _DEMANDED:
         if text.lower() not in _DEMANDED[key]:
             allowed = " or ".join(sorted(_DEMANDED[key]))
             findings.faults.append(place.fault("not what we read", found=text or "nothing", allowed=allowed))
-    elif key == "also":
-        fix = "write the settings of that conn into this one"
-        findings.faults.append(place.fault("settings of another conn are not read", found=text, fix=fix))
     elif key in _IGNORED or key in _OTHERS:
         findings.ignored.append(Ignored(place.line, _IGNORED.get(key, _OURS)))
     else:
@@ -84,6 +97,14 @@ def parse_networks(text: str, place: Place, field: Field[IPNetwork], findings: F
 
 def _read_right(text: str, place: Place, tunnel: TunnelDraft, findings: Findings) -> None:
     tunnel.remote.say(parse_address(text, place, findings.faults), place)
+
+
+def _read_rightid(text: str, place: Place, tunnel: TunnelDraft, findings: Findings) -> None:
+    """How the gateway identifies itself: the clouds by their outside address, another one perhaps by a name."""
+    if tunnel.profile is not GENERIC:
+        _read_right(text, place, tunnel, findings)
+    elif text != "%any":
+        tunnel.remote_id.say(placeholder(text) or text, place)
 
 
 def _read_leftid(text: str, place: Place, tunnel: TunnelDraft, findings: Findings) -> None:
@@ -108,6 +129,15 @@ def _read_esp(text: str, place: Place, tunnel: TunnelDraft, findings: Findings) 
     tunnel.esp_proposals.say(parse_esp_proposals(text, place, findings.faults), place)
 
 
+def _read_inside(text: str, place: Place, tunnel: TunnelDraft, findings: Findings) -> None:
+    """Libreswan's ``leftvti`` and ``interface-ip``."""
+    tunnel.inside.say(parse_interface(text, place, findings.faults), place)
+
+
+def _read_mtu(text: str, place: Place, tunnel: TunnelDraft, findings: Findings) -> None:
+    tunnel.mtu.say(parse_number(text, place, findings.faults, 576, 1500), place)
+
+
 def _read_ikelifetime(text: str, place: Place, tunnel: TunnelDraft, findings: Findings) -> None:
     limits = tunnel.profile.ike.lifetime
     tunnel.ike_lifetime.say(parse_seconds(text, place, findings.faults, limits.low, limits.high), place)
@@ -127,12 +157,13 @@ def _read_dpdtimeout(text: str, place: Place, tunnel: TunnelDraft, findings: Fin
 
 
 def _read_forceencaps(text: str, place: Place, tunnel: TunnelDraft, findings: Findings) -> None:
-    tunnel.nat_t.say(parse_choice(text, place, findings.faults, {"yes": True, "no": False}), place)
+    if text.lower() != "auto":
+        tunnel.nat_t.say(parse_choice(text, place, findings.faults, {"yes": True, "no": False}), place)
 
 
 _READERS: dict[str, Callable[[str, Place, TunnelDraft, Findings], None]] = {
     "right": _read_right,
-    "rightid": _read_right,  # the clouds identify themselves by their outside address
+    "rightid": _read_rightid,
     "leftid": _read_leftid,
     "keyexchange": _read_keyexchange,
     "ike": _read_ike,
@@ -143,4 +174,10 @@ _READERS: dict[str, Callable[[str, Place, TunnelDraft, Findings], None]] = {
     "dpddelay": _read_dpddelay,
     "dpdtimeout": _read_dpdtimeout,
     "forceencaps": _read_forceencaps,
+    "encapsulation": _read_forceencaps,
+    "phase2alg": _read_esp,
+    "salifetime": _read_lifetime,
+    "leftvti": _read_inside,
+    "interface-ip": _read_inside,
+    "mtu": _read_mtu,
 }

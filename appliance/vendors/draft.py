@@ -128,7 +128,8 @@ class TunnelDraft:
 class ConnectionDraft:
     """One connection's fields (:class:`appliance.model.document.ReadConnection`), its tunnels, and what its format is
     like: ``never`` are the fields it has no place for, ``empty_key`` is why a key may be absent, ``announced`` how many
-    tunnels the document says that it holds. ``name`` is for clouds whose id is no name."""
+    tunnels the document says that it holds. ``name`` is for clouds whose id is no name. ``is_fragment``: the document
+    only adds to tunnels that another one describes."""
 
     def __init__(
         self,
@@ -137,11 +138,13 @@ class ConnectionDraft:
         never: frozenset[str] = frozenset(),
         empty_key: str = "the document has no key here",
         announced: int | None = None,
+        is_fragment: bool = False,
     ) -> None:
         self.profile = profile
         self.never = never
         self.empty_key = empty_key
         self.announced = announced
+        self.is_fragment = is_fragment
         self.name: Field[str] = Field()
         self.id: Field[str] = Field()
         self.cloud_gateway: Field[str] = Field()

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from appliance.model.address import IPAddress
+from appliance.model.document import Ignored
 from appliance.model.fault import Notice
+from appliance.profiles.generic import GENERIC
 from appliance.vendors.draft import ConnectionDraft, Field, Reading, TunnelDraft
 
 _CHOICES = frozenset(
@@ -15,28 +18,64 @@ _CHOICES = frozenset(
 
 
 def merge(readings: Iterable[Reading]) -> list[Reading]:
-    """The readings, those about the same connection (by the cloud's id) as one. What must agree and does not becomes a
-    fault when the joined draft is settled."""
+    """The readings, those about the same connection as one: by the cloud's id, or where a document has none by the
+    gateways' outside addresses. What must agree and does not becomes a fault when the joined draft is settled."""
     merged: list[Reading] = []
+    fragments: list[Reading] = []
     for reading in readings:
-        earlier = next(
-            (known for known in merged if known.draft.id.every() and _same(known.draft, reading.draft)), None
-        )
+        if reading.draft.is_fragment:
+            fragments.append(reading)
+            continue
+        earlier = next((known for known in merged if _same(known.draft, reading.draft)), None)
         if earlier is None:
             merged.append(reading)
         else:
             _join(earlier, reading)
-    return merged
+    return _with_fragments(merged, fragments)
 
 
 def _same(one: ConnectionDraft, other: ConnectionDraft) -> bool:
-    return one.id.every() == other.id.every()
+    if one.id.every() and other.id.every():
+        return one.id.every() == other.id.every()
+    return not _remotes(one).isdisjoint(_remotes(other))
+
+
+def _remotes(draft: ConnectionDraft) -> set[IPAddress]:
+    return {address for tunnel in draft.tunnels for address in tunnel.remote.every()}
+
+
+def _with_fragments(merged: list[Reading], fragments: list[Reading]) -> list[Reading]:
+    """Each fragment (an ipsec.secrets' line) in the connection whose tunnel it speaks of; with no connection at all,
+    the fragments are one."""
+    for fragment in fragments:
+        _turn(fragment.draft, {address for known in merged for address in _remotes(known.draft)})
+        owner = next((known for known in merged if _same(known.draft, fragment.draft)), None)
+        if owner is None and merged and not merged[0].draft.is_fragment:
+            fragment.findings.ignored += [
+                Ignored(tunnel.begin.line, "of a peer that no document here has") for tunnel in fragment.draft.tunnels
+            ]
+            merged[0].findings.ignored += fragment.findings.ignored
+            merged[0].findings.faults += fragment.findings.faults
+        elif owner is None and not merged:
+            merged.append(fragment)
+        else:
+            _join(owner or merged[0], fragment)
+    return merged
+
+
+def _turn(draft: ConnectionDraft, remotes: set[IPAddress]) -> None:
+    """A pair of addresses may name the gateway first."""
+    for tunnel in draft.tunnels:
+        if not remotes.isdisjoint(tunnel.public.every()) and remotes.isdisjoint(tunnel.remote.every()):
+            tunnel.public, tunnel.remote = tunnel.remote, tunnel.public
 
 
 def _join(first: Reading, second: Reading) -> None:
     for name in ("faults", "missing", "warnings", "ignored"):
         getattr(first.findings, name).extend(getattr(second.findings, name))
     first.draft.never &= second.draft.never
+    if first.draft.profile is GENERIC:
+        first.draft.profile = second.draft.profile  # one document knows the cloud, the other is a device's
     _join_fields(first.draft, second.draft, first)
     for tunnel in second.draft.tunnels:
         twin = next((known for known in first.draft.tunnels if _same_tunnel(known, tunnel)), None)

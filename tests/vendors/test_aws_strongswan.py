@@ -71,7 +71,7 @@ def test_secrets_as_strongswan_takes_them(line: str) -> None:
     assert first(text).psk == Secret("Fake.key")
 
 
-@pytest.mark.parametrize("key", ['"Fake.key', "Fake.key", '"Fake+key"', '"Fake.ke"', "0sRmFrZS5rZXk="])
+@pytest.mark.parametrize("key", ['"Fake.key', "Fake.key", '"Fake+key"', '"Fake.ke"', "0sRmFrZQ=="])
 def test_keys_that_cannot_be_are_faults_that_do_not_show_them(key: str) -> None:
     report = edited(STRONGSWAN, '"Fake.key.of.tunnel_1"', key)
     fault = the_fault(report)
@@ -224,9 +224,13 @@ def test_one_tunnel_works_and_is_remarked() -> None:
     assert report.faults == ()
 
 
-def test_shared_settings_are_refused_rather_than_misread() -> None:
-    report = edited(STRONGSWAN, "conn Tunnel1\n", "conn %default\n\tikelifetime=1h\n\nconn Tunnel1\n")
-    assert any(fault.message == "shared settings are not read" for fault in report.faults)
+def test_shared_settings_hold_where_a_conn_has_none_of_its_own() -> None:
+    text = STRONGSWAN.replace("\tikelifetime=8h\n", "", 1)
+    assert first(text).ike.lifetime is None
+    assert (
+        first(text.replace("conn Tunnel1\n", "conn %default\n\tikelifetime=1h\n\nconn Tunnel1\n")).ike.lifetime == 3600
+    )
+    assert first(STRONGSWAN + "\nconn %default\n\tikelifetime=1h\n").ike.lifetime == 28800
 
 
 def test_what_is_left_out_is_said_with_its_line() -> None:

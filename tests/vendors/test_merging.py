@@ -84,7 +84,9 @@ def test_connections_with_different_ids_stay_apart_and_one_can_be_chosen() -> No
 def test_documents_without_an_id_get_names_of_their_own() -> None:
     header = f"Your VPN Connection ID                  : {ID}\n"
     assert header in GENERIC
-    report = read_documents([("a.txt", GENERIC.replace(header, "")), ("b.txt", GENERIC.replace(header, ""))])
+    one = GENERIC.replace(header, "")
+    other = one.replace("198.51.100.", "192.0.2.").replace("169.254.2", "169.254.3")
+    report = read_documents([("a.txt", one), ("b.txt", other)])
     assert [found.name for found in report.connections] == ["aws", "aws-2"]
     assert report.connections[0] == replace(DYNAMIC, name="aws", id=None)
     assert [item.hint for item in report.missing] == ["--name NAME", "--name NAME"]
