@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Protocol
 
 from appliance.frr.diff import MGMTD, Step
-from appliance.frr.tree import Where
+from appliance.frr.tree import Tree, Where
 
 AT_ONCE = 200
 """Lines sent before the first answer is read: what they need stays below the sockets' buffers."""
@@ -24,10 +24,13 @@ class Daemon(Protocol):
         """Send all, then read the answers."""
 
 
-MANY = 300
+MANY = 100
 """Lines of lists and route-maps from which on they are sent as from a file. bgpd takes in each such line by copying its
-whole configuration, 100 neighbours' in 3 s; from a file it takes all at once, in 0.1 s, but then starts no session for
-6 s more (FRR 10.3)."""
+whole configuration, so that ten neighbours' take longer than the second for which it starts no session afterwards; from
+a file it takes all at once (FRR 10.3)."""
+
+AT_LEISURE = "no bgp route-map delay-timer"
+"""bgpd's own five seconds between a change of policy and its effect."""
 
 FAILED_TOGETHER = "% Configuration failed"
 """What bgpd says, with status 0, before the line after several that it took together and now rejects."""
@@ -39,11 +42,15 @@ Refused = tuple[Step, str]
 """A line that was not taken, and the daemon's word for it."""
 
 
-def carry_out(daemons: Daemons, script: Sequence[Step], *, singly: bool = False) -> list[Refused]:
+def carry_out(
+    daemons: Daemons, script: Sequence[Step], *, singly: bool = False, delay: str = AT_LEISURE
+) -> list[Refused]:
     """Send every step in its section, past what is refused. Returns that. ``singly``: each line is looked at by itself
-    however many there are, so that one bad line of a list does not take others along."""
+    however many there are, so that one bad line of a list does not take others along. ``delay`` is the line by which
+    changes of policy wait as they shall."""
     listed = sum(1 for step in script if step.daemon != MGMTD and _of_policy(step))
-    clerks = {name: _Clerk(daemon, singly or name == MGMTD or listed < MANY) for name, daemon in daemons.items()}
+    together = not singly and listed >= MANY
+    clerks = {name: _Clerk(daemon, delay if together and name != MGMTD else None) for name, daemon in daemons.items()}
     refused: list[Refused] = []
     for (name, where), run in groupby(script, key=lambda step: (step.daemon, step.where)):
         refused += clerks[name].write(where, list(run))
@@ -52,38 +59,40 @@ def carry_out(daemons: Daemons, script: Sequence[Step], *, singly: bool = False)
 
 class _Clerk:
     """Writes to one daemon and knows which section it is in. mgmtd gets its lines singly at any rate: it answers one
-    when zebra has taken it, and drops what came meanwhile."""
+    when zebra has taken it, and drops what came meanwhile.
 
-    def __init__(self, daemon: Daemon, singly: bool) -> None:
+    With ``delay`` all is sent as from a file. After the end of one bgpd starts no session until changed policy is in
+    effect; told not to wait with that, it goes on after a second instead of five.
+    """
+
+    def __init__(self, daemon: Daemon, delay: str | None) -> None:
         self._daemon = daemon
-        self._at_once = 1 if singly else AT_ONCE
-        self._opening = (
-            ["configure terminal"] if singly else ["configure terminal file-lock", "XFRR_start_configuration"]
-        )
-        self._closing = ["end"] if singly else ["XFRR_end_configuration", "end"]
+        self._at_once = 1 if daemon.name == MGMTD else AT_ONCE
+        self._opening, self._closing = ["configure terminal"], ["end"]
+        if delay is not None:
+            self._opening = ["configure terminal file-lock", "XFRR_start_configuration"]
+            self._closing = ["bgp route-map delay-timer 0", delay, "XFRR_end_configuration", "end"]
         self._place: Where | None = None
 
     def write(self, where: Where | None, steps: Sequence[Step]) -> list[Refused]:
         """Steps of one section. Where that cannot be entered, none of them is sent."""
         refused = self.leave() if where is None else []
-        for header in self._way(where):
-            [(status, text)] = self._daemon.tell([header])
-            if status:
-                self.leave()
-                return refused + [(step, f"{header!r}: {tidy(text)}") for step in steps]
-            if FAILED_TOGETHER in text:
-                refused.append((Step(self._daemon.name, where, header), tidy(text)))
+        way = self._way(where)
         self._place = where
+        told = list(zip(way, self._tell(way), strict=True))
+        refused += [(Step(self._daemon.name, where, header), tidy(text)) for header, (_, text) in told if _undone(text)]
+        for header, (status, text) in told:
+            if status:
+                return refused + self.leave() + [(step, f"{header!r}: {tidy(text)}") for step in steps]
         answers = zip(steps, self._tell([step.line for step in steps]), strict=True)
-        return refused + [(step, tidy(text)) for step, (status, text) in answers if status or FAILED_TOGETHER in text]
+        return refused + [(step, tidy(text)) for step, (status, text) in answers if status or _undone(text)]
 
     def leave(self) -> list[Refused]:
         """Back out of configuration, which is when what was taken together is looked at."""
         if self._place is None:
             return []
         self._place = None
-        answers = self._daemon.tell(self._closing)
-        told = zip(self._closing, answers, strict=True)
+        told = zip(self._closing, self._tell(self._closing), strict=True)
         return [
             (Step(self._daemon.name, None, line), tidy(text)) for line, (status, text) in told if status or text.strip()
         ]
@@ -101,6 +110,15 @@ class _Clerk:
     def _tell(self, lines: Sequence[str]) -> list[tuple[int, str]]:
         starts = range(0, len(lines), self._at_once)
         return [answer for i in starts for answer in self._daemon.tell(lines[i : i + self._at_once])]
+
+
+def _undone(text: str) -> bool:
+    return FAILED_TOGETHER in text
+
+
+def policy_delay(tree: Tree) -> str:
+    """The line by which changes of policy wait as this configuration has it."""
+    return next((line for line in tree.get((), []) if line.startswith("bgp route-map delay-timer ")), AT_LEISURE)
 
 
 def _of_policy(step: Step) -> bool:

@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from appliance.frr.applying import Refused, carry_out, refusal, tidy
+from appliance.frr.applying import Refused, carry_out, policy_delay, refusal, tidy
 from appliance.frr.asking import read_filtered, read_paths, read_sessions
 from appliance.frr.diff import BGPD, MGMTD, Parts, split, steps
 from appliance.frr.record import (
@@ -54,6 +54,11 @@ class Frr:
         self._run_dir = run_dir
         self._record_file = record_file
         self._lock = asyncio.Lock()
+
+    @property
+    def places(self) -> tuple[Path, ...]:
+        """Files that are others when one of the daemons is another."""
+        return tuple(self._run_dir / f"{name}.vty" for name in ("zebra", *DAEMONS))
 
     async def observe(self) -> frozenset[Resource]:
         """What we told these daemons; where the record is lost, what carries our mark. Nothing after a restart."""
@@ -134,7 +139,7 @@ class Frr:
         """There is no record while we write. What did not work together is tried once more line by line."""
         wanted, standing = split(parse_tree(text)), self._standing(vtys)
         self._record_file.unlink(missing_ok=True)
-        refused = carry_out(vtys, steps(standing, wanted))
+        refused = carry_out(vtys, steps(standing, wanted), delay=policy_delay(wanted[BGPD]))
         if refused:
             refused = carry_out(vtys, steps(ours(_running(vtys)), wanted), singly=True)
         if not refused:
