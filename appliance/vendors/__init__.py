@@ -11,8 +11,8 @@ from types import MappingProxyType
 from appliance.model.document import ImportReport
 from appliance.model.fault import Fault
 from appliance.vendors import alibaba, aws, azure, device, google, oracle
-from appliance.vendors.gathering import gather
-from appliance.vendors.recognition import Format, choose_format
+from appliance.vendors.gathering import choose_form, gather
+from appliance.vendors.recognition import Format, unknown_format
 from appliance.vendors.text import Document
 
 __all__ = ["FORMATS", "read_documents", "recognise"]
@@ -25,7 +25,8 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
 
 def recognise(document: Document) -> str | Fault:
     """The format of the document, by its content alone, or a fault that says what was tried and how near it came."""
-    return choose_format(document, FORMATS)
+    form, name = choose_form(document, FORMATS)
+    return name or unknown_format(form, FORMATS)
 
 
 def read_documents(documents: Iterable[tuple[str, bytes | str]], only: str | None = None) -> ImportReport:

@@ -7,10 +7,12 @@ from dataclasses import replace
 
 from appliance.model.document import ImportReport, ReadConnection, ReadDocument
 from appliance.model.fault import Fault, Notice
-from appliance.vendors.draft import Findings
+from appliance.vendors.draft import Findings, Reading
 from appliance.vendors.merging import merge
-from appliance.vendors.recognition import Format, choose_format
+from appliance.vendors.recognition import Format, choose_format, unknown_format
 from appliance.vendors.text import Document, parse_document
+from appliance.vendors.tree import Node, ends_itself, read_tree
+from appliance.vendors.unwrapping import cut_out, forms
 from appliance.vendors.values import Place
 
 
@@ -19,13 +21,15 @@ def gather(
 ) -> ImportReport:
     """The report over all documents. ``only``: the id of the one connection that is wanted."""
     documents = [parse_document(path, content) for path, content in contents]
-    choices = [(document, choose_format(document, formats)) for document in documents]
-    strange = tuple(found for _, found in choices if isinstance(found, Fault))
-    known = [(document, name) for document, name in choices if isinstance(name, str)]
-    readings = merge(reading for document, name in known for reading in formats[name].parse(document))
-    finished = [(reading.finish(reading.draft, reading.findings), reading.findings) for reading in readings]
+    choices = [choose_form(document, formats) for document in documents]
+    strange = [unknown_format(document, formats) for document, name in choices if name is None]
+    known = [(document, name) for document, name in choices if name is not None]
+    read = [(document, reading) for document, name in known for reading in formats[name].parse(document)]
+    strange += [_without(doc, formats[name].title) for doc, name in known if not any(doc is one for one, _ in read)]
+    origins = {id(reading): document for document, reading in read}
+    finished = [_finish(reading, origins[id(reading)]) for reading in merge(reading for _, reading in read)]
     wanted = _distinct([pair for pair in finished if only is None or only in (pair[0].id, pair[0].name)])
-    trees = {document.path for document, name in known if formats[name].is_tree}
+    trees = {document.path for document, name in known if formats[name].is_tree and ends_itself(document)}
     warnings = [notice for _, findings in wanted for notice in findings.warnings]
     return ImportReport(
         documents=tuple(ReadDocument(document.path, name) for document, name in known),
@@ -35,10 +39,49 @@ def gather(
             for index, (_, findings) in enumerate(wanted)
             for item in findings.missing
         ),
-        warnings=tuple(_local(notice, documents) for notice in [*map(_cut, _ended_early(documents, trees)), *warnings]),
+        warnings=tuple(_local(notice, documents) for notice in [*map(_cut, _ended_early(choices, trees)), *warnings]),
         ignored=tuple(item for _, findings in wanted for item in findings.ignored),
         faults=_in_order([*strange, *(item for _, findings in wanted for item in findings.faults)], documents),
     )
+
+
+def _finish(reading: Reading, document: Document) -> tuple[ReadConnection, Findings]:
+    connection, findings = reading.finish(reading.draft, reading.findings), reading.findings
+    if not (connection.tunnels or findings.faults):
+        findings.faults.append(_without(document, f"{connection.name}, without tunnels"))
+    return connection, findings
+
+
+def _without(document: Document, found: str) -> Fault:
+    message = "there is no connection in it"
+    return Fault(message, document.path, found=found, fix="give what the cloud says of an existing connection, whole")
+
+
+def choose_form(document: Document, formats: Mapping[str, Format]) -> tuple[Document, str | None]:
+    """The document as it is best read, with what was wrapped around it taken off, and its format. A tree is read as
+    soon as it can be: what looks like a wrapping within it may be a value. Lines are read when no wrapping shows."""
+    unreadable: tuple[Document, str] | None = None
+    of_lines: tuple[Document, str] | None = None
+    for form in forms(document):
+        name = choose_format(form, formats)
+        if name is not None and not formats[name].is_tree:
+            of_lines = form, name
+        elif found := _readable(form, name, formats):
+            return found
+        elif name is not None:
+            unreadable = unreadable or (form, name)
+    return of_lines or unreadable or (document, None)
+
+
+def _readable(document: Document, name: str | None, formats: Mapping[str, Format]) -> tuple[Document, str] | None:
+    """The document, or what can be cut out of it, where it is a tree of some format."""
+    if name is not None and isinstance(read_tree(document), Node):
+        return document, name
+    part = cut_out(document)
+    name = choose_format(part, formats) if part else None
+    if part and name is not None and formats[name].is_tree and isinstance(read_tree(part), Node):
+        return part, name
+    return None
 
 
 def _in_order(faults: list[Fault], documents: list[Document]) -> tuple[Fault, ...]:
@@ -58,9 +101,9 @@ def _distinct(finished: list[tuple[ReadConnection, Findings]]) -> list[tuple[Rea
     return named
 
 
-def _ended_early(documents: list[Document], trees: set[str]) -> list[Place]:
+def _ended_early(choices: list[tuple[Document, str | None]], trees: set[str]) -> list[Place]:
     """Documents of lines that end in the middle of one; a tree that does is unreadable, and said to be."""
-    return [Place(doc.path, doc.cut, "") for doc in documents if doc.cut is not None and doc.path not in trees]
+    return [Place(doc.path, doc.cut, "") for doc, _ in choices if doc.cut is not None and doc.path not in trees]
 
 
 def _cut(place: Place) -> Notice:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 
 from appliance.model.fault import Fault
@@ -13,10 +13,14 @@ from appliance.vendors.text import Document
 
 _AWS = "in the AWS console, under Download configuration, choose vendor Generic"
 _RELATIVES = (
+    (r"\APK\x03\x04", "this is a ZIP or a Word file: give the text that is in it"),
+    (r"\A%PDF-", "this is a PDF: give the text that is in it"),
+    (r"(?m)^\|+ +Describe\w+ +\|+$", "this is a table: give the same command with --output json"),
     (r"(?mi)^[!#* ]*Your VPN Connection ID", f"this is AWS's download for another device: {_AWS}"),
     (r"<vpn_connection\b|\"VpnConnections\"", f"this is AWS's description for programs: {_AWS}"),
 )
 """Documents that we know and do not read, and what to give instead."""
+_LINES_COMPARED, _LENGTH_COMPARED = 20_000, 1 << 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +37,16 @@ class Format:
     needed: int
     is_tree: bool = False
 
-    def found(self, document: Document) -> tuple[bool, ...]:
-        """Which marks the document has."""
-        text = document.source if self.is_tree else document.text
-        return tuple(re.search(mark, text) is not None for mark in self.marks)
+    def found(self, document: Document, text: str) -> tuple[bool, ...]:
+        """Which marks the document has, whose lines are ``text``."""
+        return tuple(self._has(mark, document, text) for mark in self.marks)
+
+    def fits(self, document: Document, text: str) -> bool:
+        """Whether all needed marks are there."""
+        return all(self._has(mark, document, text) for mark in self.marks[: self.needed])
+
+    def _has(self, mark: str, document: Document, text: str) -> bool:
+        return re.search(mark, document.source if self.is_tree else text) is not None
 
     def parse(self, document: Document) -> Sequence[Reading]:
         """The document's connections. Only now is the parser's module imported: nobody waits for the other formats."""
@@ -44,19 +54,31 @@ class Format:
         return parse(document)
 
 
-def choose_format(document: Document, formats: Mapping[str, Format]) -> str | Fault:
-    """The name of the format with the most marks among those whose needed ones are all there, or a fault that says
-    what was tried and how near each came."""
-    found = {name: format.found(document) for name, format in formats.items()}
-    fitting = [name for name, marks in found.items() if all(marks[: formats[name].needed])]
-    if fitting:
-        return max(fitting, key=lambda name: sum(found[name]) / len(found[name]))
-    nearest = sorted(found, key=lambda name: -sum(found[name]) / len(found[name]))
-    tried = "; ".join(f"{name} has {sum(found[name])} of {len(found[name])} marks" for name in nearest)
+def choose_format(document: Document, formats: Mapping[str, Format]) -> str | None:
+    """The name of the format with the most marks among those whose needed ones are all there."""
+    text = document.text
+    fitting = [name for name, known in formats.items() if known.fits(document, text)]
+    if len(fitting) < 2:
+        return fitting[0] if fitting else None
+    return max(fitting, key=lambda name: _share(formats[name].found(document, text)))
+
+
+def _share(found: tuple[bool, ...]) -> float:
+    return sum(found) / len(found)
+
+
+def unknown_format(document: Document, formats: Mapping[str, Format]) -> Fault:
+    """The fault of a document that is none of them: how near it came to the nearest, and which were tried. Of a large
+    one only the beginning is compared."""
+    short = replace(document, lines=document.lines[:_LINES_COMPARED], source=document.source[:_LENGTH_COMPARED])
+    text = short.text[:_LENGTH_COMPARED]
+    found = {name: known.found(short, text) for name, known in formats.items()}
+    nearest = sorted((name for name in found if any(found[name])), key=lambda name: -_share(found[name]))[:3]
+    near = "; ".join(f"{name} has {sum(found[name])} of {len(found[name])} marks" for name in nearest)
     return Fault(
         "no format that we read" if document.lines or document.cut else "the document is empty",
         file=document.path,
-        found=tried,
-        allowed="; ".join(f"{name}: {formats[name].title}" for name in formats),
-        fix=next((fix for mark, fix in _RELATIVES if re.search(mark, document.text)), "give one of these"),
+        found=f"nearest: {near}" if near else "nothing of any of them",
+        allowed=f"one of these, which `appliance import --help` explains: {', '.join(formats)}",
+        fix=next((fix for mark, fix in _RELATIVES if re.search(mark, short.source)), "give one of these"),
     )

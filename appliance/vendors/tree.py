@@ -7,7 +7,6 @@ a document type is refused whole (entities, external files), YAML with aliases t
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -66,6 +65,10 @@ class Node:
         """The keys of a mapping; none for anything else."""
         return list(self.value) if isinstance(self.value, dict) else []
 
+    def says(self, other: Node) -> bool:
+        """Whether both are the same text, or both nothing."""
+        return not isinstance(self.value, dict | list) and self.value == other.value
+
     def walk(self) -> Iterator[Node]:
         """This node and all below it, in the document's order."""
         waiting = [self]
@@ -81,13 +84,21 @@ class Node:
 @lru_cache(maxsize=8)
 def read_tree(document: Document) -> Node | Fault:
     """The document's tree, by its first character JSON, XML or else YAML; a fault with its line when it is none."""
-    start = document.source.lstrip()[:1]
     try:
-        if start == "<":
-            return read_xml(document.path, document.source)
-        return read_json(document.path, document.source) if start in ("{", "[") else _yaml(document)
+        if not ends_itself(document):
+            return _yaml(document)
+        return read_xml(document.path, document.source) if _start(document) == "<" else _json(document)
     except Unreadable as error:
         return Place(document.path, error.line, "").fault(error.message, allowed=error.allowed, fix=error.fix)
+
+
+def ends_itself(document: Document) -> bool:
+    """Whether its notation tells where it ends. YAML does not: of a last line without a line end nothing is taken."""
+    return _start(document) in ("<", "{", "[")
+
+
+def _start(document: Document) -> str:
+    return document.source.lstrip()[:1]
 
 
 class Unreadable(Exception):
@@ -101,125 +112,23 @@ class Unreadable(Exception):
         self.fix = fix or "give the document whole, as the cloud wrote it: it may be cut short"
 
 
+def contradiction(first: Node, line: int, allowed: str) -> Unreadable:
+    """A key that stands twice in one mapping and says two things."""
+    message = f"says something else than the same key on line {first.line}"
+    return Unreadable(message, line, allowed, "find out which one is right and remove the other")
+
+
+def _json(document: Document) -> Node:
+    from appliance.vendors.tree_json import read_json
+
+    return read_json(document.path, document.source)
+
+
 def _yaml(document: Document) -> Node:
     from appliance.vendors.tree_yaml import read_yaml  # costs more than all else, and few documents are YAML
 
-    return read_yaml(document.path, document.source)
-
-
-_TOKEN = re.compile(
-    r"(?P<blank>\s+|//[^\n]*|#[^\n]*|/\*.*?\*/)"
-    r'|(?P<string>"(?:[^"\\\n]|\\.)*")'
-    r"|(?P<mark>[{}\[\],:])"
-    r"|(?P<word>-?[A-Za-z0-9_.+-]+)",
-    re.DOTALL,
-)
-_ESCAPE = re.compile(r"\\(u[0-9A-Fa-f]{4}|.)", re.DOTALL)
-_ESCAPED = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
-_WORDS = re.compile(r"true|false|null|-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?")
-_JSON = "JSON (RFC 8259); comments and trailing commas may stay"
-
-
-def read_json(file: str, text: str) -> Node:
-    """JSON to a tree. Raises Unreadable."""
-    return _Json(file, text).read()
-
-
-class _Json:
-    """One pass over the tokens; recursion is bounded by ``DEEPEST``."""
-
-    def __init__(self, file: str, text: str) -> None:
-        self.file = file
-        self.text = text
-        self.at = 0
-        self.line = 1
-        self.kind = self.token = ""
-        self._next()
-
-    def read(self) -> Node:
-        node = self._value("", 0)
-        if self.kind:
-            raise self._unreadable("something stands after the end of the document")
-        return node
-
-    def _unreadable(self, message: str) -> Unreadable:
-        return Unreadable(message if self.kind else "the document ends in the middle", self.line, _JSON)
-
-    def _next(self) -> None:
-        """The next token that is not blank; kind ``""`` at the end. Tokens are never quoted: one may be a key."""
-        while True:
-            self.line += self.token.count("\n")
-            match = _TOKEN.match(self.text, self.at)
-            if match is None:
-                self.kind, self.token = ("strange", "") if self.at < len(self.text) else ("", "")
-                return
-            self.at, self.kind, self.token = match.end(), str(match.lastgroup), match[0]
-            if self.kind != "blank":
-                return
-
-    def _value(self, key: str, depth: int) -> Node:
-        line = self.line
-        if depth > DEEPEST:
-            raise Unreadable(f"nested more than {DEEPEST} levels deep", line, _JSON)
-        if self.token == "{" and self.kind == "mark":
-            return Node(self._mapping(key, depth), self.file, line, key)
-        if self.token == "[" and self.kind == "mark":
-            return Node(self._list(key, depth), self.file, line, key)
-        return Node(self._scalar(), self.file, line, key)
-
-    def _scalar(self) -> str | None:
-        token, kind = self.token, self.kind
-        if kind == "string":
-            self._next()
-            return _unescaped(token)
-        if kind == "word" and _WORDS.fullmatch(token):
-            self._next()
-            return None if token == "null" else token
-        raise self._unreadable("a value is expected here")
-
-    def _mapping(self, key: str, depth: int) -> dict[str, Node]:
-        found: dict[str, Node] = {}
-        self._next()
-        while not self._closes("}"):
-            if self.kind != "string":
-                raise self._unreadable("a key in quotes is expected here")
-            name = _unescaped(self.token)
-            self._next()
-            if self.token != ":":
-                raise self._unreadable("a colon is expected here")
-            self._next()
-            found[name] = self._value(f"{key}.{name}" if key else name, depth + 1)
-            self._comma("}")
-        return found
-
-    def _list(self, key: str, depth: int) -> list[Node]:
-        found: list[Node] = []
-        self._next()
-        while not self._closes("]"):
-            found.append(self._value(f"{key}[{len(found)}]", depth + 1))
-            self._comma("]")
-        return found
-
-    def _closes(self, mark: str) -> bool:
-        closes = self.kind == "mark" and self.token == mark
-        if closes:
-            self._next()
-        return closes
-
-    def _comma(self, end: str) -> None:
-        if self.kind == "mark" and self.token == ",":
-            self._next()
-        elif not (self.kind == "mark" and self.token == end):
-            raise self._unreadable(f"a comma or {end} is expected here")
-
-
-def _unescaped(token: str) -> str:
-    return _ESCAPE.sub(_character, token[1:-1]).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-def _character(match: re.Match[str]) -> str:
-    code = match[1]
-    return chr(int(code[1:], 16)) if len(code) == 5 else _ESCAPED.get(code, code)
+    whole = document.source if document.cut is None else document.source.rpartition("\n")[0]
+    return read_yaml(document.path, whole)
 
 
 def read_xml(file: str, text: str) -> Node:

@@ -1,4 +1,7 @@
-"""XML to the tree of :mod:`appliance.vendors.tree`, by expat, without document types and therefore without entities."""
+"""XML to the tree of :mod:`appliance.vendors.tree`, by expat, without document types and therefore without entities.
+
+Several documents one after the other (the answers of one query) are read as if they were in one.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,12 @@ from xml.parsers import expat
 from appliance.vendors.tree import DEEPEST, Node, Unreadable
 
 _XML = "XML without a document type"
+_MOST = 100
+"""Documents one after the other."""
+_ANOTHER = (
+    expat.errors.codes[expat.errors.XML_ERROR_JUNK_AFTER_DOC_ELEMENT],
+    expat.errors.codes[expat.errors.XML_ERROR_MISPLACED_XML_PI],
+)
 
 
 @dataclass(slots=True)
@@ -20,21 +29,41 @@ class _Element:
 
 
 def parse_xml(file: str, text: str) -> Node:
-    """The root as a mapping of one key, its name. Raises Unreadable."""
-    reader = _Reader(file)
+    """The root as a mapping of one key, its name, or of several when there are several documents. Raises Unreadable."""
+    root = _Element("", 1, "")
+    rest, line, count = text.encode(errors="replace"), 1, 0
+    while rest.strip() or not count:
+        blank = len(rest) - len(rest.lstrip())
+        line += rest.count(b"\n", 0, blank)
+        rest = rest[blank:]
+        count += 1
+        read = _parse(file, rest, root, line, is_last=count == _MOST)
+        line += rest.count(b"\n", 0, read)
+        rest = rest[read:]
+    return Node({key: _one(nodes) for key, nodes in root.children.items()}, file, 1, "")
+
+
+def _parse(file: str, text: bytes, root: _Element, line: int, is_last: bool) -> int:
+    """One document, which begins on ``line``; returns how many bytes it has."""
+    reader = _Reader(file, root, line)
     try:
-        reader.parser.Parse(text.lstrip().encode(), True)
+        reader.parser.Parse(text, True)
     except expat.ExpatError as error:
-        blank = text[: len(text) - len(text.lstrip())].count("\n")
-        raise Unreadable(f"not XML: {expat.ErrorString(error.code)}", error.lineno + blank, _XML) from None
-    return Node({key: _one(nodes) for key, nodes in reader.root.children.items()}, file, 1, "")
+        begun = reader.parser.ErrorByteIndex
+        is_whole = len(reader.open) == 1 and bool(root.children)
+        if error.code in _ANOTHER and is_whole and not is_last and text[begun : begun + 1] == b"<":
+            return begun
+        raise Unreadable(f"not XML: {expat.ErrorString(error.code)}", error.lineno + line - 1, _XML) from None
+    return len(text)
 
 
 class _Reader:
-    def __init__(self, file: str) -> None:
+    """Builds below ``root`` what the one document says that begins on ``line``."""
+
+    def __init__(self, file: str, root: _Element, line: int) -> None:
         self.file = file
-        self.root = _Element("", 1, "")
-        self.open = [self.root]
+        self.before = line - 1
+        self.open = [root]
         self.parser = expat.ParserCreate("utf-8")
         self.parser.buffer_text = True
         self.parser.StartElementHandler = self._start
@@ -45,10 +74,14 @@ class _Reader:
 
     def _refuse(self, *_words: object) -> None:
         message, fix = "a document type is not read: it can hide entities and files", "remove the <!DOCTYPE ...>"
-        raise Unreadable(message, self.parser.CurrentLineNumber, _XML, fix)
+        raise Unreadable(message, self._line, _XML, fix)
+
+    @property
+    def _line(self) -> int:
+        return self.parser.CurrentLineNumber + self.before
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
-        plain, line, above = name.rpartition(":")[2], self.parser.CurrentLineNumber, self.open[-1]
+        plain, line, above = name.rpartition(":")[2], self._line, self.open[-1]
         if len(self.open) > DEEPEST:
             raise Unreadable(f"nested more than {DEEPEST} levels deep", line, _XML)
         count = len(above.children.get(plain, ()))
