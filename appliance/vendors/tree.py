@@ -94,11 +94,13 @@ def read_tree(document: Document) -> Node | Fault:
 
 def ends_itself(document: Document) -> bool:
     """Whether its notation tells where it ends. YAML does not: of a last line without a line end nothing is taken."""
-    return _start(document) in ("<", "{", "[")
+    return _start(document) in ("<", "{", "[", "/")
 
 
 def _start(document: Document) -> str:
-    return document.source.lstrip()[:1]
+    """The first character beside comments."""
+    starts = (line.text[0] for line in document.lines if line.text and not line.text.startswith(("#", "//")))
+    return next(starts, document.source.lstrip()[:1])
 
 
 class Unreadable(Exception):
