@@ -125,6 +125,14 @@ def parse_seconds(text: str, place: Place, faults: list[Fault], low: int, high: 
     return _no_number(text, place, faults, f"{low} to {high} seconds")
 
 
+def parse_asn(text: str, place: Place, faults: list[Fault]) -> int | Placeholder | None:
+    """An AS number, also as asdot (``1.1092`` is 66628, RFC 5396)."""
+    dotted = re.fullmatch(r"([0-9]{1,5})\.([0-9]{1,5})", text)
+    if dotted and max(int(dotted[1]), int(dotted[2])) < 1 << 16:
+        text = str((int(dotted[1]) << 16) + int(dotted[2]))
+    return parse_number(text, place, faults, 0, 4294967295)
+
+
 def _no_number(text: str, place: Place, faults: list[Fault], allowed: str) -> Placeholder | None:
     stand_in = placeholder(text)
     if stand_in is None:

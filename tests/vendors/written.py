@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from hypothesis import strategies as st
 
 from appliance.model.document import ReadConnection
+from tests.vendors.alibaba.written import WRITTEN as ALIBABA
 from tests.vendors.aws import writers as aws
 from tests.vendors.aws.described import in_api, in_xml
 from tests.vendors.connections import connections
@@ -29,5 +30,6 @@ WRITTEN: Mapping[str, Written] = {
     "aws/describe": st.builds(lambda found, write: (found, write(found)), in_api(keyless=True), _DESCRIBED),
     "aws/terraform": st.builds(lambda found, write: (found, write(found)), in_api(keyless=False), _TERRAFORM),
     **DEVICES,
+    **ALIBABA,
 }
 """Format (a key of ``appliance.vendors.FORMATS``) -> random documents of it."""

@@ -1,4 +1,4 @@
-"""What Alibaba Cloud gives."""
+"""What Alibaba Cloud gives: its API's answers, as the CLI, the console and OpenAPI Explorer show them."""
 
 from __future__ import annotations
 
@@ -6,4 +6,27 @@ from collections.abc import Mapping
 
 from appliance.vendors.recognition import Format
 
-FORMATS: Mapping[str, Format] = {}
+FORMATS: Mapping[str, Format] = {
+    "alibaba/describe": Format(
+        "Alibaba Cloud, DescribeVpnConnection or DescribeVpnConnections, JSON or XML",
+        example="aliyun vpc DescribeVpnConnection --RegionId REGION --VpnConnectionId vco-ID",
+        module="appliance.vendors.alibaba.describe",
+        marks=(
+            r'["<]VpnConnectionId[">]',
+            r'["<](Tunnel)?IkeConfig[">]',
+            r'["<]Ike(EncAlg|AuthAlg|Version)[">]',
+            r'["<](Tunnel)?IpsecConfig[">]',
+            r'["<]LocalSubnet[">]',
+        ),
+        needed=3,
+        is_tree=True,
+    ),
+    "alibaba/download": Format(
+        "Alibaba Cloud, DownloadVpnConnectionConfig (the console's download), JSON or XML",
+        example="aliyun vpc DownloadVpnConnectionConfig --RegionId REGION --VpnConnectionId vco-ID",
+        module="appliance.vendors.alibaba.download",
+        marks=(r'["<]IkeConfig[">]', r'["<]IpsecConfig[">]', r'["<]Remote[">]', r'["<]VpnConnectionConfig[">]'),
+        needed=3,
+        is_tree=True,
+    ),
+}

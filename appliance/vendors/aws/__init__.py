@@ -72,7 +72,7 @@ FORMATS: Mapping[str, Format] = {
             r"[\"'<]?[Vv]pn_?[Cc]onnection_?[Ii]d[\"']?\s*[:>]",
             r"[\"'<]?[Cc]ustomer_?[Gg]ateway_?[Ii]d[\"']?\s*[:>]",
             r"[Vv]pn_?[Cc]onnections?\b|vpnConnectionSet",
-            r"[Tt]unnel_?[Oo]ptions?|[Cc]ustomer_?[Gg]ateway_?[Cc]onfiguration",
+            r"[Oo]utside_?[Ii]p_?[Aa]ddress|[Cc]ustomer_?[Gg]ateway_?[Cc]onfiguration",
         ),
         needed=2,
         is_tree=True,
