@@ -56,8 +56,16 @@ def cli() -> None:
     """
 
 
+def leave_out_openssl() -> None:
+    """asyncio and hashlib load OpenSSL wherever they find it: 7 MB of the running daemon, and nobody here speaks TLS.
+    Both do without it (an import that is set to None fails), and Python has its own digests."""
+    for name in ("ssl", "_hashlib"):
+        sys.modules.setdefault(name, None)  # type: ignore[arg-type]
+
+
 def main() -> None:
     """Entry point: no traceback ever reaches a user; exit codes are those of the contract."""
+    leave_out_openssl()
     as_json = "--json" in sys.argv[1 : sys.argv.index("--") if "--" in sys.argv else None]
     sys.excepthook = lambda kind, error, trace: report_defect(kind, error, trace, as_json)
     try:

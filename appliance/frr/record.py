@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from appliance.frr.diff import Parts
-from appliance.frr.render import MARK, SOURCE_MAP
+from appliance.frr.marks import MARK, SOURCE_MAP
 from appliance.frr.tree import Tree, merge_trees, setting, sort_tree
 
 VERSION = 1

@@ -6,20 +6,17 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-
-from jinja2 import DictLoader, Environment, StrictUndefined, Template
+from typing import TYPE_CHECKING
 
 from appliance.frr.extra import parse_extra
+from appliance.frr.marks import MARK, SOURCE_MAP
 from appliance.frr.tree import merge_trees, parse_tree, render_tree, sort_tree
 from appliance.model.address import IPAddress, IPNetwork
 from appliance.model.fault import ApplianceError
 from appliance.model.peering import BgpRouter, Neighbor, PrefixRule
 
-MARK = "appliance-"
-"""Begins the name of every prefix-list and route-map of ours."""
-
-SOURCE_MAP = f"{MARK}source"
-"""The route-map by which zebra gives our own traffic an address that the far side can answer."""
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 CONNECT_RETRY = 10
 """Seconds between attempts to connect; FRR's own 120 would be the longest wait after any outage."""
@@ -105,6 +102,9 @@ def map_name(peer: Neighbor, direction: str) -> str:
 
 @lru_cache(maxsize=4)
 def _template(templates: tuple[tuple[str, str], ...]) -> Template:
+    """The library is loaded here, since most verbs look at FRR and write nothing."""
+    from jinja2 import DictLoader, Environment, StrictUndefined
+
     environment = Environment(
         loader=DictLoader(dict(templates)),
         undefined=StrictUndefined,
