@@ -24,6 +24,7 @@ FLOORS = {
     "diagnose": 1,
     "report": 1,
     "probe": 1,
+    "verdict": 1,
     "kernel": 1,
     "sysctl": 1,
     "ipsec": 1,

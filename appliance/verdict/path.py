@@ -1,0 +1,126 @@
+"""One path: does it work? Votes of its targets, then its child SA, then its BGP session."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from math import inf
+
+from appliance.model.address import IPAddress
+from appliance.model.health import LOST, PathEvidence, PathVerdict, TargetHealth
+from appliance.verdict.manner import Manner
+
+UP, POOR, GONE_SILENT, WITHOUT_SA, UNSURE = "up", "poor", "lost", "down", "unknown"
+"""What a path's health can be: works · works badly · has an SA and no answers · has no SA · nobody knows."""
+
+Question = tuple[str, IPAddress, int | None]
+Elsewhere = Mapping[Question, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A path's health now, without its history."""
+
+    health: str
+    why: str | None = None
+    remark: str | None = None
+    answering: bool = False
+
+
+def newest_answers(evidence: Mapping[str, PathEvidence], name: str) -> Elsewhere:
+    """For each target that is asked over other tunnels than ``name`` too and answered there once: when the newest
+    answered probe was sent."""
+    found: dict[Question, float] = {}
+    for other, seen in evidence.items():
+        for health in seen.targets if other != name else ():
+            if health.answered_at is not None:
+                question = health.target.question
+                found[question] = max(found.get(question, -inf), health.answered_at)
+    return found
+
+
+def examine(seen: PathEvidence, elsewhere: Elsewhere, was: PathVerdict | None, manner: Manner) -> Finding:
+    """The health of a path now. Targets that answered once decide; until then the SA and BGP do."""
+    armed = [health for health in seen.targets if health.armed]
+    if seen.installed is False and not _lives_without(seen, armed):
+        return Finding(WITHOUT_SA, "no child SA is installed")
+    if not armed:
+        return _by_sessions(seen)
+    silent_everywhere = [health for health in armed if _nobody_hears(health, elsewhere)]
+    voting = [health for health in armed if health not in silent_everywhere]
+    if not voting:
+        return _by_traffic(seen, silent_everywhere)
+    return _by_votes(voting, silent_everywhere, was, manner)
+
+
+def _lives_without(seen: PathEvidence, armed: Iterable[TargetHealth]) -> bool:
+    """Whether a probe sent after the IKE daemon dropped the SA was answered: a daemon that was restarted knows nothing
+    of the SAs in the kernel, which go on."""
+    since = -inf if seen.gone_at is None else seen.gone_at
+    return any(h.state != LOST and h.answered_at is not None and h.answered_at > since for h in armed)
+
+
+def _nobody_hears(health: TargetHealth, elsewhere: Elsewhere) -> bool:
+    """Whether the target is lost here and has answered on no other tunnel since: then it may be the target that is
+    dead. When only this path is, another one has heard it since, for probes go out on all of them alike."""
+    if health.state != LOST or health.lost_at is None or health.target.question not in elsewhere:
+        return False
+    return elsewhere[health.target.question] < health.lost_at
+
+
+def _by_sessions(seen: PathEvidence) -> Finding:
+    if seen.bgp is False:
+        return Finding(GONE_SILENT, "BGP is not established, and no probe was ever answered")
+    if seen.installed is None and seen.bgp is None:
+        return Finding(UNSURE, "the IKE daemon is silent, and no probe was ever answered")
+    by = "the child SA" if seen.bgp is None else "the BGP session"
+    return Finding(UP, remark=f"no probe was ever answered: {by} decides" if seen.targets else None)
+
+
+def _by_traffic(seen: PathEvidence, silent: list[TargetHealth]) -> Finding:
+    """All targets answer on no tunnel: inbound traffic since shows that it is they who are dead."""
+    names = ", ".join(health.target.name for health in silent)
+    since = min(health.lost_at or 0.0 for health in silent)
+    if seen.inbound_at is not None and seen.inbound_at > since:
+        return Finding(UP, remark=f"{names} answers on no tunnel while traffic comes in: a problem of the target")
+    return Finding(GONE_SILENT, f"{names} answers on no tunnel")
+
+
+def _by_votes(
+    voting: list[TargetHealth], silent: list[TargetHealth], was: PathVerdict | None, manner: Manner
+) -> Finding:
+    need = max(1, min(manner.need, len(voting)))
+    good = [health for health in voting if health.state != LOST]
+    if len(good) < need:
+        lost = [health for health in voting if health.state == LOST]
+        return Finding(GONE_SILENT, _lost_sentence(lost, manner), answering=_answering(voting, need))
+    names = ", ".join(health.target.name for health in silent)
+    remark = f"{names} answers on no tunnel: a problem of the target" if names else None
+    poor = _poor_sentence(good, need, was is not None and was.health == POOR, manner)
+    return Finding(POOR, poor, answering=True) if poor else Finding(UP, remark=remark, answering=True)
+
+
+def _answering(voting: list[TargetHealth], need: int) -> bool:
+    return sum(health.state != LOST or health.streak > 0 for health in voting) >= need
+
+
+def _lost_sentence(lost: list[TargetHealth], manner: Manner) -> str:
+    best = max(lost, key=lambda health: health.streak)
+    if best.streak:
+        return f"{best.target.name} answers again: {best.streak} of {manner.recovered} probes in a row"
+    return f"no answer from {', '.join(health.target.name for health in lost)}"
+
+
+def _poor_sentence(good: list[TargetHealth], need: int, was_poor: bool, manner: Manner) -> str | None:
+    """Why the path is poor, going by the ``need`` targets that do best; None when it is not."""
+    known = [health for health in good if health.samples >= manner.poor_samples]
+    if len(known) < need:
+        return None
+    losing = sorted(known, key=lambda health: health.loss)[need - 1]
+    if losing.loss > manner.poor_loss * (0.5 if was_poor else 1):
+        return f"{losing.loss:.0%} of the probes of {losing.target.name} are lost"
+    slow = sorted(known, key=lambda health: health.rtt or 0.0)[need - 1]
+    limit = manner.poor_rtt
+    if limit is not None and (slow.rtt or 0.0) > limit * (0.8 if was_poor else 1):
+        return f"{slow.target.name} answers after {1000 * (slow.rtt or 0.0):.0f} ms"
+    return None
