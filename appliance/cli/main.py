@@ -28,11 +28,37 @@ VERBS = {
 """Verb -> file in this folder. A verb's libraries are imported only when it is the one called."""
 
 
+SUMMARIES = {
+    "import": "Read a cloud's documents, print the intent they make.",
+    "configure": "The whole way from a cloud's document to traffic.",
+    "status": "Every connection, tunnel and prefix; what to do next.",
+    "plan": "What an apply would change, and what traffic feels.",
+    "apply": "Carry out the plan, touch nothing else.",
+    "connection": "The cloud connections of this machine.",
+    "down": "Take a connection down, or everything that is ours.",
+    "run": "The daemon: keep this machine as it was applied.",
+    "validate": "Check an intent against itself and its cloud's rules.",
+    "schema": "The JSON Schema of an intent, for editors.",
+    "render": "What charon, FRR and nftables would be told.",
+    "lab": "Networks to try everything in, without a cloud.",
+}
+"""Verb -> what the list of verbs says; the verb's own help, cut short, where there is nothing."""
+
+
 class LazyGroup(click.Group):
     """A group whose verbs are imported on use, so that ``--help`` and small verbs start fast."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(VERBS)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of verbs, without importing what is behind them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(verb, SUMMARIES.get(verb) or self._short_help(ctx, verb)) for verb in VERBS])
+
+    def _short_help(self, ctx: click.Context, verb: str) -> str:
+        command = self.get_command(ctx, verb)
+        return command.get_short_help_str(60) if command else ""
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in VERBS:
