@@ -1,19 +1,25 @@
-"""Keeps a machine what its last applied intent says: looks every few seconds, and changes only what differs.
+"""Keeps a machine what its last applied intent says: woken by what happens, it looks, and changes only what differs.
 
-A hand-edited intent file means nothing here until `apply`: what counts is the last revision.
+Three things go on beside each other. Passes compare the whole machine with the intent, a moment after whatever woke
+them; what was taken from the kernel or the packet filter is put back before that; and the switchboard judges the
+tunnels and moves traffic at once. A hand-edited intent file means nothing here until `apply`: what counts is the last
+revision.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from appliance.daemon.converge import carry_out
+from appliance.daemon.mending import Memory, keep_mended, remember
+from appliance.daemon.notifying import feed_watchdog, notify
 from appliance.daemon.passes import (
     Loaded,
     Prepared,
-    answering,
     make_wish,
     parse_loaded,
     prepare,
@@ -21,73 +27,153 @@ from appliance.daemon.passes import (
     resolve_secrets,
 )
 from appliance.daemon.protecting import learn
+from appliance.daemon.switching import Switchboard
+from appliance.daemon.tending import keep_switched
+from appliance.daemon.waking import Bell, follow_charon, follow_files, marks, ring_on_stop, wish_places
 from appliance.daemon.wiring import Systems
-from appliance.ipsec.retry import Book
+from appliance.kernel.monitor import FILTER, LEARNED
+from appliance.model.change import Door
 from appliance.model.fault import ApplianceError, SystemLacks
 
-EVERY = 2.0  # seconds between two looks
+EVERY = 2.0
+"""Seconds until a pass that failed is tried again, and between passes while BGP brings and takes routes."""
+SPACING = 0.5
+"""Seconds from news to a pass, and between two of them, at least: whoever fights us does not get all of the machine."""
+AT_LEAST_EVERY = 30.0
+"""Seconds after which everything is looked at though nothing woke us: not every change tells of itself."""
 
 Log = Callable[[str], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Bells:
+    """``look`` asks for a pass, ``mend`` for what was taken away, ``tunnels`` for a look at the SAs, ``judge`` for the
+    verdicts."""
+
+    look: Bell
+    mend: Bell
+    tunnels: Bell
+    judge: Bell
+
+
 async def keep_converged(systems: Systems, log: Log, stop: asyncio.Event) -> None:
-    """Pass after pass until told to stop. What fails is logged once, and tried again at the next look."""
-    said: str | None = None
-    book: Book = {}
-    with systems.store.daemon(datetime.now(UTC)):
+    """Until told to stop. What fails is logged once, and tried again."""
+    board, memory, bells = Switchboard(systems), remember(systems), Bells(Bell(), Bell(), Bell(), Bell())
+    with systems.store.daemon(datetime.now(UTC)), ExitStack() as stack:
+        stack.enter_context(systems.kernel.watch(lambda kind: _hear(systems, memory, bells, kind)))
         log("running")
-        while not stop.is_set():
-            try:
-                changed = await converge_once(systems)
-                book = await tend_tunnels(systems, book)
-                news = f"{changed} changes made" if changed else None
-            except ApplianceError as error:
-                news = None if error.code == "locked" else error.message
-            if news and news != said:
-                log(news)
-            said = news
-            await _pause(stop)
+        helpers = [
+            asyncio.create_task(task)
+            for task in (
+                feed_watchdog(),
+                ring_on_stop(stop, bells.look, bells.mend, bells.judge),
+                follow_files(systems, bells.look),
+                follow_charon(systems, bells.look, bells.tunnels, bells.judge),
+                keep_mended(systems, board, memory, bells.mend, stop, log),
+                keep_switched(systems, board, bells.judge, bells.tunnels, stop, log),
+            )
+        ]
+        try:
+            await _keep_passing(systems, board, memory, bells, log, stop)
+        finally:
+            notify("STOPPING=1")
+            for task in helpers:
+                task.cancel()
+            await asyncio.gather(*helpers, return_exceptions=True)
 
 
-async def converge_once(systems: Systems) -> int:
-    """One pass over the last applied intent; how many changes it made. Raises what hindered it."""
+def _hear(systems: Systems, memory: Memory, bells: Bells, kind: str) -> None:
+    """The kernel's news."""
+    if kind == LEARNED:
+        bells.look.ring_within(EVERY)
+        return
+    memory.doors |= {systems.firewall} if kind == FILTER else {systems.kernel, systems.sysctl}
+    bells.mend.ring()
+    bells.look.ring_within(SPACING)
+
+
+async def _keep_passing(
+    systems: Systems, board: Switchboard, memory: Memory, bells: Bells, log: Log, stop: asyncio.Event
+) -> None:
+    """Pass after pass, each after something woke us."""
+    said: str | None = None
+    while not stop.is_set():
+        bells.look.answer()  # before looking: what happens while we work wakes us again
+        patience = AT_LEAST_EVERY
+        try:
+            changed = await converge_once(systems, board, memory)
+            news = f"{changed} changes made" if changed else None
+        except ApplianceError as error:
+            news, patience = None if error.code == "locked" else error.message, EVERY
+        if news and news != said:
+            log(news)
+        said = news
+        notify(f"READY=1\nSTATUS={news or 'as it should be'}")
+        bells.tunnels.ring()  # the intent may be another
+        bells.judge.ring()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), min(SPACING, patience))
+        await bells.look.wait(patience)
+
+
+async def converge_once(systems: Systems, board: Switchboard | None = None, memory: Memory | None = None) -> int:
+    """One pass over the last applied intent; how many changes it made. Raises what hindered it, after the rest is
+    done."""
+    board, memory = board or Switchboard(systems), memory or remember(systems)
+    written = marks(wish_places(systems))
     revision = systems.store.last_revision()
     if revision is None or not revision.intent:
         return 0
     loaded = parse_loaded(revision.intent, f"revision {revision.number}")
-    if not (await _look(systems, loaded)).changes:
-        return 0
-    with systems.store.lock():
-        prepared = await _look(systems, loaded)  # again: another writer may just have done it
-        if not prepared.changes or systems.store.last_revision() != revision:
-            return 0
-        await refuse_strangers(systems, prepared, adopt=False)
-        report = await carry_out(prepared.changes, await answering(systems, prepared.desired))
+    gone = await _gone(systems)
+    prepared = await _look(systems, loaded, board, gone)
+    made = 0
+    if board.settle(prepared.changes):
+        async with memory.hands:
+            with systems.store.lock():
+                prepared = await _look(systems, loaded, board, gone)  # again: another writer may just have done it
+                if marks(wish_places(systems)) != written:
+                    return 0
+                made = await _carry_out(systems, board, prepared)
+    memory.desired, memory.written = prepared.desired, written
+    for lack in _needed(prepared, gone):
+        raise lack
+    return made
+
+
+async def _carry_out(systems: Systems, board: Switchboard, prepared: Prepared) -> int:
+    await refuse_strangers(systems, prepared, adopt=False)
+    generation, changes = board.generation, board.settle(prepared.changes)
+    report = await carry_out(changes, prepared.doors)
+    if board.generation != generation:  # switched meanwhile
+        await board.enforce()
     if report.failed:
         raise ApplianceError(f"{report.failed[0].change.resource.key}: {report.failed[0].error}")
     return len(report.outcomes)
 
 
-async def _look(systems: Systems, loaded: Loaded) -> Prepared:
+Gone = dict[Door, tuple[SystemLacks, ...]]
+"""Daemons that do not answer, with what they lack."""
+
+
+async def _gone(systems: Systems) -> Gone:
+    doors: tuple[Door, ...] = (systems.charon, systems.frr)
+    lacks = await asyncio.gather(systems.charon.lacks(), systems.frr.lacks())
+    return {door: lack for door, lack in zip(doors, lacks, strict=True) if lack}
+
+
+def _needed(prepared: Prepared, gone: Gone) -> list[SystemLacks]:
+    """What is missing of what the intent needs."""
+    modes = {connection.mode for connection in prepared.wish.connections}
+    wanted = {"SharedKey": bool(modes), "FrrConfig": "bgp" in modes}
+    return [lacks[0] for door, lacks in gone.items() if any(wanted.get(kind.__name__) for kind in door.owns)]
+
+
+async def _look(systems: Systems, loaded: Loaded, board: Switchboard, gone: Gone) -> Prepared:
     """What differs now, with what was learned since the last look."""
     secrets = resolve_secrets(systems, loaded.intent)
-    wish = await make_wish(systems, loaded.intent, secrets)
-    if wish.tunnels and await learn(systems, wish):
-        wish = await make_wish(systems, loaded.intent, secrets)
-    return await prepare(systems, wish)
-
-
-async def tend_tunnels(systems: Systems, book: Book) -> Book:
-    """Call tunnels that stand idle: after a refusal, or a goodbye of the cloud's, charon itself leaves them so."""
-    try:
-        return await systems.charon.tend(book)
-    except SystemLacks:  # a pass has said so if anything needs charon
-        return {}
-
-
-async def _pause(stop: asyncio.Event) -> None:
-    try:
-        async with asyncio.timeout(EVERY):
-            await stop.wait()
-    except TimeoutError:
-        return
+    wish = await make_wish(systems, loaded.intent, secrets, carrying=board.carrying)
+    if wish.tunnels and systems.frr not in gone and await learn(systems, wish):
+        wish = await make_wish(systems, loaded.intent, secrets, carrying=board.carrying)
+    board.follow(wish)
+    return await prepare(systems, wish, gone=gone)

@@ -10,6 +10,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from appliance.daemon.converge import Progress, Report, carry_out, plan_once
+from appliance.daemon.published import load_published
 from appliance.daemon.wiring import IMAGE_MARK, Systems, read_templates
 from appliance.design.compose import compose
 from appliance.design.tunnels import tunnel_if_id, tunnel_link
@@ -21,7 +22,7 @@ from appliance.intent.tree import Unreadable, decode
 from appliance.model.change import Change, Door
 from appliance.model.fault import Fault, FaultyInput, Notice, Refused, SystemLacks, WrongUsage
 from appliance.model.intent import Intent, SecretRef
-from appliance.model.machine import Machine
+from appliance.model.machine import Carrying, Machine
 from appliance.model.resources import FrrConfig, IkeConnection, Resource, SharedKey, Sysctl, XfrmLink
 from appliance.model.secret import Secret
 from appliance.plan.safety import object_to
@@ -38,12 +39,13 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What a pass wants, and what it would change."""
+    """What a pass wants, and what it would change through which doors."""
 
     wish: Wish
     machine: Machine
     desired: frozenset[Resource]
     changes: tuple[Change, ...]
+    doors: tuple[Door, ...] = ()
 
 
 def load_intent(systems: Systems, path: Path | None = None) -> Loaded:
@@ -85,8 +87,15 @@ def resolve_secrets(systems: Systems, intent: Intent, base: Path | None = None) 
     return systems.store.resolve_all(refs, base)
 
 
-async def make_wish(systems: Systems, intent: Intent, secrets: Mapping[str, Secret], down: Down | None = None) -> Wish:
-    """The intent with this machine's facts. ``down`` None: what the operator took down stays down."""
+async def make_wish(
+    systems: Systems,
+    intent: Intent,
+    secrets: Mapping[str, Secret],
+    down: Down | None = None,
+    carrying: Carrying | None = None,
+) -> Wish:
+    """The intent with this machine's facts. ``down`` None: what the operator took down stays down. ``carrying`` None:
+    what the daemon chose stays chosen."""
     taken = systems.store.load_down() if down is None else down
     return Wish(
         intent=intent,
@@ -99,18 +108,25 @@ async def make_wish(systems: Systems, intent: Intent, secrets: Mapping[str, Secr
         host_is_ours=IMAGE_MARK.exists(),
         down=taken.names,
         unprotected=taken.unprotected,
+        carrying=load_published(systems.store.run_dir).carrying if carrying is None else carrying,
     )
 
 
-async def prepare(systems: Systems, wish: Wish) -> Prepared:
-    """Compare the wish with what stands. SystemLacks names everything that is missing for it."""
+async def prepare(systems: Systems, wish: Wish, *, gone: Collection[Door] | None = None) -> Prepared:
+    """Compare the wish with what stands. SystemLacks names everything that is missing for it. With ``gone`` nobody is
+    asked: what belongs to those doors is left out, for the rest must not wait for a daemon that ended."""
     machine = wish.machine
     assert machine is not None
-    desired = compose(wish)
-    await require(systems, desired)
+    desired = await asyncio.to_thread(compose, wish)
+    if gone is None:
+        await require(systems, desired)
+        doors = await answering(systems, desired)
+    else:
+        left_out = tuple(kind for door in gone for kind in door.owns)
+        desired = frozenset(one for one in desired if not isinstance(one, left_out))
+        doors = tuple(door for door in systems.doors if door not in gone)
     systems.sysctl.watch(resource for resource in desired if isinstance(resource, Sysctl))
-    doors = await answering(systems, desired)
-    return Prepared(wish, machine, desired, await plan_once(desired, doors))
+    return Prepared(wish, machine, desired, await plan_once(desired, doors), doors)
 
 
 async def require(systems: Systems, desired: Collection[Resource]) -> None:

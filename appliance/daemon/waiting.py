@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 
 from appliance.daemon.looking import look
-from appliance.daemon.loop import tend_tunnels
+from appliance.daemon.tending import tend_tunnels
 from appliance.daemon.wiring import Systems
 from appliance.design.peering import compose_router
 from appliance.design.wish import Wish, profile_of

@@ -5,6 +5,8 @@ from __future__ import annotations
 from ipaddress import IPv4Address
 from zlib import crc32
 
+from appliance.model.resources import OWN_NEXTHOPS
+
 MAIN_TABLE = 254
 BLACKHOLE_METRIC = 0xFF000000
 """Of a protected prefix's twin: zebra reads the top byte of a foreign route's metric as distance; 255 never wins."""
@@ -34,8 +36,8 @@ def link_alias(connection: str, tunnel: str) -> str:
 
 
 def nexthop_id(connection: str, tunnel: str, family: int) -> int:
-    """A kernel nexthop object's id, in a range that zebra (which counts from 1) does not reach."""
-    return 0x4000_0000 + crc32(f"{connection}/{tunnel}/{family}".encode()) % 0x1FFF_FFFF
+    """A kernel nexthop object's id."""
+    return OWN_NEXTHOPS.start + crc32(f"{connection}/{tunnel}/{family}".encode()) % 0x1FFF_FFFF
 
 
 def group_id(connections: tuple[str, ...], family: int) -> int:

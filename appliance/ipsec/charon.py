@@ -37,7 +37,8 @@ from appliance.model.sa import IkeLine, Rekeyed, SaEvent, TunnelSa
 
 SOCKET = Path("/run/charon.vici")
 RECORD = Path("/run/appliance/charon.json")
-EVENTS = ("log", "ike-updown", "child-updown", "ike-rekey", "child-rekey")
+CHANGES = ("ike-updown", "child-updown", "ike-rekey", "child-rekey")
+EVENTS = ("log", *CHANGES)
 KEPT_LINES = 5000
 SETTLED = 5  # seconds after which two tunnels made at once are one too many
 
@@ -56,6 +57,11 @@ class Charon:
         self._record_file = record_file
         self._settings = settings
         self._lock = asyncio.Lock()
+
+    @property
+    def places(self) -> tuple[Path, ...]:
+        """Files that are others when charon is another."""
+        return (self._socket_path,)
 
     async def observe(self) -> frozenset[Resource]:
         """The connections and keys of ours in charon: as they were loaded, or, where somebody meddled with one or
@@ -119,10 +125,10 @@ class Charon:
         return await asyncio.to_thread(self._rekey_child, name, patience)
 
     @asynccontextmanager
-    async def listen(self) -> AsyncIterator[Listener]:
+    async def listen(self, events: Sequence[str] = EVENTS) -> AsyncIterator[Listener]:
         """What charon logs and reports while the block runs, from its first line on."""
         listener = Listener(asyncio.get_running_loop())
-        sock = await asyncio.to_thread(self._listening_socket)
+        sock = await asyncio.to_thread(self._listening_socket, events)
         thread = threading.Thread(target=_hear, args=(sock, listener.tell), name="charon-events", daemon=True)
         thread.start()
         try:
@@ -209,9 +215,9 @@ class Charon:
                     return outcome
                 talk.pause(1.0)
 
-    def _listening_socket(self) -> socket.socket:
+    def _listening_socket(self, events: Sequence[str]) -> socket.socket:
         with connected(self._socket_path) as sock:
-            register(sock, EVENTS)
+            register(sock, events)
             sock.settimeout(None)
             return sock.dup()
 

@@ -10,6 +10,7 @@ import asyncio
 import os
 import socket
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from errno import EINVAL, ENOENT, EPERM
 from itertools import chain
 from typing import Self, TypeVar
@@ -26,6 +27,7 @@ from appliance.kernel.links import (
     parse_link,
     probe_kind,
 )
+from appliance.kernel.monitor import Tell, watching
 from appliance.kernel.nexthops import NexthopFacts, dump_nexthops, own_nexthop, parse_nexthop, probe_nexthop
 from appliance.kernel.routes import RouteFacts, dump_main_routes, dump_own_routes, is_default, own_route, parse_route
 from appliance.kernel.rules import dump_rules, own_rule
@@ -201,6 +203,10 @@ class Kernel:
         """Links that are not ours and hold a name or an ``if_id`` that we want."""
         present = await _converse(Conversation.links)
         return find_clashes(links, present.values())
+
+    def watch(self, tell: Tell) -> AbstractContextManager[None]:
+        """While the block runs ``tell`` is called for changes in the network: see :mod:`appliance.kernel.monitor`."""
+        return watching(tell)
 
     async def lacks(self) -> tuple[SystemLacks, ...]:
         """What the kernel does not offer or we may not do, each with its remedy. Changes nothing."""

@@ -26,7 +26,7 @@ from appliance.kernel.wire import (
 from appliance.model.address import IPAddress
 from appliance.model.change import Change
 from appliance.model.fault import SystemFailure
-from appliance.model.resources import ROUTE_PROTOCOL, Nexthop, NexthopGroup
+from appliance.model.resources import OWN_NEXTHOPS, ROUTE_PROTOCOL, Nexthop, NexthopGroup
 
 INFO = Struct("=BBBBI")  # family, scope, protocol, reserved, flags
 MEMBER = Struct("=IBBH")  # id, weight - 1, its high byte, reserved (struct nexthop_grp)
@@ -87,11 +87,12 @@ def own_nexthop(facts: NexthopFacts, links: Mapping[int, LinkFacts]) -> Nexthop 
 
 def steps(change: Change, present: Mapping[str, LinkFacts]) -> tuple[Request, ...]:
     """The message that carries out a change. An object is replaced in place: the routes over it move at once."""
+    resource = change.resource
+    assert isinstance(resource, Nexthop | NexthopGroup)
     if change.new is None:
-        resource = change.resource
-        assert isinstance(resource, Nexthop | NexthopGroup)
         return (Request(DEL_NEXTHOP, 0, INFO.pack(0, 0, 0, 0, 0) + u32(ID, resource.id), forgive=(ENOENT,)),)
-    flags = CREATE | (EXCLUSIVE if change.old is None else REPLACE)
+    may_stand = change.old is not None or resource.id in OWN_NEXTHOPS
+    flags = CREATE | (REPLACE if may_stand else EXCLUSIVE)
     if isinstance(change.new, NexthopGroup):
         return (Request(NEW_NEXTHOP, flags, _group(change.new)),)
     assert isinstance(change.new, Nexthop)

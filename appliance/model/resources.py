@@ -10,6 +10,10 @@ from appliance.model.secret import Secret
 ROUTE_PROTOCOL = 173
 """The rtnetlink protocol number on every route, rule and nexthop object of ours; unassigned in rt_protos."""
 
+OWN_NEXTHOPS = range(0x4000_0000, 0x8000_0000)
+"""Ids of nexthop objects that nobody else takes (zebra counts from 1). One of these that carries another's protocol
+number is ours all the same: zebra sends an object that vanished under its routes back down, as its own."""
+
 LINK_MARK = "appliance:"
 """Every link of ours carries an alias (IFLA_IFALIAS) that starts with this."""
 

@@ -21,6 +21,7 @@ from appliance.model.change import Change, Outcome
 from appliance.model.forwarding import BGP_PROTOCOL, ForwardingRoute, Via
 from appliance.model.resources import (
     LINK_MARK,
+    OWN_NEXTHOPS,
     Blackhole,
     InsideAddress,
     Nexthop,
@@ -336,6 +337,16 @@ def test_what_a_killed_change_left_twice_is_left_once(kernel: AnyKernel, stale: 
     assert observe(kernel) == {stale, wanted}
     assert errors(apply(kernel, Change(stale, wanted))) == []
     assert observe(kernel) == {wanted}
+
+
+def test_an_id_of_ours_that_zebra_sent_back_down_becomes_ours_again(linked: AnyKernel) -> None:
+    """zebra does so with an object that vanished under a route, and under its own protocol number."""
+    build(linked, INSIDE)
+    id = OWN_NEXTHOPS.start + 7
+    linked.add_foreign_nexthop(replace(HOP_ONE, id=id), ZEBRA)
+    ours = NexthopGroup(OWN_NEXTHOPS.start + 8, ((id, 1),))
+    assert errors(apply(linked, Change(None, replace(HOP_ONE, id=id)), Change(None, ours))) == []
+    assert {replace(HOP_ONE, id=id), ours} <= observe(linked)
 
 
 def test_routes_of_others_are_not_ours(linked: AnyKernel) -> None:

@@ -36,8 +36,11 @@ class FakeListener:
 
     heard: list[IkeLine | SaEvent] = field(default_factory=list)
     unread: asyncio.Queue[IkeLine | SaEvent] = field(default_factory=asyncio.Queue)
+    deaf: bool = False  # to the log
 
     def take(self, item: IkeLine | SaEvent) -> None:
+        if self.deaf and isinstance(item, IkeLine):
+            return
         self.heard.append(item)
         self.unread.put_nowait(item)
 
@@ -74,6 +77,10 @@ class FakeCharon:
             peer.peer = self
 
     # The door
+
+    @property
+    def places(self) -> tuple[Path, ...]:
+        return ()
 
     async def observe(self) -> frozenset[Resource]:
         self._ask()
@@ -147,9 +154,10 @@ class FakeCharon:
         return Rekeyed(True, self._log(name, sa.ike_id, lines))
 
     @asynccontextmanager
-    async def listen(self) -> AsyncIterator[FakeListener]:
+    async def listen(self, events: Sequence[str] = ()) -> AsyncIterator[FakeListener]:
         self._ask()
-        listener = FakeListener()
+        self._ask()
+        listener = FakeListener(deaf=bool(events) and "log" not in events)
         self._listeners.append(listener)
         yield listener
         self._listeners.remove(listener)
@@ -223,6 +231,11 @@ class FakeCharon:
         theirs = self.peer.match(sa.remote_id, sa.local_id)
         if theirs is not None and self.peer.standing.pop(theirs.name, None) is not None:
             self.peer._log(theirs.name, sa.ike_id, [f"received DELETE for IKE_SA {theirs.name}[{sa.ike_id}]"])
+
+    def fall(self, name: str) -> None:
+        """The peer stopped answering this one, and its time is over."""
+        if self.standing.pop(name, None) is not None:
+            self._tell(SaEvent("child-updown", name, up=False))
 
     def match(self, local_id: str, remote_id: str) -> IkeConnection | None:
         """The connection for a call between these identities."""

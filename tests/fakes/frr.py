@@ -44,6 +44,10 @@ class FakeFrr:
 
     # The door
 
+    @property
+    def places(self) -> tuple[Path, ...]:
+        return ()
+
     async def observe(self) -> frozenset[Resource]:
         self._answer()
         text = render_tree(together(ours({"bgpd": self._running}))) if self._told is None else self._told

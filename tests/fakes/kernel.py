@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from errno import EEXIST, EHOSTUNREACH, EINVAL, ENETDOWN
 from ipaddress import ip_network
@@ -15,6 +16,7 @@ from appliance.model.fault import SystemFailure, SystemLacks
 from appliance.model.forwarding import ForwardingRoute, LinkCounters, Via
 from appliance.model.machine import DefaultRoute, Interface, Machine
 from appliance.model.resources import (
+    OWN_NEXTHOPS,
     ROUTE_PROTOCOL,
     Blackhole,
     InsideAddress,
@@ -46,8 +48,17 @@ class FakeKernel:
         self._nexthops: dict[int, Held] = {}
         self._routes: dict[tuple[IPNetwork, int, int], Held] = {}
         self._rules: set[Held] = set()
+        self._watchers: list[Callable[[str], None]] = []
 
     # The door
+
+    @contextmanager
+    def watch(self, tell: Callable[[str], None]) -> Iterator[None]:
+        self._watchers.append(tell)
+        try:
+            yield
+        finally:
+            self._watchers.remove(tell)
 
     async def observe(self) -> frozenset[Resource]:
         links = (own_link(facts) for facts in self._links.values())
@@ -120,17 +131,24 @@ class FakeKernel:
         self._routes = {key: held for key, held in self._routes.items() if held.protocol != protocol}
         self._nexthops = {id: held for id, held in self._nexthops.items() if held.protocol != protocol}
 
+    def take_away(self, resource: Resource) -> None:
+        """A stranger removes something of ours."""
+        self._do(Change(resource, None))
+        self._tell()
+
     def set_down(self, link: str) -> None:
         self._links[link] = replace(self._links[link], up=False)
         self._drop_paths(link)
         for name, address in tuple(self._addresses):
             if name == link and address.version == 6:
                 del self._addresses[name, address]
+        self._tell()
 
     def delete_link(self, link: str) -> None:
         self._drop_paths(link)
         self._addresses = {key: value for key, value in self._addresses.items() if key[0] != link}
         del self._links[link]
+        self._tell()
 
     def count(self, link: str, received: int, sent: int) -> None:
         was = self._links[link]
@@ -146,7 +164,12 @@ class FakeKernel:
         except SystemFailure as failure:
             return Outcome(change, failure.message, failure.retry)
         self.writes += 1
+        self._tell()
         return Outcome(change)
+
+    def _tell(self, kind: str = "network") -> None:
+        for tell in self._watchers:
+            tell(kind)
 
     def _do(self, change: Change) -> None:
         match change.new if change.new is not None else change.old:
@@ -206,7 +229,7 @@ class FakeKernel:
 
     def _put_nexthop(self, nexthop: Nexthop | NexthopGroup, old: Resource | None) -> None:
         standing = self._nexthops.get(nexthop.id)
-        if old is None and standing is not None:
+        if old is None and standing is not None and nexthop.id not in OWN_NEXTHOPS:
             raise Refusal(EEXIST, "File exists")
         if standing is not None and type(standing.resource) is not type(nexthop):
             raise Refusal(EINVAL, "Can not replace one kind of nexthop with another")

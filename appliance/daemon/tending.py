@@ -1,0 +1,79 @@
+"""Watches the tunnels' SAs, calls those that stand idle, and has the switchboard judge whenever there is news."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from time import monotonic
+
+from appliance.daemon.switching import Switchboard
+from appliance.daemon.waking import Bell
+from appliance.daemon.wiring import Systems
+from appliance.ipsec.retry import Book
+from appliance.model.fault import ApplianceError, SystemLacks
+from appliance.model.sa import TunnelSa
+
+UNEASY, EASY = 2.0, 30.0
+"""Seconds between two looks at the SAs: while one is missing or new, and when all have stood for long."""
+SETTLING = 10.0
+"""Seconds after which a change of SAs is settled: until then two may stand where one should."""
+
+
+@dataclass(slots=True)
+class Care:
+    """What is remembered from one look at the SAs to the next; times are monotonic."""
+
+    seen: tuple[TunnelSa, ...] | None = None
+    book: Book = field(default_factory=dict)
+    changed_at: float = 0.0
+    due: float = 0.0
+
+
+async def keep_switched(
+    systems: Systems, board: Switchboard, judge: Bell, tunnels: Bell, stop: asyncio.Event, log: Callable[[str], None]
+) -> None:
+    """Until told to stop: look at the SAs when ``tunnels`` rings or it is time, judge when ``judge`` does, switch."""
+    care = Care()
+    while not stop.is_set():
+        judge.answer()
+        if tunnels.rung or monotonic() >= care.due:
+            tunnels.answer()
+            await _look_after(systems, board, care)
+        for sentence in await board.decide():
+            log(sentence)
+        await judge.wait(max(0.0, min(care.due, board.due() or care.due) - monotonic()))
+
+
+async def _look_after(systems: Systems, board: Switchboard, care: Care) -> None:
+    """Take in which SAs stand, and call tunnels that have none."""
+    found, now = await _sas(systems), monotonic()
+    if _outline(found) != _outline(care.seen):
+        care.changed_at = now
+    care.seen = found
+    board.hear(found)
+    care.book = await tend_tunnels(systems, care.book)
+    easy = board.easy and now - care.changed_at > SETTLING
+    care.due = monotonic() + (EASY if easy else UNEASY)
+
+
+async def _sas(systems: Systems) -> tuple[TunnelSa, ...] | None:
+    try:
+        return await systems.charon.sas()
+    except ApplianceError:
+        return None
+
+
+def _outline(sas: tuple[TunnelSa, ...] | None) -> frozenset[tuple[str, int, int | None]] | None:
+    """Which SAs there are, whatever they count."""
+    return None if sas is None else frozenset((sa.name, sa.ike_id, sa.child_id) for sa in sas)
+
+
+async def tend_tunnels(systems: Systems, book: Book) -> Book:
+    """Call tunnels that stand idle: after a refusal, or a goodbye of the cloud's, charon itself leaves them so."""
+    try:
+        return await systems.charon.tend(book)
+    except SystemLacks:  # a pass has said so if anything needs charon
+        return {}
+    except ApplianceError:  # it went away in the middle
+        return book

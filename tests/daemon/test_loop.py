@@ -1,0 +1,241 @@
+"""The running daemon: what wakes it, what it mends, and how traffic moves while it does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from ipaddress import ip_network
+from typing import Any
+
+import pytest
+
+from appliance.daemon.loop import keep_converged
+from appliance.daemon.published import load_published
+from appliance.design.numbering import nexthop_id, nowhere_id
+from appliance.model.fault import SystemLacks
+from appliance.model.resources import Blackhole, NexthopGroup, Route
+from tests.daemon.sites import ONE, TWO, applied, planned, settled
+from tests.fakes.box import Box
+
+STATIC = ONE.replace("mode: bgp\n    peer-asn: 64512\n", "mode: static\n    networks: [10.0.0.0/16]\n")
+BOTH = TWO.replace("mode: bgp\n    peer-asn: 64512\n", "mode: static\n    networks: [10.0.0.0/16]\n", 1)
+Said = list[str]
+
+
+@pytest.fixture(autouse=True)
+def heard(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the tests wait for must come from an event: no timer does it within a test's patience. Passes are counted by
+    what systemd hears of them."""
+    for name in ("EVERY", "AT_LEAST_EVERY"):
+        monkeypatch.setattr(f"appliance.daemon.loop.{name}", 600.0)
+    for name in ("UNEASY", "EASY"):
+        monkeypatch.setattr(f"appliance.daemon.tending.{name}", 600.0)
+    monkeypatch.setattr("appliance.daemon.loop.SPACING", 0.01)
+    heard: list[str] = []
+    monkeypatch.setattr("appliance.daemon.loop.notify", heard.append)
+    return heard
+
+
+def running(box: Box, scene: Callable[[Said], Coroutine[Any, Any, None]]) -> Said:
+    """The scene, with the daemon at work; what it said."""
+    said: Said = []
+
+    async def both() -> None:
+        stop = asyncio.Event()
+        daemon = asyncio.create_task(keep_converged(box.systems, said.append, stop))
+        try:
+            async with asyncio.timeout(20):
+                await scene(said)
+        finally:
+            stop.set()
+            await daemon
+
+    asyncio.run(both())
+    return said
+
+
+async def until(predicate: Callable[[], bool]) -> None:
+    while not predicate():
+        await asyncio.sleep(0.002)
+
+
+def healths(box: Box) -> set[str]:
+    """What the daemon holds of the tunnels with static routes."""
+    return {path.health for one in load_published(box.store.run_dir).verdicts.values() for path in one.paths.values()}
+
+
+async def rested(box: Box) -> None:
+    """The daemon knows that every tunnel is up."""
+    await until(lambda: healths(box) == {"up"})
+
+
+async def passes(heard: list[str], more: int) -> None:
+    """So many passes are through from now on."""
+    enough = len(heard) + more
+    await until(lambda: len(heard) >= enough)
+
+
+def over(box: Box) -> tuple[str, ...]:
+    """The tunnels in the one group, ``nowhere`` when that leads there."""
+    names = {nexthop_id("vpc", name, 4): name for name in ("vpc-1", "vpc-2")} | {nowhere_id(4): "nowhere"}
+    groups = [held.resource for held in box.kernel._nexthops.values() if isinstance(held.resource, NexthopGroup)]
+    return tuple(names[id] for group in groups for id, _ in group.members)
+
+
+def seen(box: Box, kind: type) -> list[Any]:
+    return [resource for resource in asyncio.run(box.holds()) if isinstance(resource, kind)]
+
+
+def test_a_tunnel_whose_sa_falls_hands_over_in_one_message(box: Box) -> None:
+    asyncio.run(applied(box, STATIC))
+
+    async def scene(said: Said) -> None:
+        await rested(box)
+        box.cloud.silent = True
+        tried = len(box.kernel.tried)
+        box.charon.fall("vpc-1")
+        await until(lambda: over(box) == ("vpc-2",))
+        (group,) = (id for id, held in box.kernel._nexthops.items() if isinstance(held.resource, NexthopGroup))
+        assert box.kernel.tried[tried:] == [f"change nexthop-group {group}"]
+
+    assert over(box) == ("vpc-1",)
+    said = running(box, scene)
+    assert any("vpc: vpc-2 carries instead of vpc-1 (vpc-1: no child SA is installed)" in one for one in said)
+
+
+def test_neither_a_plan_nor_an_apply_undoes_a_switch(box: Box) -> None:
+    asyncio.run(applied(box, STATIC))
+
+    async def scene(said: Said) -> None:
+        await rested(box)
+        box.cloud.silent = True
+        box.charon.fall("vpc-1")
+        await until(lambda: over(box) == ("vpc-2",))
+        assert (await planned(box)).changes == ()
+        written = box.writes
+        await applied(box)
+        assert box.writes == written
+
+    running(box, scene)
+    assert asyncio.run(planned(box)).changes == ()
+
+
+def test_a_new_daemon_goes_on_where_the_old_one_was(box: Box, heard: list[str]) -> None:
+    asyncio.run(applied(box, STATIC))
+
+    async def fall(said: Said) -> None:
+        await rested(box)
+        box.cloud.silent = True
+        box.charon.fall("vpc-1")
+        await until(lambda: over(box) == ("vpc-2",))
+
+    async def wait(said: Said) -> None:
+        await passes(heard, 1)
+        assert over(box) == ("vpc-2",)
+
+    running(box, fall)
+    assert not any("carries instead" in one for one in running(box, wait))
+
+
+def test_when_no_tunnel_has_an_sa_what_is_sent_is_dropped(box: Box) -> None:
+    asyncio.run(applied(box, STATIC))
+
+    async def scene(said: Said) -> None:
+        await rested(box)
+        box.cloud.silent = True
+        box.charon.fall("vpc-1")
+        box.charon.fall("vpc-2")
+        await until(lambda: over(box) == ("nowhere",))
+        box.cloud.silent = False
+        box.charon.call_again()
+        await until(lambda: over(box) in (("vpc-1",), ("vpc-2",)))
+
+    running(box, scene)
+
+
+def test_silence_of_the_ike_daemon_moves_nothing(box: Box) -> None:
+    asyncio.run(applied(box, STATIC))
+
+    async def scene(said: Said) -> None:
+        await rested(box)
+        box.charon.running = False
+        box.charon.fall("vpc-1")
+        await until(lambda: healths(box) == {"unknown"})
+        assert over(box) == ("vpc-1",)
+
+    running(box, scene)
+
+
+@pytest.mark.parametrize("kind", [Route, Blackhole, NexthopGroup])
+def test_what_a_stranger_removes_is_back_at_once(box: Box, kind: type) -> None:
+    asyncio.run(applied(box, STATIC))
+    whole = asyncio.run(box.holds())
+    stolen = next(one for one in whole if isinstance(one, kind))
+
+    async def scene(said: Said) -> None:
+        await rested(box)
+        box.kernel.take_away(stolen)
+        assert stolen not in await box.kernel.observe()
+        begun = asyncio.get_running_loop().time()
+        while await box.holds() != whole:
+            await asyncio.sleep(0.01)
+        assert asyncio.get_running_loop().time() - begun < 5
+
+    running(box, scene)
+
+
+@pytest.mark.parametrize("deed", ["set_down", "delete_link"])
+def test_a_link_that_a_stranger_takes_is_back_with_all_that_rested_on_it(box: Box, deed: str) -> None:
+    asyncio.run(applied(box, STATIC))
+    whole = asyncio.run(box.holds())
+
+    async def scene(said: Said) -> None:
+        await rested(box)
+        getattr(box.kernel, deed)("vpc-1")
+        while await box.holds() != whole:
+            await asyncio.sleep(0.01)
+
+    running(box, scene)
+
+
+@pytest.mark.parametrize("gone", ["frr", "charon"])
+def test_when_a_daemon_is_gone_the_rest_is_mended(box: Box, gone: str) -> None:
+    asyncio.run(settled(box, BOTH))
+
+    async def scene(said: Said) -> None:
+        await rested(box)
+        if gone == "frr":
+            box.frr.lacking = (SystemLacks("FRR does not answer", code="frr"),)
+        else:
+            box.charon.running = False
+        box.kernel.take_away(Blackhole(ip_network("10.9.0.0/16"), 0xFF000000))
+        while not any(getattr(one, "prefix", None) == ip_network("10.9.0.0/16") for one in await box.kernel.observe()):
+            await asyncio.sleep(0.01)
+        await until(lambda: any("does not answer" in one for one in said))
+
+    running(box, scene)
+
+
+def test_it_follows_an_intent_that_was_applied_beside_it(
+    box: Box, monkeypatch: pytest.MonkeyPatch, heard: list[str]
+) -> None:
+    monkeypatch.setattr("appliance.daemon.waking.PULSE", 0.01)
+    asyncio.run(applied(box, STATIC))
+
+    async def scene(said: Said) -> None:
+        await rested(box)
+        await applied(box, STATIC.replace("mode: static\n", "mode: static\n    prefer: equal\n"))
+        await until(lambda: set(over(box)) == {"vpc-1", "vpc-2"})
+        await passes(heard, 1)
+        assert set(over(box)) == {"vpc-1", "vpc-2"}
+
+    running(box, scene)
+
+
+def test_systemd_hears_of_the_first_pass_and_of_the_end(box: Box, heard: list[str]) -> None:
+    async def scene(said: Said) -> None:
+        await until(lambda: bool(heard))
+
+    running(box, scene)
+    assert heard[0].startswith("READY=1\nSTATUS=")
+    assert heard[-1] == "STOPPING=1"
