@@ -174,7 +174,8 @@ class Store:
         """Note an apply while it goes on: call what this yields with each key that is done. The notes go when the block
         ends, and stay when it does not, or ends in an error."""
         _write(self._journal_file, render_beginning(at, os.getpid(), summary, planned), PUBLIC)
-        yield lambda key: _append(self._journal_file, render_done(key))
+        with _appending(self._journal_file) as append:
+            yield lambda key: append(render_done(key))
         _drop(self._journal_file)
 
     def unfinished(self) -> Journal | None:
@@ -329,9 +330,20 @@ def _is_held(path: Path) -> bool:
     return False
 
 
-def _append(path: Path, line: str) -> None:
-    with _naming(path), path.open("a", encoding="utf-8") as lines:
-        lines.write(line)
+@contextmanager
+def _appending(path: Path) -> Iterator[Callable[[str], None]]:
+    """What adds a line to the file: opened once, and each line leaves this process at once."""
+    with _naming(path):
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+
+    def append(line: str) -> None:
+        with _naming(path):
+            os.write(descriptor, line.encode())
+
+    try:
+        yield append
+    finally:
+        os.close(descriptor)
 
 
 def _drop(path: Path) -> None:

