@@ -13,7 +13,7 @@ import click
 from appliance.cli.gathering import Gathered, from_documents, from_intent
 from appliance.cli.options import PATIENCE, Duration, Network, UplinkOption, administrators, json_option, safety_options
 from appliance.cli.output import is_terminal, print_json, say
-from appliance.cli.showing import ask, plan_as_data, refuse_failure, show_outcome, show_plan
+from appliance.cli.showing import ask, plan_as_data, refuse_failure, show_outcome, show_plan, show_todo, todo_as_data
 from appliance.cli.statuses import read_status, show_status
 from appliance.daemon.passes import adopt_strangers, apply, make_wish, prepare, refuse_strangers, refuse_unsafe
 from appliance.daemon.protecting import protect_learned
@@ -92,7 +92,8 @@ def command(
 
     Reads the document, shows a plan, asks, applies it, waits until tunnels and routes are up, rekeys each child once (a
     PFS mismatch shows now, not in an hour) and prints the status. A connection with the same id is brought up to date;
-    no other is touched. When something does not come up, the reason is read from charon and FRR.
+    no other is touched. When something does not come up, the reason is read from charon and FRR. At the end stands what
+    is left to do on the cloud's side, as commands of its own command line.
 
     \b
     Examples
@@ -158,7 +159,9 @@ async def _carry_out(systems: Systems, gathered: Gathered, manner: Manner) -> No
     if manner.dry_run:
         await refuse_strangers(systems, prepared, adopt=manner.adopt)
         if manner.as_json:
-            print_json(plan_as_data(prepared))
+            print_json({**plan_as_data(prepared), "todo": todo_as_data(gathered.todo)})
+        else:
+            show_todo(gathered.todo)
         return
     await refuse_strangers(systems, prepared, adopt=manner.adopt)
     ask("Apply this?", manner.yes)
@@ -218,7 +221,9 @@ async def _conclude(
 ) -> None:
     status = await read_status(systems, gathered.loaded, dict(gathered.secrets))
     if not (findings and manner.as_json):
-        show_status(status, manner.as_json)
+        show_status({**status, "todo": todo_as_data(gathered.todo)} if manner.as_json else status, manner.as_json)
+    if not manner.as_json:
+        show_todo(gathered.todo)
     if findings:
         useful = [state.useful for one in waited for state in one.states.values()]
         raise _partly(f"{sum(useful)} of {len(useful)} tunnels of {_names(gathered)} are up", findings)

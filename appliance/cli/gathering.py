@@ -19,6 +19,8 @@ from appliance.model.fault import Fault, FaultyInput, WrongUsage
 from appliance.model.intent import Connection, SecretRef, Tunnel
 from appliance.model.machine import Machine
 from appliance.model.secret import Secret
+from appliance.todo.compose import compose_todo
+from appliance.todo.task import Task
 from appliance.vendors import read_documents
 from appliance.vendors.intent_of import connection_of, secrets_of
 
@@ -35,13 +37,14 @@ OTHER_MODE = {
 @dataclass(frozen=True, slots=True)
 class Gathered:
     """The intent to apply with its text, the connections in question, every new secret by tunnel, and the secrets of
-    all tunnels. ``warnings`` are the documents' and the intent's."""
+    all tunnels. ``warnings`` are the documents' and the intent's, ``todo`` what is left to do on the clouds' side."""
 
     loaded: Loaded
     connections: tuple[Connection, ...]
     fresh: Mapping[str, Secret]
     secrets: Mapping[str, Secret]
     warnings: tuple[str, ...]
+    todo: tuple[Task, ...]
 
 
 def from_documents(
@@ -73,7 +76,8 @@ def from_documents(
     warnings = tuple(f"{notice.where}: {notice.message}" for notice in report.warnings)
     if read.mode not in (None, mode):
         warnings += (f"{fresh.name}: {OTHER_MODE[mode]}",)
-    return _complete(systems, merged, {**found, **given}, warnings)
+    todo = compose_todo(merged.intent, merged.connection, read, fresh)
+    return _complete(systems, merged, {**found, **given}, warnings, todo)
 
 
 def from_intent(systems: Systems, path: Path) -> Gathered:
@@ -88,10 +92,17 @@ def from_intent(systems: Systems, path: Path) -> Gathered:
     if not loaded.intent.connections:
         raise WrongUsage(f"{path} has no connection", hint="`appliance down` takes everything down")
     warnings = tuple(f"{notice.where}: {notice.message}" for notice in loaded.notices)
-    return Gathered(loaded, loaded.intent.connections, kept, secrets, warnings)
+    todo = tuple(task for connection in loaded.intent.connections for task in compose_todo(loaded.intent, connection))
+    return Gathered(loaded, loaded.intent.connections, kept, secrets, warnings, todo)
 
 
-def _complete(systems: Systems, merged: Merged, fresh: Mapping[str, Secret], warnings: tuple[str, ...]) -> Gathered:
+def _complete(
+    systems: Systems,
+    merged: Merged,
+    fresh: Mapping[str, Secret],
+    warnings: tuple[str, ...],
+    todo: tuple[Task, ...],
+) -> Gathered:
     loaded = parse_loaded(write_intent(merged.intent), str(systems.store.intent_file))
     faults: list[Fault] = []
     for tunnel in merged.connection.tunnels:
@@ -107,7 +118,7 @@ def _complete(systems: Systems, merged: Merged, fresh: Mapping[str, Secret], war
     }
     secrets = {**systems.store.resolve_all(others), **fresh}
     notices = tuple(f"{n.where}: {n.message}" for n in loaded.notices if not n.message.startswith("weak cryptography"))
-    return Gathered(loaded, (merged.connection,), fresh, secrets, (*warnings, *notices))
+    return Gathered(loaded, (merged.connection,), fresh, secrets, (*warnings, *notices), todo)
 
 
 def _choose(report: ImportReport) -> ReadConnection:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import click
@@ -15,6 +16,7 @@ from appliance.model.fault import SystemFailure, WrongUsage
 from appliance.model.resources import Sysctl
 from appliance.plan.effect import judge_change, judge_plan
 from appliance.plan.text import describe_change
+from appliance.todo.task import Task
 
 COLOURS = {"add": "green", "change": "yellow", "remove": "red"}
 
@@ -66,6 +68,21 @@ def show_plan(prepared: Prepared) -> None:
     say(f"Traffic: {effect.traffic} ({effect.why})", bold=effect.traffic != "none")
     if prepared.wish.tunnels:
         say(f"Left untouched: {', '.join(untouched(prepared)) or 'no tunnel stood before'}")
+
+
+def todo_as_data(tasks: Sequence[Task]) -> list[dict[str, Any]]:
+    """What is left to do on the cloud's side, for programs: ``cloud``, ``why`` and ``command`` (or null)."""
+    return [asdict(task) for task in tasks]
+
+
+def show_todo(tasks: Sequence[Task]) -> None:
+    """The same for people."""
+    if tasks:
+        say("To do on the cloud's side (fill in the words in capitals):", bold=True)
+    for number, task in enumerate(tasks, start=1):
+        say(f"  {number}. {task.why}")
+        if task.command is not None:
+            say(f"     {task.command}")
 
 
 def ask(question: str, yes: bool) -> None:

@@ -66,7 +66,7 @@ def test_a_key_in_the_environment_stays_there(box: Box, run: Run, site: Path, mo
 
 
 def test_faults_are_all_listed_with_their_lines(box: Box, run: Run, site: Path) -> None:
-    site.write_text(TWO.replace("peer-asn: 64512", "peer-asn: 0").replace("cloud: aws", "cloud: azure"))
+    site.write_text(TWO.replace("peer-asn: 64512", "peer-asn: 0").replace("cloud: aws", "cloud: nimbus"))
     done = run(*WISH, site, "--json")
     assert done.code == 3
     assert len(done.error["faults"]) == 4
