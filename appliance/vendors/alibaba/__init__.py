@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from appliance.vendors import terraform
 from appliance.vendors.recognition import Format
 
 FORMATS: Mapping[str, Format] = {
@@ -27,6 +28,17 @@ FORMATS: Mapping[str, Format] = {
         module="appliance.vendors.alibaba.download",
         marks=(r'["<]IkeConfig[">]', r'["<]IpsecConfig[">]', r'["<]Remote[">]', r'["<]VpnConnectionConfig[">]'),
         needed=3,
+        is_tree=True,
+    ),
+    "alibaba/terraform": Format(
+        "Alibaba Cloud, alicloud_vpn_connection or alicloud_vpn_gateway_vpn_attachment in Terraform",
+        example="terraform show -json, or terraform state pull",
+        module="appliance.vendors.alibaba.terraform",
+        marks=(
+            r'"type"\s*:\s*"alicloud_vpn_(connection|gateway_vpn_attachment)"',
+            *terraform.MARKS,
+        ),
+        needed=2,
         is_tree=True,
     ),
 }

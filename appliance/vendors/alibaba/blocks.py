@@ -7,7 +7,7 @@ offers for the customer's device. Terraform has the same names in small letters 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_interface
 from typing import TypeVar
@@ -48,10 +48,14 @@ def look(node: Node | None, name: str) -> Node | None:
     """The value or block of this name, in the API's or in Terraform's spelling; of a list of one block that block."""
     if node is None:
         return None
-    found = node.find(name) or node.find(re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower())
+    found = _spelled(node, name)
     if found is not None and isinstance(found.value, list):
         return found.value[0] if len(found.value) == 1 else None
     return found
+
+
+def _spelled(node: Node, name: str) -> Node | None:
+    return node.find(name) or node.find(re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower())
 
 
 def listed(node: Node, *names: str) -> list[Node]:
@@ -60,7 +64,7 @@ def listed(node: Node, *names: str) -> list[Node]:
     for name in names:
         if found is not None and isinstance(found.value, list):
             break
-        found = found.find(name) or found.find(re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()) if found else None
+        found = _spelled(found, name) if found else None
     return [item for item in found.items() if item.keys()] if found else []
 
 
@@ -103,12 +107,12 @@ class BlockReader:
         """``LocalSubnet`` and ``RemoteSubnet``: selectors, several with commas between them."""
         narrow = False
         for side, field in ((self.words.theirs, self.draft.networks), (self.words.ours, self.draft.local_networks)):
-            found = look(node, f"{side}Subnet")
-            for part in re.split(r"[,;\s]+", found.text) if found and found.text else ():
+            for place, part in _parts(_spelled(node, f"{side}Subnet")):
                 if part in _EVERYTHING:
-                    self.ignore(found, "every network: what goes through the tunnels is decided by routing")
-                elif part and found:
-                    field.say(parse_network(part, found.place, self.findings.faults), found.place)
+                    why = "every network: what goes through the tunnels is decided by routing"
+                    self.findings.ignored.append(Ignored(place.line, why))
+                else:
+                    field.say(parse_network(part, place, self.findings.faults), place)
                     narrow = True
         if narrow:
             message = "protected data flows: Alibaba Cloud offers these networks as selectors, ours narrow to them"
@@ -195,6 +199,12 @@ class BlockReader:
             return None
         found = parse_choice(node.text, node.place, self.findings.faults, _BOOLEANS)
         return found if isinstance(found, bool) else None
+
+
+def _parts(node: Node | None) -> Iterator[tuple[Place, str]]:
+    """The words of a list in one text, or in several."""
+    for item in node.items() if node else ():
+        yield from ((item.place, part) for part in re.split(r"[,;\s]+", item.text or "") if part)
 
 
 def _parse_lifetime(text: str, place: Place, faults: list[Fault]) -> int | Placeholder | None:

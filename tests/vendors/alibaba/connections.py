@@ -98,3 +98,8 @@ def downloaded(connection: ReadConnection) -> ReadConnection:
         mode=None if silent else connection.mode,
         tunnels=tuple(replace(tunnel, role=None, nat_t=None) for tunnel in connection.tunnels),
     )
+
+
+def in_terraform(connection: ReadConnection) -> ReadConnection:
+    """The same where each tunnel has a customer gateway of its own."""
+    return replace(connection, customer_gateway=None) if len(connection.tunnels) == 2 else connection

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from ipaddress import IPv4Network, ip_address, ip_interface
 from typing import Any
@@ -249,3 +250,36 @@ def test_a_cut_answer_is_a_fault() -> None:
     assert [found.tunnels for found in report.connections] == [()]
     (fault,) = report.faults
     assert "cut short" in str(fault.fix)
+
+
+def test_a_state_knows_our_address_though_the_identity_is_a_name() -> None:
+    text = writers.terraform_state(SINGLE).replace('"remote_id": "203.0.113.202"', '"remote_id": "dc1.example.com"')
+    (found,) = read(text).connections
+    assert (found.tunnels[0].public, found.tunnels[0].local_id) == (ip_address("203.0.113.202"), "dc1.example.com")
+
+
+def test_a_single_tunnels_gateway_is_referred_to() -> None:
+    data = json.loads(writers.terraform_state(SINGLE))
+    values = data["resources"][0]["instances"][0]["attributes"]
+    del values["internet_ip"], values["ike_config"][0]["local_id"]
+    gateway = {"id": values["vpn_gateway_id"], "internet_ip": "198.51.100.1"}
+    data["resources"].append({"type": "alicloud_vpn_gateway", "name": "g", "instances": [{"attributes": gateway}]})
+    (found,) = read(data).connections
+    assert found.tunnels[0].remote == ip_address("198.51.100.1")
+
+
+def test_what_has_yet_to_be_made_says_so() -> None:
+    data = json.loads(writers.terraform_shown(SINGLE))
+    data["planned_values"] = data.pop("values")
+    values = data["planned_values"]["root_module"]["resources"][0]["values"]
+    for key in ("id", "internet_ip", "vpn_gateway_id"):
+        del values[key]
+    report = read(data)
+    assert any("has yet to be made" in notice.message for notice in report.warnings)
+
+
+def test_a_state_without_a_connection_is_a_fault() -> None:
+    data = json.loads(writers.terraform_state(SINGLE))
+    data["resources"][0]["instances"] = []
+    (fault,) = read(data).faults
+    assert fault.message == "no VPN connection in it"

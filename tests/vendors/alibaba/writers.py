@@ -201,3 +201,54 @@ def download_xml(connection: ReadConnection) -> str:
 def snake(name: str) -> str:
     """A name of the API as Terraform spells it."""
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+
+def _attributes(value: Any) -> Any:
+    """The API's blocks as Terraform's provider keeps them: small names, each block in a list."""
+    if isinstance(value, Mapping):
+        return {snake(key): _attributes([item] if isinstance(item, Mapping) else item) for key, item in value.items()}
+    return [_attributes(item) for item in value] if isinstance(value, list) else value
+
+
+def _terraformed(connection: ReadConnection) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The attributes of the connection and of its customer gateways; each tunnel has one here."""
+    data = described(connection)
+    tunnels = data.pop("TunnelOptionsSpecification", {"TunnelOptions": []})["TunnelOptions"]
+    values = _attributes({key: item for key, item in data.items() if key not in ("VpnConnectionId", "RequestId")})
+    values |= {"id": connection.id, "name": "nametest", "local_subnet": _subnets(connection.networks).split(",")}
+    values |= {"remote_subnet": _subnets(connection.local_networks).split(","), "health_check_config": []}
+    values |= {"tunnel_options_specification": _attributes(tunnels), "vco_health_check": []}
+    if not tunnels:
+        block = values.pop("vpn_bgp_config")[0]
+        values["bgp_config"] = [{**block, "enable": block.pop("enable_bgp") == "true"}]
+    customers = []
+    for turn, tunnel in enumerate(connection.tunnels):
+        name = f"{connection.customer_gateway}{turn}" if tunnels else str(connection.customer_gateway)
+        (values["tunnel_options_specification"][turn] if tunnels else values)["customer_gateway_id"] = name
+        customers.append({"id": name, "ip_address": str(tunnel.public), "asn": str(connection.asn or "")})
+    return values, customers
+
+
+def terraform_state(connection: ReadConnection) -> str:
+    """``terraform state pull``."""
+    values, customers = _terraformed(connection)
+    kind = "alicloud_vpn_connection" if len(connection.tunnels) == 1 else "alicloud_vpn_gateway_vpn_attachment"
+    found = [{"mode": "managed", "type": kind, "name": "main", "instances": [{"attributes": values}]}]
+    found += [
+        {
+            "mode": "managed",
+            "type": "alicloud_vpn_customer_gateway",
+            "name": "ours",
+            "instances": [{"attributes": each}],
+        }
+        for each in customers
+    ]
+    return as_json({"version": 4, "terraform_version": "1.9.8", "resources": found})
+
+
+def terraform_shown(connection: ReadConnection) -> str:
+    """``terraform show -json``."""
+    values, customers = _terraformed(connection)
+    found = [{"address": "alicloud_vpn_connection.main", "type": "alicloud_vpn_connection", "values": values}]
+    found += [{"address": "x", "type": "alicloud_vpn_customer_gateway", "values": each} for each in customers]
+    return as_json({"format_version": "1.0", "values": {"root_module": {"resources": found}}})

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from appliance.model.document import ReadConnection
 from tests.vendors.alibaba import writers
-from tests.vendors.alibaba.connections import connections, downloaded
+from tests.vendors.alibaba.connections import connections, downloaded, in_terraform
 
 WRITTEN: Mapping[str, st.SearchStrategy[tuple[ReadConnection, str]]] = {
     "alibaba/describe": st.builds(
@@ -20,5 +20,10 @@ WRITTEN: Mapping[str, st.SearchStrategy[tuple[ReadConnection, str]]] = {
         lambda found, write: (downloaded(found), write(found)),
         connections(),
         st.sampled_from([writers.download_json, writers.download_xml]),
+    ),
+    "alibaba/terraform": st.builds(
+        lambda found, write: (in_terraform(found), write(found)),
+        connections(),
+        st.sampled_from([writers.terraform_state, writers.terraform_shown]),
     ),
 }
