@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from ipaddress import IPv4Network
 from pathlib import Path
 
@@ -26,32 +27,35 @@ SWITCHES = 60
 REWRITES = 3
 LINKS = 500
 REMOVALS = 5
-GROUP, FIRST, SECOND = 4_000_000, 4_000_001, 4_000_002
+IDS = 4_000_000
 METRIC = 100
 COMPAT = Path("/proc/sys/net/ipv4/nexthop_compat_mode")
 
 
+@dataclass(frozen=True, slots=True)
+class _Ways:
+    """Two ways out and the group that carries. Each table has ids of its own: zebra, which reads along, puts a nexthop
+    back for a while when it goes before zebra has seen the last route over it go."""
+
+    group: int
+
+    def carried_by(self, number: int) -> NexthopGroup:
+        return NexthopGroup(self.group, ((self.group + number, 1),))
+
+    def resources(self) -> list[Resource]:
+        singles = [Nexthop(self.group + number, f"bench-{number}", 4) for number in (1, 2)]
+        return [*singles, self.carried_by(1)]
+
+
 def measure_switch() -> list[Row]:
     """F2: two rows, for its two bars."""
-    few, many, rewrites = [], [], []
-    with_links = [_link(1), _link(2)]
-    ways: list[Resource] = [Nexthop(FIRST, "bench-1", 4), Nexthop(SECOND, "bench-2", 4), _carried_by(FIRST)]
-    _make(with_links)
-    was = COMPAT.read_text()
+    links, was = [_link(1), _link(2)], COMPAT.read_text()
+    _make(links)
     COMPAT.write_text("0")  # as every design of ours has it: else Linux announces each route again
-    for count, found in ((1, few), (PREFIXES, many)):
-        _make(ways)
-        routes = [Route(prefix, METRIC, nexthop=GROUP) for prefix in _prefixes(count)]
-        _make(routes)
-        _expect_routes(count)
-        found += _switches()
-        if count > 1:
-            rewrites = [_rewritten(count, device) for device in random.Random(count).sample(("bench-1", "bench-2"), 2)]
-            rewrites += [_rewritten(count, "bench-1") for _ in range(REWRITES - len(rewrites))]
-            _told(["ip", "route", "flush", "proto", "static"])
-        _remove([*routes, *reversed(ways)])  # zebra puts back a nexthop whose routes it has not seen go
-    _remove(with_links)
+    few, _ = _table(1, _Ways(IDS))
+    many, rewrites = _table(PREFIXES, _Ways(IDS + 10))
     COMPAT.write_text(was)
+    _remove(links)
     slope = [late / early for early, late in zip(few, many, strict=True)]
     gain = [slow / fast for slow in rewrites for fast in many]
     peers = {
@@ -66,6 +70,16 @@ def measure_switch() -> list[Row]:
         Row("F2-gain", "rewriting the routes with ip -batch / the switch", middle(gain), 1000, "higher", spread(gain),
             peers, control),
     ]  # fmt: skip
+
+
+def _table(count: int, ways: _Ways) -> tuple[list[float], list[float]]:
+    """Seconds of each switch of a table of so many prefixes, and of each rewriting of it (a big one only)."""
+    _make([*ways.resources(), *(Route(prefix, METRIC, nexthop=ways.group) for prefix in _prefixes(count))])
+    _expect_routes(count, ways.group)
+    switches = _switches(ways)
+    rewrites = [_rewritten(count, f"bench-{turn % 2 + 1}") for turn in range(REWRITES if count > 1 else 0)]
+    _remove(ways.resources()[::-1])  # the routes over it go with the group
+    return switches, rewrites
 
 
 def measure_removal() -> list[Row]:
@@ -105,23 +119,19 @@ def _link(number: int) -> XfrmLink:
     return XfrmLink(f"bench-{number}", 500_000 + number, 1400, f"appliance:bench/{number}")
 
 
-def _carried_by(nexthop: int) -> NexthopGroup:
-    return NexthopGroup(GROUP, ((nexthop, 1),))
-
-
 def _prefixes(count: int) -> list[IPv4Network]:
     return [IPv4Network(((10 << 24) + (number << 6), 26)) for number in range(count)]
 
 
-def _switches() -> list[float]:
+def _switches(ways: _Ways) -> list[float]:
     """Seconds of each switch there and back, as the daemon makes it: one change through the door."""
-    ways = (_carried_by(FIRST), _carried_by(SECOND))
+    carried = (ways.carried_by(1), ways.carried_by(2))
     kernel = Kernel()
 
     async def switch_all() -> list[float]:
         found = []
         for number in range(SWITCHES):
-            change = Change(ways[number % 2], ways[(number + 1) % 2])
+            change = Change(carried[number % 2], carried[(number + 1) % 2])
             begun = time.perf_counter()
             (outcome,) = await kernel.apply([change])
             found.append(time.perf_counter() - begun)
@@ -154,9 +164,9 @@ def _carry_out(changes: Sequence[Change]) -> None:
         raise RuntimeError(f"{failed[0].change.resource.key}: {failed[0].error}")
 
 
-def _expect_routes(count: int) -> None:
+def _expect_routes(count: int, group: int) -> None:
     """By the word of a tool that is not ours."""
-    found = _told(["ip", "-4", "route", "show", "proto", "173"]).count(f"nhid {GROUP}")
+    found = _told(["ip", "-4", "route", "show", "proto", "173"]).count(f"nhid {group}")
     if found != count:
         raise RuntimeError(f"{found} routes stand on the group, not {count}")
 
