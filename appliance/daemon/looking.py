@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from time import monotonic
 from typing import Any, TypeVar
 
 from appliance.daemon.converge import plan_once
 from appliance.daemon.passes import answering, make_wish
+from appliance.daemon.published import Published, load_published
 from appliance.daemon.wiring import Systems
 from appliance.design.compose import compose
 from appliance.design.tunnels import ike_connection, xfrm_link
@@ -45,6 +47,8 @@ async def look(systems: Systems, intent: Intent, secrets: dict[str, Secret] | No
     names = [link.name for link in links.values()]
     observed = await ear.ask("kernel", systems.kernel.observe(), frozenset())
     nothing: tuple[Any, ...] = ()
+    alive = systems.store.load_daemon()["running"]
+    published = load_published(systems.store.run_dir) if alive else Published()
     sas = await ear.ask("charon", systems.charon.sas(), nothing)
     speaking = any(connection.mode == "bgp" for connection in wish.connections)
     sessions = await ear.ask("frr", systems.frr.sessions(), nothing) if speaking else nothing
@@ -64,6 +68,9 @@ async def look(systems: Systems, intent: Intent, secrets: dict[str, Secret] | No
         down=wish.down,
         drift=await ear.ask("kernel", _drift(systems, wish), ()) if drift and secrets is not None else (),
         silent=ear.silent,
+        verdicts=published.paths,
+        uptime=monotonic(),
+        probes=published.probes,
     )
 
 

@@ -31,6 +31,11 @@ class Published:
         """Who carries, by connection."""
         return {name: verdict.carrying for name, verdict in self.verdicts.items()}
 
+    @property
+    def paths(self) -> Mapping[str, PathVerdict]:
+        """What is held of each tunnel."""
+        return {name: path for verdict in self.verdicts.values() for name, path in verdict.paths.items()}
+
 
 def load_published(run_dir: Path) -> Published:
     """What was published last; nothing when there is no such file, or it is of another version."""

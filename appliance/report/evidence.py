@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from appliance.model.address import IPAddress, IPNetwork
 from appliance.model.forwarding import ForwardingRoute, LinkCounters
+from appliance.model.health import PathVerdict
 from appliance.model.intent import Intent
 from appliance.model.machine import Learned
 from appliance.model.resources import IkeConnection, XfrmLink
@@ -19,6 +21,8 @@ from appliance.model.session import BgpSession, LearnedPath
 class Evidence:
     """One look at everything. ``links`` and ``ikes`` are by tunnel name, as desired; ``blackholes`` as they stand.
 
+    ``verdicts`` are the daemon's, by tunnel, with times of the clock that ``uptime`` is of, and ``probes`` what it
+    shows of its probes; both are empty while it does not run.
     A daemon that did not answer is in ``silent`` with the reason, and what it would have said is empty.
     """
 
@@ -37,3 +41,6 @@ class Evidence:
     down: frozenset[str] = frozenset()
     drift: tuple[str, ...] = ()
     silent: Mapping[str, str] = field(default_factory=dict)
+    verdicts: Mapping[str, PathVerdict] = field(default_factory=dict)
+    uptime: float = 0.0
+    probes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from appliance.model.forwarding import BGP_PROTOCOL, ForwardingRoute
+from appliance.model.health import CARRYING, DOWN, LAST_RESORT, STANDBY, UNKNOWN
 from appliance.model.intent import Connection, Tunnel
 from appliance.model.resources import ROUTE_PROTOCOL
 from appliance.model.sa import TunnelSa
 from appliance.model.session import BgpSession
 from appliance.report.evidence import Evidence
 
-CARRYING, STANDBY, DOWN = "carrying", "standby", "down"
-OK, DEGRADED, UNKNOWN = "ok", "degraded", "unknown"
+OK, DEGRADED = "ok", "degraded"
 
 IKE_STANDS = frozenset({"established", "rekeying"})
 
@@ -60,6 +60,9 @@ def judge_tunnel(seen: Evidence, connection: Connection, tunnel: Tunnel) -> Tunn
     if "kernel" in seen.silent:
         return TunnelState(UNKNOWN, seen.silent["kernel"])
     sa, session = sa_of(seen, tunnel), session_of(seen, tunnel)
+    verdict = seen.verdicts.get(tunnel.name)
+    if verdict is not None and verdict.state == LAST_RESORT and (sa is None or not sa.up):
+        return TunnelState(LAST_RESORT, verdict.why)
     if "charon" in seen.silent:
         return TunnelState(DOWN, seen.silent["charon"])
     if sa is None:
@@ -76,7 +79,11 @@ def judge_tunnel(seen: Evidence, connection: Connection, tunnel: Tunnel) -> Tunn
 
 
 def _judge_path(seen: Evidence, connection: Connection, tunnel: Tunnel) -> TunnelState:
-    if routes_of(seen, connection, tunnel):
+    """As the daemon judged it, as long as the kernel agrees; without a daemon by the kernel alone."""
+    verdict, carries = seen.verdicts.get(tunnel.name), bool(routes_of(seen, connection, tunnel))
+    if verdict is not None and carries == (verdict.state in (CARRYING, LAST_RESORT)):
+        return TunnelState(verdict.state, verdict.why)
+    if carries:
         return TunnelState(CARRYING)
     others = [one.name for one in connection.tunnels if routes_of(seen, connection, one)]
     if others:

@@ -101,18 +101,29 @@ def _tunnel(seen: Evidence, connection: Connection, tunnel: Tunnel, state: Tunne
         "why": state.why,
         "admin": "down" if connection.name in seen.down else "up",
         "since": _since(seen, sa, session),
-        "flaps_1h": None,
-        "penalty": None,
-        "reuse_at": None,
+        **_history(seen, tunnel),
         "next_retry": None,
         "ike": sa.settled[0] if sa else "down",
         "child": (sa.settled[1] or "down") if sa else "down",
         "sa": _sa(sa),
         "bgp": (session.state if session else "down") if connection.mode == "bgp" else None,
         "bgp_detail": _session(session),
-        "probe": NO_PROBE,
+        "probe": seen.probes.get(tunnel.name, NO_PROBE),
         "rx_bytes": counters.received if counters else 0,
         "tx_bytes": counters.sent if counters else 0,
+    }
+
+
+def _history(seen: Evidence, tunnel: Tunnel) -> dict[str, Any]:
+    """How often the tunnel was lost within the hour, what that costs it, and until when; None: nobody counts."""
+    verdict = seen.verdicts.get(tunnel.name)
+    if verdict is None:
+        return {"flaps_1h": None, "penalty": None, "reuse_at": None}
+    reuse = None if verdict.reuse_at is None else seen.at + timedelta(seconds=verdict.reuse_at - seen.uptime)
+    return {
+        "flaps_1h": len(verdict.flaps),
+        "penalty": round(verdict.penalty_at(seen.uptime)),
+        "reuse_at": None if reuse is None else reuse.isoformat(timespec="seconds").replace("+00:00", "Z"),
     }
 
 

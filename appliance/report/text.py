@@ -8,7 +8,7 @@ from typing import Any
 WEAK = "weak cryptography"
 """Named by `configure` and `validate`; whoever is woken at night has other things to read."""
 
-MARKS = {"carrying": "●", "standby": "◐", "down": "○", "unknown": "?"}
+MARKS = {"carrying": "●", "standby": "◐", "held": "◐", "drained": "◌", "last-resort": "◍", "down": "○", "unknown": "?"}
 
 
 def describe_status(status: Mapping[str, Any]) -> list[str]:
