@@ -126,17 +126,17 @@ def _check_sizes(tunnel: ReadTunnel, draft: TunnelDraft, faults: list[Fault]) ->
 def _check_asns(connection: ReadConnection, draft: ConnectionDraft, faults: list[Fault]) -> None:
     ours, theirs, profile = draft.asn.place, draft.peer_asn.place, draft.profile
     if ours and connection.asn in _NEVER_AN_ASN | profile.asn_reserved:
-        faults.append(ours.fault("a reserved ASN", found=str(connection.asn), allowed=_asns(profile)))
+        faults.append(ours.fault("a reserved ASN", found=str(connection.asn), allowed=_asns(profile.asn_reserved)))
     if theirs and connection.peer_asn in _NEVER_AN_ASN:
-        faults.append(theirs.fault("a reserved ASN", found=str(connection.peer_asn), allowed=_asns(profile)))
+        faults.append(theirs.fault("a reserved ASN", found=str(connection.peer_asn), allowed=_asns(frozenset())))
     same = connection.asn is not None and connection.asn == connection.peer_asn
     if theirs and same and profile.asn_must_differ:
         message = f"both sides have the same ASN: with {profile.title} the session would never come up"
         faults.append(theirs.fault(message, found=str(connection.peer_asn), allowed="two different ASNs"))
 
 
-def _asns(profile: Profile) -> str:
-    reserved = ", ".join(map(str, sorted(_NEVER_AN_ASN | profile.asn_reserved)))
+def _asns(kept: frozenset[int]) -> str:
+    reserved = ", ".join(map(str, sorted(_NEVER_AN_ASN | kept)))
     return f"1 to 4294967294, without {reserved}"
 
 

@@ -41,4 +41,17 @@ FORMATS: Mapping[str, Format] = {
         needed=2,
         is_tree=True,
     ),
+    "alibaba/swanctl": Format(
+        "swanctl.conf as Alibaba Cloud's strongSwan guide prints it",
+        example="cat /etc/strongswan/swanctl/swanctl.conf",
+        module="appliance.vendors.alibaba.swanctl",
+        marks=(
+            r"(?m)^connections ?\{",
+            r"(?m)\bremote_addrs ?= ?\S",
+            r"(?m)\b(esp_)?proposals ?= ?\S",
+            r"(?m)^secrets ?\{",
+            r"(?m)\bremote_ts ?= ?\S",
+        ),
+        needed=2,
+    ),
 }

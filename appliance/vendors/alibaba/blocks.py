@@ -128,7 +128,7 @@ class BlockReader:
         for side, field in ((self.words.ours, tunnel.local_id), (self.words.theirs, tunnel.remote_id)):
             identity = look(node, f"{side}Id")
             if identity and identity.text not in _NO_IDENTITY:
-                self.say(identity, field, _parse_identity)
+                self.say(identity, field, parse_identity)
         suite = self._suite(node, "Ike", optional=False)
         suite.compose(ike_proposals, tunnel.ike_proposals, self.findings.faults)
         mode, version = look(node, "IkeMode"), look(node, "IkeVersion")
@@ -211,7 +211,7 @@ def _parse_lifetime(text: str, place: Place, faults: list[Fault]) -> int | Place
     return parse_seconds(text, place, faults, 1, 86400)
 
 
-def _parse_identity(text: str, place: Place, faults: list[Fault]) -> str | Placeholder | None:
+def parse_identity(text: str, place: Place, faults: list[Fault]) -> str | Placeholder | None:
     """An identity is any text, mostly an address; not one that a publisher has masked."""
     if _MASKED.fullmatch(text) and not _is_address(text):
         if re.search(r"[xX*#]", text):

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from appliance.model.document import ReadConnection
 from tests.vendors.alibaba import writers
 from tests.vendors.alibaba.connections import connections, downloaded, in_terraform
+from tests.vendors.alibaba.swanctl_writer import by_guide, swanctl_text
 
 WRITTEN: Mapping[str, st.SearchStrategy[tuple[ReadConnection, str]]] = {
     "alibaba/describe": st.builds(
@@ -26,4 +27,5 @@ WRITTEN: Mapping[str, st.SearchStrategy[tuple[ReadConnection, str]]] = {
         connections(),
         st.sampled_from([writers.terraform_state, writers.terraform_shown]),
     ),
+    "alibaba/swanctl": by_guide().map(lambda found: (found, swanctl_text(found))),
 }
