@@ -147,7 +147,21 @@ def _ike_times(profile: Profile, tunnel: Tunnel) -> tuple[int, int, int]:
     """(rekey, random part, grace until closed) in seconds, scaled when the agreed lifetime is not the default."""
     times, lifetime = profile.rekey, tunnel.ike.lifetime or profile.ike.default_lifetime
     share = lifetime / profile.ike.default_lifetime
-    return round(times.ike_rekey * share), round(times.ike_rand * share), round(times.ike_over * share)
+    scaled = round(times.ike_rekey * share)
+    rekey = _ahead(profile, lifetime, scaled)
+    return rekey, round(times.ike_rand * share), round(times.ike_over * share) + scaled - rekey
+
+
+_CLEARANCE = 30
+"""Seconds between our latest rekeying and the cloud's earliest: longer than a lost message is repeated."""
+
+
+def _ahead(profile: Profile, lifetime: int, rekey: int) -> int:
+    """The time to rekey, in seconds, moved ahead of the cloud's own, whose margin does not shrink with the lifetime."""
+    if profile.their_rekey is None:
+        return rekey
+    earliest = lifetime - profile.their_rekey.high - _CLEARANCE
+    return min(rekey, max(earliest, lifetime // 3))
 
 
 def _child(profile: Profile, connection: Connection, tunnel: Tunnel) -> ChildSa:
@@ -159,7 +173,7 @@ def _child(profile: Profile, connection: Connection, tunnel: Tunnel) -> ChildSa:
         local_ts=everything,
         remote_ts=everything,
         proposals=tunnel.esp.proposals or profile.recommended_esp,
-        rekey_time=round(times.child_rekey * share),
+        rekey_time=_ahead(profile, lifetime, round(times.child_rekey * share)),
         rand_time=round(times.child_rand * share),
         life_time=round(times.child_life * share),
         replay_window=profile.replay_window,

@@ -81,3 +81,4 @@ class Profile:
     med: str = "unknown"  # what it does with MED: ``sends``, ``honours``, ``both``, ``ignores``, ``unknown``
     ecmp: str = ""  # when it balances over the tunnels, in one sentence
     one_inside_family: bool = False  # a tunnel carries IPv4 or IPv6, not both
+    their_rekey: Range | None = None  # seconds before the end of any lifetime at which the cloud itself may rekey

@@ -102,4 +102,6 @@ AWS = Profile(
     ecmp="a transit gateway with BGP and ECMP enabled; a virtual private gateway sends over one tunnel",
     # UG, "IPv4 and IPv6 traffic": inside a tunnel either IPv4 or IPv6; both take two connections.
     one_inside_family=True,
+    # UG, "Tunnel options": RekeyMarginTimeSeconds 270, whatever the lifetime, and RekeyFuzzPercentage up to 100.
+    their_rekey=Range(270, 540),
 )

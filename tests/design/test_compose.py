@@ -15,7 +15,7 @@ from appliance.design.compose import compose
 from appliance.design.filtering import compose_filter
 from appliance.design.numbering import BLACKHOLE_METRIC
 from appliance.design.peering import compose_router
-from appliance.model.intent import Announce, Bgp, Ike, Lan
+from appliance.model.intent import Announce, Bgp, Esp, Ike, Lan
 from appliance.model.resources import (
     Blackhole,
     FirewallTable,
@@ -120,6 +120,23 @@ def test_a_shorter_lifetime_rekeys_earlier(lifetime: int) -> None:
     changed = replace(intent, connections=(replace(intent.connections[0], tunnels=(tunnel, *rest)),))
     (ike,) = [one for one in of(IkeConnection, compose(wish_for(changed))) if one.name == first.name]
     assert ike.rekey_time + ike.over_time <= lifetime
+
+
+@given(ike=st.integers(900, 28800), esp=st.integers(900, 3600))
+def test_no_lifetime_lets_both_sides_rekey_at_once(ike: int, esp: int) -> None:
+    """AWS rekeys from 540 to 270 seconds before the end, however short the lifetime is."""
+    intent = fixed()
+    (first, *rest) = intent.connections[0].tunnels
+    tunnel = replace(first, ike=Ike(2, first.ike.proposals, ike), esp=Esp(first.esp.proposals, esp))
+    changed = replace(intent, connections=(replace(intent.connections[0], tunnels=(tunnel, *rest)),))
+    (made,) = [one for one in of(IkeConnection, compose(wish_for(changed))) if one.name == first.name]
+    for lifetime, rekey, rand in (
+        (ike, made.rekey_time, made.rand_time),
+        (esp, made.child.rekey_time, made.child.rand_time),
+    ):
+        assert rekey - rand > 0
+        assert rekey < lifetime - 540
+    assert made.rekey_time + made.over_time <= ike + 1
 
 
 def test_forwarding_of_a_family_only_where_it_is_used() -> None:

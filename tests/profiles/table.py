@@ -96,6 +96,7 @@ ROWS: Mapping[str, Callable[[Profile], str]] = {
     "recommended for IKE": lambda p: ", ".join(f"`{text}`" for text in p.recommended_ike),
     "recommended for ESP": lambda p: ", ".join(f"`{text}`" for text in p.recommended_esp),
     "we rekey": _rekey,
+    "the cloud rekeys": lambda p: f"{_range(p.their_rekey)} s before the end" if p.their_rekey else "unknown",
     "DPD, every": lambda p: f"{p.dpd_delay} s",
     "replay window": lambda p: f"{p.replay_window} packets",
     "tunnels": lambda p: str(p.tunnels),
