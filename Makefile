@@ -24,20 +24,24 @@ help:
 venv: .venv/installed
 
 .venv/installed: requirements.lock pyproject.toml
-	@command -v ssh >/dev/null && $(or $(PYTHON),python3) -c 'import ensurepip, venv' 2>/dev/null || { \
-	    echo "+ apt-get install openssh-client python3-venv"; \
-	    $(SUDO) apt-get update -q && $(SUDO) $(APT) openssh-client python3-venv; }
+	@lacking=$$( \
+	    command -v ssh >/dev/null || echo openssh-client; \
+	    PATH=$$PATH:/usr/sbin:/sbin command -v ip >/dev/null || echo iproute2; \
+	    $(or $(PYTHON),python3) -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv); \
+	test -z "$$lacking" || { \
+	    echo "+ apt-get install" $$lacking; \
+	    $(SUDO) apt-get update -q && $(SUDO) $(APT) $$lacking; }
 	@$(or $(PYTHON),python3) -c '$(NEW_ENOUGH)' || { echo "Python 3.11 or newer is needed" >&2; exit 1; }
 	test -x $(BIN)/pip || $(or $(PYTHON),python3) -m venv .venv
 	$(BIN)/pip install -q --disable-pip-version-check --require-hashes --only-binary=:all: -r requirements.lock
 	$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-lock:
-	$(or $(PYTHON),python3) -m venv build/lock
+lock: venv
+	$(BIN)/python -m venv build/lock
 	build/lock/bin/pip install -q --disable-pip-version-check uv
-	build/lock/bin/uv pip compile pyproject.toml --extra test --extra speaker --universal --python-version 3.11 \
-	    --generate-hashes --no-annotate --no-header --upgrade --output-file requirements.lock
+	build/lock/bin/uv pip compile -q pyproject.toml --extra test --extra speaker --universal --python-version 3.11 \
+	    --generate-hashes --no-header --upgrade --output-file requirements.lock
 
 check: venv
 	$(BIN)/python -m tests.groups --quick
@@ -62,6 +66,7 @@ guest: venv
 
 clean:
 	@test ! -x $(BIN)/appliance || $(BIN)/appliance lab down --all || true
-	$(SUDO) rm -rf --one-file-system build
+	@rm -rf --one-file-system build 2>/dev/null || { \
+	    echo "+ $(SUDO) rm -rf build: image roots belong to root"; $(SUDO) rm -rf --one-file-system build; }
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

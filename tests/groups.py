@@ -9,6 +9,7 @@ Every group runs even when one before it failed; the exit code is 1 when any fai
 
 from __future__ import annotations
 
+import os
 import shlex
 import subprocess
 import sys
@@ -19,12 +20,16 @@ from xml.etree import ElementTree
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = sys.executable
-OPTIONS = ("-q", "-p", "no:cacheprovider", "-m", "not guest")
-PYTEST = (PYTHON, "-m", "pytest")
-RESULTS = ROOT / "build" / "host-tests.xml"
-LISTED = f"cat > /tmp/doors && exec timeout 1100 python3 -m pytest {shlex.join(OPTIONS)} @/tmp/doors"
-"""The list comes as input, and goes into a file: pytest reads its arguments more than once."""
+OPTIONS = ("-q", "-p", "no:cacheprovider")
+PYTEST = (PYTHON, "-m", "pytest", *OPTIONS)
+BUILD = ROOT / "build"
+ON_HOST = ("-m", "not guest and not frr", f"--junitxml={BUILD / 'host-tests.xml'}", "tests")
+WITH_FRR = ("-m", "frr", f"--junitxml={BUILD / 'frr-tests.xml'}", "tests/frr", "tests/contracts/test_frr.py")
+AS_ROOT = () if os.geteuid() == 0 else ("sudo",)
+"""Network namespaces take root; no file that Python writes for itself is left behind as root's."""
 IN_GUEST = (PYTHON, "-m", "tests.lab.in_guest", "sh", "-c")
+LISTED = f"cat > /tmp/doors && exec timeout 1100 python3 -m pytest {shlex.join(OPTIONS)} -m 'not guest' @/tmp/doors"
+"""The list comes as input, and goes into a file: pytest reads its arguments more than once."""
 DOORS = "tests/contracts"
 
 
@@ -40,9 +45,10 @@ class Group:
 
 
 GROUPS = (
-    Group("host", "unit, pipeline, style, types", (*PYTEST, *OPTIONS, f"--junitxml={RESULTS}", "tests"), 10, True),
+    Group("host", "unit, pipeline, style, types", (*PYTEST, *ON_HOST), 10, True),
+    Group("frr", "the real FRR of Debian 13, in network namespaces", (*PYTEST, *WITH_FRR), 15),
     Group("doors", "the real doors and what this kernel lacks, in the guest", (*IN_GUEST, LISTED), 20),
-    Group("engine", "the lab engine itself", (*PYTEST, "-q", "-p", "no:cacheprovider", "-m", "guest", "tests"), 10),
+    Group("engine", "the lab engine itself", (*PYTEST, "-m", "guest", "tests"), 10),
     Group("labs", "every lab's checks", (PYTHON, "-m", "appliance.cli.main", "lab", "run", "all"), 25),
 )
 
@@ -53,7 +59,7 @@ def main(words: list[str]) -> int:
     if not wanted:
         print(f"groups: {', '.join(group.name for group in GROUPS)}", file=sys.stderr)
         return 2
-    RESULTS.parent.mkdir(exist_ok=True)
+    BUILD.mkdir(exist_ok=True)
     rows = []
     for group in wanted:
         print(f"\n== {group.name}: {group.what}", flush=True)
@@ -68,10 +74,11 @@ def main(words: list[str]) -> int:
 
 def run(group: Group) -> bool:
     """Whether the group passed. The doors' tests go in as a list; no other group reads its input."""
-    given = "\n".join([DOORS, *skipped_tests()]) if group.name == "doors" else ""
+    given = "\n".join(guest_tests()) if group.name == "doors" else ""
+    before = frr_rooted() if group.name == "frr" else ()
     try:
         done = subprocess.run(
-            group.command, cwd=ROOT, check=False, input=given.encode() + b"\n", timeout=group.minutes * 60
+            (*before, *group.command), cwd=ROOT, check=False, input=given.encode() + b"\n", timeout=group.minutes * 60
         )
     except subprocess.TimeoutExpired:
         print(f"{group.name}: not done within {group.minutes} minutes", file=sys.stderr)
@@ -79,15 +86,35 @@ def run(group: Group) -> bool:
     return done.returncode == 0
 
 
-def skipped_tests() -> list[str]:
+def frr_rooted() -> tuple[str, ...]:
+    """What goes before a command that runs the FRR of the root built for tools, whatever FRR this host has."""
+    with (BUILD / "tools.log").open("wb") as log:
+        done = subprocess.run(
+            (PYTHON, "images/build.py", "tools"), cwd=ROOT, check=False, stdout=subprocess.PIPE, stderr=log
+        )
+    if done.returncode:
+        print(f"the root with FRR was not built: {log.name}", file=sys.stderr)
+        return ("false",)
+    folder = done.stdout.decode().strip()
+    return (*AS_ROOT, "env", "PYTHONDONTWRITEBYTECODE=1", f"FRR_ROOT={folder}/root")
+
+
+def guest_tests() -> list[str]:
+    """The doors' suites, since the guest's kernel is the product's, and what this host could not run. FRR's is the
+    product's own on the host too."""
+    doors = {f"{DOORS}/{path.name}" for path in (ROOT / DOORS).glob("test_*.py")} - {f"{DOORS}/test_frr.py"}
+    lacking = skipped_tests(BUILD / "host-tests.xml") | skipped_tests(BUILD / "frr-tests.xml")
+    return sorted(doors | {name for name in lacking if name.partition("::")[0] not in doors})
+
+
+def skipped_tests(results: Path) -> set[str]:
     """The tests this host could not run: its kernel lacks what they need, or a program does."""
     try:
-        cases = list(ElementTree.parse(RESULTS).iter("testcase"))
-    except (FileNotFoundError, ElementTree.ParseError):  # the host's tests did not run, or were killed
-        return []
+        cases = list(ElementTree.parse(results).iter("testcase"))
+    except (FileNotFoundError, ElementTree.ParseError):  # these tests did not run, or were killed
+        return set()
     names = [(case.get("classname", ""), case.get("name", "")) for case in cases if case.find("skipped") is not None]
-    found = [f"{module.replace('.', '/')}.py::{name}" for module, name in names]
-    return sorted({name for name in found if not name.startswith(DOORS)})
+    return {f"{module.replace('.', '/')}.py::{name}" for module, name in names}
 
 
 if __name__ == "__main__":

@@ -25,7 +25,8 @@ from typing import Any, TypeVar
 import pytest
 
 BGPD = "usr/lib/frr/bgpd"
-TOOLS = sorted((Path(__file__).resolve().parents[2] / "build" / "images").glob(f"tools-*/root/{BGPD}"))
+IMAGES = Path(__file__).resolve().parents[2] / "build" / "images"
+TOOLS = sorted(IMAGES.glob(f"tools-*/root/{BGPD}"), key=lambda path: path.stat().st_ctime)
 ROOT = Path(os.environ.get("FRR_ROOT") or ("/" if Path("/", BGPD).exists() or not TOOLS else str(TOOLS[-1].parents[3])))
 DAEMONS = ("mgmtd", "zebra", "bgpd")
 RELOAD = "/usr/lib/frr/frr-reload.py"
@@ -61,6 +62,8 @@ def need_frr() -> None:
         pytest.skip(f"FRR {version()} is older than 10")
     if shutil.which("ip") is None:
         pytest.skip("there is no program ip")
+    if subprocess.run(["unshare", "--net", "--mount", "true"], capture_output=True, check=False).returncode:
+        pytest.skip("no network namespace can be had here")
 
 
 def need_quick_machine() -> None:

@@ -24,6 +24,8 @@ from tests.frr import rig
 from tests.frr.routers import FIRST, ROUTER, SECOND, SIXTH, config, neighbor, random_router, render, with_neighbors
 from tests.frr.test_render import FULL
 
+pytestmark = pytest.mark.frr
+
 LAN = "172.16.20.80/24"
 PREFIX = "10.0.0.0/16"
 BOTH = {US: (64512, 65000, {PREFIX: 0}) for US in ("169.254.23.6", "169.254.24.6")}
