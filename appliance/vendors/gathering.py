@@ -24,8 +24,8 @@ def gather(
     choices = [choose_form(document, formats) for document in documents]
     strange = [unknown_format(document, formats) for document, name in choices if name is None]
     known = [(document, name) for document, name in choices if name is not None]
-    read = [(document, reading) for document, name in known for reading in formats[name].parse(document)]
-    strange += [_without(doc, formats[name].title) for doc, name in known if not any(doc is one for one, _ in read)]
+    read, empty = _read(known, formats)
+    strange += empty
     origins = {id(reading): document for document, reading in read}
     finished = [_finish(reading, origins[id(reading)]) for reading in merge(reading for _, reading in read)]
     wanted = _distinct([pair for pair in finished if only is None or only in (pair[0].id, pair[0].name)])
@@ -43,6 +43,24 @@ def gather(
         ignored=tuple(item for _, findings in wanted for item in findings.ignored),
         faults=_in_order([*strange, *(item for _, findings in wanted for item in findings.faults)], documents),
     )
+
+
+def _read(
+    known: list[tuple[Document, str]], formats: Mapping[str, Format]
+) -> tuple[list[tuple[Document, Reading]], list[Fault]]:
+    """Each document's readings, and a fault for one that has none. Those of a format that is spread are read together,
+    at the turn of the first of them."""
+    read: list[tuple[Document, Reading]] = []
+    empty = []
+    for document, name in known:
+        together = [other for other, its in known if its == name] if formats[name].is_spread else []
+        if together and together[0] is not document:
+            continue
+        found = formats[name].parse_together(together) if together else formats[name].parse(document)
+        read += ((document, reading) for reading in found)
+        if not found:
+            empty.append(_without(document, formats[name].title))
+    return read, empty
 
 
 def _finish(reading: Reading, document: Document) -> tuple[ReadConnection, Findings]:

@@ -28,7 +28,8 @@ class Format:
     """One format: ``title`` for people; ``example``, the command or the way through the console that gives one;
     ``module``, which has ``parse``, document to readings; ``marks``, regular expressions of which the first ``needed``
     must be found and each further one makes it likelier; ``is_tree`` for JSON, YAML and XML, whose end the notation
-    tells."""
+    tells; ``is_spread`` where a cloud's answers describe a connection only together: the module has ``parse_together``,
+    documents to readings."""
 
     title: str
     example: str
@@ -36,6 +37,7 @@ class Format:
     marks: tuple[str, ...]
     needed: int
     is_tree: bool = False
+    is_spread: bool = False
 
     def found(self, document: Document, text: str) -> tuple[bool, ...]:
         """Which marks the document has, whose lines are ``text``."""
@@ -52,6 +54,11 @@ class Format:
         """The document's connections. Only now is the parser's module imported: nobody waits for the other formats."""
         parse: Callable[[Document], Sequence[Reading]] = import_module(self.module).parse
         return parse(document)
+
+    def parse_together(self, documents: Sequence[Document]) -> Sequence[Reading]:
+        """The connections of several documents of a format that is spread."""
+        parse: Callable[[Sequence[Document]], Sequence[Reading]] = import_module(self.module).parse_together
+        return parse(documents)
 
 
 def choose_format(document: Document, formats: Mapping[str, Format]) -> str | None:

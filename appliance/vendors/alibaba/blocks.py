@@ -18,6 +18,7 @@ from appliance.model.fault import Fault, Notice
 from appliance.profiles.alibaba import ALIBABA
 from appliance.vendors.draft import ConnectionDraft, Field, Findings, TunnelDraft
 from appliance.vendors.keywords import esp_proposals, ike_proposals, parse_ike_version
+from appliance.vendors.nodes import look, spelled
 from appliance.vendors.psk import parse_psk
 from appliance.vendors.settling import finish
 from appliance.vendors.suite import Suite
@@ -42,30 +43,6 @@ _MASKED = re.compile(r"[\dxX*#]{1,3}(\.[\dxX*#]{1,3}){3}")
 _NO_IDENTITY = frozenset({"leftId-not-exist", "rightId-not-exist"})
 _BOOLEANS = {"true": True, "false": False}
 _EVERYTHING = frozenset({"0.0.0.0/0", "::/0"})
-
-
-def look(node: Node | None, name: str) -> Node | None:
-    """The value or block of this name, in the API's or in Terraform's spelling; of a list of one block that block."""
-    if node is None:
-        return None
-    found = _spelled(node, name)
-    if found is not None and isinstance(found.value, list):
-        return found.value[0] if len(found.value) == 1 else None
-    return found
-
-
-def _spelled(node: Node, name: str) -> Node | None:
-    return node.find(name) or node.find(re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower())
-
-
-def listed(node: Node, *names: str) -> list[Node]:
-    """What a list within lists holds, each of which some documents leave out (``TunnelOptions`` and its wrapping)."""
-    found: Node | None = node
-    for name in names:
-        if found is not None and isinstance(found.value, list):
-            break
-        found = _spelled(found, name) if found else None
-    return [item for item in found.items() if item.keys()] if found else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +84,7 @@ class BlockReader:
         """``LocalSubnet`` and ``RemoteSubnet``: selectors, several with commas between them."""
         narrow = False
         for side, field in ((self.words.theirs, self.draft.networks), (self.words.ours, self.draft.local_networks)):
-            for place, part in _parts(_spelled(node, f"{side}Subnet")):
+            for place, part in _parts(spelled(node, f"{side}Subnet")):
                 if part in _EVERYTHING:
                     why = "every network: what goes through the tunnels is decided by routing"
                     self.findings.ignored.append(Ignored(place.line, why))

@@ -6,8 +6,9 @@ from __future__ import annotations
 from appliance.model.document import Ignored
 from appliance.model.fault import Fault
 from appliance.profiles.alibaba import ALIBABA
-from appliance.vendors.alibaba.blocks import BlockReader, Words, finish_connection, listed, look, take_identity
+from appliance.vendors.alibaba.blocks import BlockReader, Words, finish_connection, take_identity
 from appliance.vendors.draft import ConnectionDraft, Findings, Reading, TunnelDraft
+from appliance.vendors.nodes import listed, look
 from appliance.vendors.settling import unreadable
 from appliance.vendors.text import Document
 from appliance.vendors.tree import Node, read_tree

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from appliance.model.fault import Fault
 from appliance.profiles.alibaba import ALIBABA
-from appliance.vendors.alibaba.blocks import DEFAULT_ASN, BlockReader, Words, finish_connection, listed, look
+from appliance.vendors.alibaba.blocks import DEFAULT_ASN, BlockReader, Words, finish_connection
 from appliance.vendors.alibaba.describe import CLOUD_SPEAKS_BGP
 from appliance.vendors.draft import ConnectionDraft, Findings, Reading
+from appliance.vendors.nodes import listed, look
 from appliance.vendors.settling import unreadable
 from appliance.vendors.text import Document
 from appliance.vendors.tree import Node, read_tree

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from appliance.model.fault import Fault, Notice
 from appliance.profiles.alibaba import ALIBABA
-from appliance.vendors.alibaba.blocks import listed
 from appliance.vendors.alibaba.describe import read_connection
 from appliance.vendors.draft import Reading
+from appliance.vendors.nodes import listed
 from appliance.vendors.settling import unreadable
 from appliance.vendors.terraform import Resource, referred, resources
 from appliance.vendors.text import Document
