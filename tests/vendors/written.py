@@ -16,6 +16,7 @@ from tests.vendors.aws import writers as aws
 from tests.vendors.aws.described import in_api, in_xml
 from tests.vendors.connections import connections
 from tests.vendors.device.written import WRITTEN as DEVICES
+from tests.vendors.google.written import WRITTEN as GOOGLE
 from tests.vendors.writers import generic_text, strongswan_text
 
 Written = st.SearchStrategy[tuple[ReadConnection, str]]
@@ -31,5 +32,6 @@ WRITTEN: Mapping[str, Written] = {
     "aws/terraform": st.builds(lambda found, write: (found, write(found)), in_api(keyless=False), _TERRAFORM),
     **DEVICES,
     **ALIBABA,
+    **GOOGLE,
 }
 """Format (a key of ``appliance.vendors.FORMATS``) -> random documents of it."""
