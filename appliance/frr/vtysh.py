@@ -25,7 +25,7 @@ from appliance.frr.record import (
     strangers,
     together,
 )
-from appliance.frr.tree import parse_tree, render_tree
+from appliance.frr.tree import Tree, parse_tree, render_tree
 from appliance.model.address import IPAddress
 from appliance.model.change import Change, Outcome
 from appliance.model.fault import ApplianceError, SystemFailure, SystemLacks
@@ -83,7 +83,9 @@ class Frr:
 
     async def foreign(self) -> tuple[str, ...]:
         """BGP instances that we did not make, named for the refusal."""
-        return await self._run(lambda vtys: () if self._recalled(vtys) is not None else strangers(_running(vtys)[BGPD]))
+        return await self._run(
+            lambda vtys: () if self._recalled(vtys) is not None else strangers(_running_in(vtys[BGPD]))
+        )
 
     async def adopt(self, backup: Path) -> tuple[str, ...]:
         """Write FRR's configuration to ``backup`` and take foreign BGP instances for ours: the next apply turns them
@@ -183,12 +185,14 @@ class Frr:
 
 
 class Vty:
-    """One conversation with one daemon: a command and NUL; its answer ends in three NULs and a status byte."""
+    """One conversation with one daemon: a command and NUL; its answer ends in three NULs and a status byte. What gives
+    us the right to write travels with the first command."""
 
     def __init__(self, name: str, sock: socket.socket) -> None:
         self.name = name
         self._sock = sock
         self._rest = b""
+        self._before: tuple[str, ...] = ("enable",)
 
     @property
     def instance(self) -> str:
@@ -202,20 +206,25 @@ class Vty:
 
     def ask(self, command: str) -> str:
         """The answer. Raises SystemFailure when the daemon does not take the command."""
-        [(status, text)] = self.tell([command])
-        if status:
-            raise SystemFailure(f"{self.name} refuses {command!r}: {tidy(text)}")
-        return text
+        return self._expect(command, *self.tell([command])[0])
 
     def tell(self, commands: Sequence[str]) -> list[tuple[int, str]]:
         """Status and text of each command, all sent before the first answer is read."""
+        before, self._before = self._before, ()
         try:
-            self._sock.sendall(b"".join(command.encode() + b"\0" for command in commands))
+            self._sock.sendall(b"".join(command.encode() + b"\0" for command in (*before, *commands)))
+            for command in before:
+                self._expect(command, *self._answer())
             return [self._answer() for _ in commands]
         except TimeoutError as error:
             raise SystemFailure(f"{self.name} does not answer", hint="see FRR's log", retry=True) from error
         except OSError as error:
             raise SystemFailure(f"{self.name} went away: {error.strerror}", retry=True) from error
+
+    def _expect(self, command: str, status: int, text: str) -> str:
+        if status:
+            raise SystemFailure(f"{self.name} refuses {command!r}: {tidy(text)}")
+        return text
 
     def _answer(self) -> tuple[int, str]:
         while (end := self._rest.find(b"\0\0\0")) < 0 or len(self._rest) < end + 4:
@@ -241,9 +250,7 @@ def open_vty(run_dir: Path, name: str) -> Iterator[Vty]:
         except OSError as error:
             hint = f"install frr, set {name}=yes in /etc/frr/daemons, then: systemctl restart frr"
             raise SystemLacks(f"FRR's {name} does not run ({path})", hint=hint, code="frr-missing") from error
-        vty = Vty(name, sock)
-        vty.ask("enable")
-        yield vty
+        yield Vty(name, sock)
 
 
 def _instances(vtys: dict[str, Vty]) -> Instances:
@@ -258,4 +265,8 @@ def _settled(vtys: dict[str, Vty]) -> Parts:
 
 
 def _running(vtys: dict[str, Vty]) -> Parts:
-    return {name: parse_tree(vty.ask("show running-config")) for name, vty in vtys.items()}
+    return {name: _running_in(vty) for name, vty in vtys.items()}
+
+
+def _running_in(vty: Vty) -> Tree:
+    return parse_tree(vty.ask("show running-config"))
