@@ -7,7 +7,7 @@ from appliance.design.tunnels import tunnel_link, tunnel_mss
 from appliance.design.underlay import underlay_of, uplink_links, uplink_networks
 from appliance.design.wish import Wish
 from appliance.firewall.ruleset import render_ruleset
-from appliance.model.filtering import Filter, LanGuard, TunnelGuard
+from appliance.model.filtering import Filter, LanGuard, Translation, TunnelGuard
 from appliance.model.intent import Connection, Intent, Tunnel
 from appliance.model.resources import FirewallTable
 
@@ -27,7 +27,19 @@ def compose_filter(wish: Wish) -> Filter:
         deny_private=any(connection.clear_text == "deny-private" for connection in wish.connections),
         uplink_networks=uplink_networks(wish),
         host_is_ours=wish.host_is_ours,
+        translations=translations(wish),
     )
+
+
+def translations(wish: Wish) -> tuple[Translation, ...]:
+    """The intent's address translations, in the order given: the first that fits a packet counts."""
+    links = {uplink.name: (uplink.interface,) for uplink in wish.intent.uplinks}
+    found = []
+    for nat in wish.intent.nat:
+        into = tuple(tunnel_link(tunnel) for connection, tunnel in wish.tunnels if connection.name == nat.connection)
+        chosen = links.get(nat.out, ()) if nat.out is not None else into
+        found.append(Translation(chosen, nat.sources, nat.to))
+    return tuple(found)
 
 
 def lan_guards(intent: Intent) -> tuple[LanGuard, ...]:

@@ -12,6 +12,7 @@ from ipaddress import IPv6Address
 
 from appliance.firewall.chains import host_chains, shared_chains
 from appliance.firewall.sets import render_sets, uplinks_of
+from appliance.firewall.translating import translating_chain
 from appliance.model.fault import Fault, FaultyInput
 from appliance.model.filtering import Filter
 from appliance.model.resources import TABLE_MARK
@@ -39,7 +40,8 @@ def render_ruleset(filter: Filter) -> str:
     """The text that replaces our table in one transaction. FaultyInput lists every value that has no place in it."""
     if faults := tuple(_faults(filter)):
         raise FaultyInput("the firewall table cannot be written", faults=faults)
-    body = (*_counters(), *render_sets(filter), *(host_chains(filter) if filter.host_is_ours else shared_chains()))
+    chains = host_chains(filter) if filter.host_is_ours else shared_chains()
+    body = (*_counters(), *render_sets(filter), *chains, *translating_chain(filter))
     note = () if uplinks_of(filter) else ("# No uplink is known: nothing is guarded there.",)
     return "\n".join((*note, *REMOVAL.splitlines(), f"table inet {TABLE_MARK} {{", *body, "}", ""))
 
@@ -48,8 +50,9 @@ def _faults(filter: Filter) -> Iterable[Fault]:
     tunnels = [tunnel.interface for tunnel in filter.tunnels]
     guarded = filter.management.interfaces if filter.management else ()
     lans = [lan.interface for lan in filter.lans if lan.interface is not None]
+    translated = [link for translation in filter.translations for link in translation.links]
     uplinks = uplinks_of(filter)
-    for name in sorted({*tunnels, *lans, *uplinks, *guarded}):
+    for name in sorted({*tunnels, *lans, *uplinks, *guarded, *translated}):
         if not _LINK_NAME.fullmatch(name):
             yield Fault("not an interface name", found=repr(name), allowed="1 to 15 of A-Z a-z 0-9 . _ -")
     for name in sorted(set(tunnels) & set(uplinks)):

@@ -17,6 +17,7 @@ from appliance.model.intent import (
     Lan,
     Management,
     MaxPrefixes,
+    Nat,
     Site,
     Uplink,
 )
@@ -172,14 +173,15 @@ CONNECTION = Record(
 )
 
 NAT = Record(
-    keep,
+    Nat,
     (
         Key("type", choice("masquerade", "snat"), required=True),
-        Key("out", name()),
-        Key("connection", name()),
-        Key("from", NETWORKS),
-        Key("to", ADDRESS),
+        Key("out", name(), about="masquerade: the uplink"),
+        Key("connection", name(), about="snat: into whose tunnels"),
+        Key("from", ListOf(NETWORK, at_least=1), attribute="sources", required=True),
+        Key("to", ADDRESS, about="snat: the source that the cloud sees"),
     ),
+    one_line=True,
 )
 PROBE = Record(keep, (Key("interval", INTERVAL), Key("lost", number(1, 100)), Key("recovered", number(1, 1000))))
 FAILBACK = Record(keep, (Key("policy", choice("revert", "stay", "manual")), Key("after", duration(0, 86400))))
@@ -205,7 +207,7 @@ INTENT = Record(
             attribute="",
             later=Later("failback by rule", harmless=({}, {"policy": "revert", "after": 60})),
         ),
-        Key("nat", ListOf(NAT), attribute="", later=Later("address translation", harmless=((),))),
+        Key("nat", ListOf(NAT), about="Sources translated towards the Internet, or into tunnels"),
         Key("frr-extra", PATH, nullable=True, about="A path to text merged into FRR's configuration"),
     ),
 )

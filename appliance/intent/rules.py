@@ -8,6 +8,7 @@ from appliance.intent.finding import Finding, tunnels_of
 from appliance.intent.rules_bgp import bgp_findings
 from appliance.intent.rules_crypto import crypto_findings, psk_findings
 from appliance.intent.rules_names import name_findings
+from appliance.intent.rules_nat import nat_findings
 from appliance.intent.rules_networks import network_findings
 from appliance.intent.rules_static import path_findings
 from appliance.intent.rules_tunnels import tunnel_findings
@@ -27,6 +28,7 @@ def find_all(intent: Intent, profiles: Mapping[str, Profile] = PROFILES) -> tupl
         *tunnel_findings(intent, profiles),
         *network_findings(intent),
         *path_findings(intent),
+        *nat_findings(intent),
         *bgp_findings(intent, profiles),
         *crypto_findings(intent, profiles),
     )

@@ -38,6 +38,16 @@ class ManagementGuard:
 
 
 @dataclass(frozen=True, slots=True)
+class Translation:
+    """New sources for what leaves by ``links`` and comes from ``sources``: the address ``to``, or, where that is None,
+    whatever address the interface has."""
+
+    links: tuple[str, ...]
+    sources: tuple[IPNetwork, ...]
+    to: IPAddress | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Filter:
     """The whole table. ``protected`` never leaves an uplink in clear; with ``deny_private``, neither do private
     destinations of LAN traffic (RFC 1918, RFC 6598, RFC 4193, link-local) other than ``uplink_networks``.
@@ -54,3 +64,4 @@ class Filter:
     uplink_networks: tuple[IPNetwork, ...] = ()
     host_is_ours: bool = False
     management: ManagementGuard | None = None
+    translations: tuple[Translation, ...] = ()

@@ -222,6 +222,18 @@ class Connection:
 
 
 @dataclass(frozen=True, slots=True)
+class Nat:
+    """Sources that are translated: ``masquerade`` to whatever address the uplink ``out`` has, ``snat`` on the way into
+    the tunnels of ``connection``, to the address ``to``."""
+
+    type: str
+    out: str | None = None
+    connection: str | None = None
+    sources: tuple[IPNetwork, ...] = ()
+    to: IPAddress | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Intent:
     """One box. ``frr_extra`` is the path of text merged into FRR's configuration."""
 
@@ -233,4 +245,5 @@ class Intent:
     frr_extra: str | None = None
     probe: Probing = Probing()
     failback: Failback = Failback()
+    nat: tuple[Nat, ...] = ()
     version: int = field(default=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ipaddress import ip_address, ip_network
 
-from appliance.model.filtering import Filter, LanGuard, ManagementGuard, TunnelGuard
+from appliance.model.filtering import Filter, LanGuard, ManagementGuard, Translation, TunnelGuard
 
 VPC_1 = TunnelGuard(
     interface="vpc-1",
@@ -32,3 +32,6 @@ SHARED = Filter(
     uplink_networks=(ip_network("198.51.100.0/24"), ip_network("10.77.0.0/24"), ip_network("2001:db8:100::/64")),
 )
 MANAGEMENT = ManagementGuard(("eth2",), (ip_network("172.16.20.0/24"), ip_network("2001:db8:20::/64")), (22, 9342))
+OUT = Translation(("eth0",), LAN.networks)
+INTO = Translation(("vpc-1", "vpc-2"), LAN.networks[:1], ip_address("172.16.20.1"))
+"""What the LAN sends to the Internet goes out as the box's own; what it sends to the clouds, as one address."""

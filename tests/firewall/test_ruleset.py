@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from appliance.firewall.ruleset import COUNTERS, REMOVAL, render_ruleset
 from appliance.model.fault import FaultyInput
 from appliance.model.filtering import Filter, LanGuard, ManagementGuard
-from tests.firewall.scenes import LAN, MANAGEMENT, SHARED, VPC_1, VPC_2
+from tests.firewall.scenes import INTO, LAN, MANAGEMENT, OUT, SHARED, VPC_1, VPC_2
 from tests.firewall.wires import Wires, inside
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -30,6 +30,7 @@ SCENES = {
         lans=(LanGuard("eth0", (ip_network("198.51.100.0/25"),)), LanGuard(None, (ip_network("10.77.0.0/16"),))),
         protected=(ip_network("10.0.0.0/8"), ip_network("10.77.0.128/26")),
     ),
+    "translating": replace(SHARED, translations=(OUT, INTO, replace(INTO, links=()))),
     "no-uplink": replace(SHARED, tunnels=(replace(VPC_1, uplink=None),), uplinks=(), uplink_networks=()),
     "nothing": Filter((), (), (), (), deny_private=False),
 }

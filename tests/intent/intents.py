@@ -17,6 +17,7 @@ from appliance.model.intent import (
     Intent,
     Lan,
     MaxPrefixes,
+    Nat,
     SecretRef,
     Site,
     Tunnel,
@@ -119,6 +120,17 @@ INTENTS = st.builds(
     ).map(tuple),
     uplinks=st.lists(
         st.builds(Uplink, NAMES, NAMES, maybe(ADDRESSES), maybe(ADDRESSES), maybe(ADDRESSES)), max_size=2
+    ).map(tuple),
+    nat=st.lists(
+        st.builds(
+            Nat,
+            st.sampled_from(["masquerade", "snat"]),
+            maybe(NAMES),
+            maybe(NAMES),
+            NETWORKS.filter(bool),
+            maybe(ADDRESSES),
+        ),
+        max_size=2,
     ).map(tuple),
     frr_extra=maybe(st.sampled_from(["extra.conf", "/etc/appliance/extra", "no"])),
 )

@@ -116,6 +116,15 @@ FAULTS = [
     (STATIC | {f"{T0}.metric": 0}, f"{T0}.metric", "out of range"),
     ({"connections[0].mode": "static", "connections[0].networks": ["2001:db8::/32"]}, "connections[0].networks[0]",
      "no tunnel has an IPv6 address inside"),
+    # address translation
+    ({"nat": [{"type": "masquerade", "from": ["192.0.2.0/24"]}]}, "nat[0].out", "missing: type masquerade needs it"),
+    ({"nat": [{"type": "masquerade", "from": ["192.0.2.0/24"], "out": "isp9"}]}, "nat[0].out", "no such uplink"),
+    ({"nat": [{"type": "snat", "from": ["192.0.2.0/24"], "connection": "vpc"}]}, "nat[0].to", "missing: type snat"),
+    ({"nat": [{"type": "snat", "from": ["192.0.2.0/24"], "connection": "x", "to": "192.0.2.1"}]}, "nat[0].connection",
+     "no such connection"),
+    ({"nat": [{"type": "snat", "from": ["2001:db8::/32"], "connection": "vpc", "to": "192.0.2.1"}]}, "nat[0].from[0]",
+     "IPv6 cannot become"),
+    ({"nat": [{"type": "snat", "connection": "vpc", "to": "192.0.2.1"}]}, "nat[0].from", "missing"),
     # cryptography
     ({f"{T0}.ike.proposals": ["aes256-sha256-modp1536"]}, f"{T0}.ike.proposals[0]", "does not accept modp1536 as IKE"),
     ({f"{T0}.ike.proposals": ["aes256-sha256-x25519"]}, f"{T0}.ike.proposals[0]", "does not accept x25519"),

@@ -184,6 +184,6 @@ def test_an_example_is_printed_and_validates(run: Any, name: str) -> None:
 
 
 def test_an_example_that_does_not_exist_names_those_that_do(run: Any) -> None:
-    code, out, err = run("schema", "--example", "static")
+    code, out, err = run("schema", "--example", "hairpin")
     assert (code, out) == (2, "")
     assert all(name in err for name in EXAMPLES)
