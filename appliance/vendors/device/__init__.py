@@ -43,4 +43,39 @@ FORMATS: Mapping[str, Format] = {
         marks=(r"(?ms)\A(?!.*^conn \S)(?!.*^secrets ?\{)(?!.*IPSec Tunnel ?#).*?^[^\n\"'=|{}#]*: ?PSK\b",),
         needed=1,
     ),
+    "device/vyos": Format(
+        "Vyatta and VyOS, as set lines or config.boot, AWS's download for Vyatta among them",
+        example=f"{_DOWNLOAD}: Vyatta; or show configuration commands",
+        module="appliance.vendors.device.vyos",
+        marks=(
+            r"(?m)^(\S*[#$] ?)?set vpn ipsec (site-to-site|ike-group) \S|^(ike-group|site-to-site) (\S+ )?\{",
+            r"(?m)set vpn ipsec site-to-site peer \S+ |^site-to-site \{",
+            r"(?m)set vpn ipsec esp-group \S+ |^esp-group \S+ \{",
+            r"(?m)set interfaces vti \S+ |^vti \S+ \{",
+        ),
+        needed=1,
+    ),
+    "device/junos": Format(
+        "Junos (J series, SRX), as set lines or in brackets, AWS's download for Juniper among them",
+        example=f"{_DOWNLOAD}: Juniper Networks, Inc.; or show configuration | display set",
+        module="appliance.vendors.device.junos",
+        marks=(
+            r"(?m)^(\S*[#>] ?)?set security (ike|ipsec) (proposal|policy|gateway|vpn) |^ike-policy \S+;|^gateway .+\{$",
+            r"(?m)set security ike gateway \S+ |^external-interface \S+;",
+            r"(?m)set security ipsec vpn \S+ |^bind-interface \S+;",
+            r"(?m)set interfaces st0[ .]|^st0 \{",
+        ),
+        needed=1,
+    ),
+    "device/panos": Format(
+        "PAN-OS, as edit and set lines, AWS's download for Palo Alto Networks among them",
+        example=f"{_DOWNLOAD}: Palo Alto Networks; or set cli config-output-format set, then show",
+        module="appliance.vendors.device.panos",
+        marks=(
+            r"(?m)^(\S*[#>] ?)?(set|edit) network ike (crypto-profiles|gateway) \S",
+            r"(?m)^(\S*[#>] ?)?(set|edit) network tunnel ipsec \S",
+            r"(?m)^(\S*[#>] ?)?(set|edit) network interface tunnel\b",
+        ),
+        needed=1,
+    ),
 }

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from ipaddress import ip_network
 
+from appliance.model.address import IPAddress
 from appliance.model.profile import Profile
 from appliance.profiles.aws import AWS
 from appliance.profiles.generic import GENERIC
@@ -16,3 +18,12 @@ _AWS = re.compile(rf"(?i)\b(aws|amazon)|^[!#* ]*Your VPN Connection ID|{CONNECTI
 def profile_of(document: Document) -> Profile:
     """AWS when its header, one of its identifiers or its name stands anywhere, else any standard gateway."""
     return AWS if _AWS.search(document.text) else GENERIC
+
+
+_PRIVATE = tuple(map(ip_network, ("10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")))
+"""Addresses that only a router with NAT in front of a device makes public (RFC 1918, RFC 6598, RFC 4193)."""
+
+
+def is_behind_nat(address: IPAddress) -> bool:
+    """Whether the address is no public one: the cloud knows its device by another."""
+    return any(address in net for net in _PRIVATE)

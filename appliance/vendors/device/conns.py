@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-from ipaddress import ip_network
 
 from appliance.vendors.conn import read_setting
+from appliance.vendors.device.cloud import is_behind_nat
 from appliance.vendors.device.openswan import Settings, as_strongswan, is_openswan
 from appliance.vendors.draft import ConnectionDraft, Findings, TunnelDraft
 from appliance.vendors.values import Place, Placeholder, parse_address
 
 _DEFAULT = "%default"
-_PRIVATE = tuple(map(ip_network, ("10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")))
-"""Addresses that only a router with NAT in front of us makes public (RFC 1918, RFC 6598, RFC 4193)."""
 
 
 class Conns:
@@ -91,5 +89,5 @@ class Conns:
         if tunnel.public.place or tunnel.local_id.place or not re.fullmatch(r"[0-9A-Fa-f]*[.:][0-9A-Fa-f:.]+", text):
             return
         address = parse_address(text, place, self.findings.faults)
-        if isinstance(address, Placeholder) or address is None or not any(address in net for net in _PRIVATE):
+        if isinstance(address, Placeholder) or address is None or not is_behind_nat(address):
             tunnel.public.say(address, place)

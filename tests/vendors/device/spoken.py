@@ -1,0 +1,60 @@
+"""Random connections as far as a device's configuration can say them, and what the writers share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from ipaddress import IPv4Network
+
+from hypothesis import strategies as st
+
+from appliance.model.document import ReadConnection, ReadDpd, ReadIke, ReadTunnel
+from tests.vendors.connections import connections
+from tests.vendors.writers import header
+
+BEHIND = IPv4Network("10.20.0.0/16")
+"""The network that a statically routed connection leads to."""
+
+
+def spoken(tell: Callable[[ReadTunnel], ReadTunnel], *, alike: bool = False) -> st.SearchStrategy[ReadConnection]:
+    """A connection whose tunnels are reduced by ``tell``; ``alike``: one set of algorithms for both."""
+
+    def reduced(found: ReadConnection) -> ReadConnection:
+        one = found.tunnels[0]
+        tunnels = (replace(t, ike=one.ike, esp=one.esp) if alike else t for t in found.tunnels)
+        networks = () if found.mode == "bgp" else (BEHIND,)
+        return replace(found, networks=networks, tunnels=tuple(map(tell, tunnels)))
+
+    return connections(generic=True).map(reduced)
+
+
+def told(
+    tunnel: ReadTunnel, *, version: int, dpd: ReadDpd, mtu: bool, mss: bool, peer: bool = True, public: bool = True
+) -> ReadTunnel:
+    """The tunnel with what the device's text has a place for."""
+    return replace(
+        tunnel,
+        ike=ReadIke(version, tunnel.ike.proposals, tunnel.ike.lifetime),
+        dpd=dpd,
+        mtu=tunnel.mtu if mtu else None,
+        mss=tunnel.mss if mss else None,
+        peer_inside=tunnel.peer_inside if peer else None,
+        public=tunnel.public if public else None,
+    )
+
+
+def commented(connection: ReadConnection, sign: str) -> str:
+    """AWS's header behind a comment sign."""
+    return "".join(f"{sign} {line}\n" if line else f"{sign}\n" for line in header(connection).splitlines())
+
+
+def heading(number: int, sign: str) -> str:
+    """What AWS writes above a tunnel."""
+    rule = f"{sign} {'-' * 80}\n"
+    return f"{rule}{sign} IPSec Tunnel #{number}\n{rule}"
+
+
+def parts(proposals: tuple[str, ...]) -> tuple[str, str, str]:
+    """Cipher, hash and group of the only proposal."""
+    cipher, digest, group = proposals[0].split("-")
+    return cipher, digest, group
