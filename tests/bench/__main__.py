@@ -1,7 +1,7 @@
 """``make bench``: what we promise in figures, measured in the lab guest. ``python -m tests.bench [GOAL] [--record]``
 
-Writes build/bench.json and prints a table; with ``--record`` also RESULTS.md. The exit code says whether everything was
-measured, not whether every goal was met.
+Writes build/bench.json and prints a table; with ``--record`` also RESULTS.md, goal by goal. The exit code says whether
+everything was measured, not whether every goal was met.
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from tests.bench.rows import Row, as_data, is_wanted, parse_row, render_results, render_table
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 APPLIANCE = (sys.executable, "-m", "appliance.cli.main")
+RESULTS = ROOT / "tests/bench/RESULTS.md"
 LAB = "bench"
 TOPOLOGY = "tests/bench/bench.clab.yml"
 GOALS = {
@@ -35,28 +37,37 @@ def main(words: list[str]) -> int:
         return 2
     for goal in goals:
         print(f"{goal}: {GOALS[goal]}", file=sys.stderr)
-    before = os.getloadavg()[0]
-    rows = [row for row in measured(goals) if is_wanted(row.goal, wanted)]
-    (ROOT / "build").mkdir(exist_ok=True)
-    data = json.dumps([as_data(row) for row in rows], indent=1, ensure_ascii=False)
-    (ROOT / "build" / "bench.json").write_text(data + "\n", encoding="utf-8")
+    rows: list[Row] = []
+    for found, where in measured(goals):
+        now = [row for row in found if is_wanted(row.goal, wanted)]
+        rows += now
+        keep(rows)
+        if "--record" in words:
+            RESULTS.write_text(render_results(now, where, RESULTS.read_text("utf-8")), "utf-8")
     print(render_table(rows))
-    if "--record" in words:
-        (ROOT / "tests/bench/RESULTS.md").write_text(render_results(rows, conditions(before)), encoding="utf-8")
     return 0
 
 
-def measured(goals: list[str]) -> list[Row]:
-    """The rows, from a box of its own in the guest."""
+def keep(rows: list[Row]) -> None:
+    """What was measured until now, so that a run that is cut short leaves something."""
+    (ROOT / "build").mkdir(exist_ok=True)
+    data = json.dumps([as_data(row) for row in rows], indent=1, ensure_ascii=False)
+    (ROOT / "build" / "bench.json").write_text(data + "\n", encoding="utf-8")
+
+
+def measured(goals: list[str]) -> Iterator[tuple[list[Row], str]]:
+    """Goal by goal the rows and the conditions they were measured in, from a box of its own in the guest."""
     take_down()  # what a killed run left
     subprocess.run([*APPLIANCE, "lab", "up", TOPOLOGY], cwd=ROOT, check=True)
-    script = f"cd -P /opt/appliance/current && exec python3 -m tests.bench.measuring {' '.join(goals)}"
     try:
-        execute = [*APPLIANCE, "lab", "exec", "--lab", LAB, "box", "--", "sh", "-c", script]
-        told = subprocess.run(execute, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
+        for goal in goals:
+            before = os.getloadavg()[0]
+            script = f"cd -P /opt/appliance/current && exec python3 -m tests.bench.measuring {goal}"
+            execute = [*APPLIANCE, "lab", "exec", "--lab", LAB, "box", "--", "sh", "-c", script]
+            told = subprocess.run(execute, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
+            yield [parse_row(data) for data in json.loads(told)], conditions(before)
     finally:
         take_down()
-    return [parse_row(data) for data in json.loads(told)]
 
 
 def take_down() -> None:

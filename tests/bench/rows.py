@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
@@ -82,27 +83,57 @@ def render_table(rows: Iterable[Row]) -> str:
     )
 
 
-def render_results(rows: Iterable[Row], conditions: str) -> str:
-    """The page that is kept with the source."""
-    lines = [
-        "# What was measured",
-        "",
-        "Written by `make bench RECORD=1`. Each value is the median of ratios within one run, ours and the peers in",
-        "shuffled order; the spread holds it with 95 % confidence. A goal that is missed stays here. How each is",
-        "measured stands in the modules of this folder.",
-        "",
-        conditions,
-        "",
-        "| goal | what | value | bar | met | spread |",
-        "|---|---|---|---|---|---|",
-    ]
-    details = ["", "## Beside it", ""]
+def render_results(rows: Sequence[Row], conditions: str, page: str = "") -> str:
+    """The page that is kept with the source. What stood on it about goals that were not measured now stays."""
+    measured = {row.goal for row in rows}
+    table = {goal: line for goal, line in _told(page, r"\| ([A-Z]\d[^ ]*) \|") if goal not in measured}
+    beside = {what: line for what, line in _told(page, r"- ([^:]+): ") if what.split(",")[0] not in measured}
+    beside |= {f"{row.goal.split('-')[0]}, where": "" for row in rows}
     for row in rows:
-        sign = "≤" if row.better == "lower" else "≥"
-        lines.append(
-            f"| {row.goal} | {row.what} | {row.value:g} | {sign} {row.bar:g} | {'yes' if row.met else '**no**'} "
-            f"| {row.spread[0]:g} to {row.spread[1]:g} |"
-        )
-        beside = "; ".join(f"{name}: {value:g}" for name, value in row.peers.items())
-        details.append(f"- {row.goal}: {beside}. Control: {row.control}.")
-    return "\n".join([*lines, *details, ""])
+        table[row.goal] = _in_table(row)
+        beside[row.goal] = _beside(row)
+    for what, line in beside.items():
+        beside[what] = line or f"- {what}: {conditions}"
+    return "\n".join(
+        [
+            "# What was measured",
+            "",
+            "Written by `make bench RECORD=1`. Each value is the median of ratios within one run, ours and the peers",
+            "in shuffled order; the spread holds it with 95 % confidence. A goal that is missed stays here. How each",
+            "is measured stands in the modules of this folder.",
+            "",
+            "| goal | what | value | bar | met | spread |",
+            "|---|---|---|---|---|---|",
+            *(table[goal] for goal in sorted(table, key=_in_order)),
+            "",
+            "## Beside it",
+            "",
+            *(beside[what] for what in sorted(beside, key=_in_order)),
+            "",
+        ]
+    )
+
+
+def _told(page: str, pattern: str) -> Iterator[tuple[str, str]]:
+    """The lines of a page that are about something, with what they are about."""
+    for line in page.splitlines():
+        if found := re.match(pattern, line):
+            yield found[1], line
+
+
+def _in_order(what: str) -> list[tuple[int, str]]:
+    """C3 before C3-10 before C3-100."""
+    return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"(\d+)", what)]
+
+
+def _in_table(row: Row) -> str:
+    sign = "≤" if row.better == "lower" else "≥"
+    return (
+        f"| {row.goal} | {row.what} | {row.value:g} | {sign} {row.bar:g} | {'yes' if row.met else '**no**'} "
+        f"| {row.spread[0]:g} to {row.spread[1]:g} |"
+    )
+
+
+def _beside(row: Row) -> str:
+    values = "; ".join(f"{name}: {value:g}" for name, value in row.peers.items())
+    return f"- {row.goal}: {values}{'. ' if values else ''}Control: {row.control}."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -45,3 +46,19 @@ def test_a_goal_is_picked_with_its_parts(goal: str, wanted: str | None, so: bool
 def test_a_missed_goal_stays_in_table_and_record() -> None:
     assert "MISSED" in render_table([GOOD, BAD]).splitlines()[2]
     assert "| C1 | another | 80 | ≥ 100 | **no** | 70 to 90 |" in render_results([GOOD, BAD], "Somewhere.")
+
+
+def test_the_record_keeps_what_was_not_measured_again() -> None:
+    ten = replace(GOOD, goal="C3-10", peers={})
+    page = render_results([replace(GOOD, goal="C3-100"), ten, BAD], "Long ago.")
+    again = render_results([GOOD, replace(ten, value=1.4)], "Today.", page)
+    lines = again.splitlines()
+    assert [line.split()[1] for line in lines if line.startswith("| C")] == ["C1", "C3", "C3-10", "C3-100"]
+    assert [line.split(":")[0] for line in lines if line.startswith("- ")] == [
+        "- C1", "- C1, where", "- C3", "- C3, where", "- C3-10", "- C3-100",
+    ]  # fmt: skip
+    assert "- C1, where: Long ago." in lines
+    assert "- C3, where: Today." in lines
+    assert "| C3-10 | a ratio | 1.4 | ≤ 1.5 | yes | 1.1 to 1.3 |" in lines
+    assert "- C3-10: Control: a process per object: 9.0." in lines
+    assert render_results([GOOD], "Today.", again) == again
