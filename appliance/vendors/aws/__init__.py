@@ -77,4 +77,12 @@ FORMATS: Mapping[str, Format] = {
         needed=2,
         is_tree=True,
     ),
+    "aws/secret": Format(
+        "AWS, the keys in Secrets Manager, beside a description of the connection",
+        example="aws secretsmanager get-secret-value --secret-id PRE-SHARED-KEY-ARN",
+        module="appliance.vendors.aws.secret",
+        marks=(r'\A\s*\{\s*"[0-9A-Fa-f]{1,4}[.:][0-9A-Fa-f.:]+"\s*:\s*"|"SecretString"\s*:',),
+        needed=1,
+        is_tree=True,
+    ),
 }

@@ -23,8 +23,8 @@ from appliance.vendors.values import Placeholder, parse_address, parse_choice, p
 _NEVER = frozenset({"networks"})
 _EMPTY_KEY = "the document has no key here"
 _IN_SECRETS_MANAGER = (
-    "the key is in AWS's Secrets Manager: aws secretsmanager get-secret-value --query SecretString --output text"
-    " --secret-id {arn}"
+    "the key is in AWS's Secrets Manager; a further document may be what this says:"
+    " aws secretsmanager get-secret-value --secret-id {arn}"
 )
 _CERTIFICATE = "this tunnel authenticates by certificate, and the appliance by pre-shared key"
 _GONE = frozenset({"deleting", "deleted"})
