@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable
 from ipaddress import IPv4Address
 
-from appliance.model.address import IPAddress, IPInterface
+from appliance.model.address import IPAddress, IPInterface, IPNetwork
 from appliance.model.document import ReadConnection, ReadTunnel
 from appliance.model.fault import Fault
 from appliance.model.profile import PhaseRules, Profile
@@ -36,8 +36,13 @@ def check_connection(connection: ReadConnection, draft: ConnectionDraft, faults:
     """What must differ: the two ASNs, the tunnels' outside addresses and their inside networks."""
     _check_asns(connection, draft, faults)
     _check_distinct("outside address", ((t.remote, d.remote) for t, d in _pairs(connection, draft)), faults)
-    nets = ((t.inside.network if t.inside else None, d.inside) for t, d in _pairs(connection, draft))
+    nets = ((_shared_network(t.inside), d.inside) for t, d in _pairs(connection, draft))
     _check_distinct("inside network", nets, faults)
+
+
+def _shared_network(inside: IPInterface | None) -> IPNetwork | None:
+    """The network that both ends are in; none where our inside address is a host's, which several tunnels may have."""
+    return None if inside is None or inside.network.num_addresses == 1 else inside.network
 
 
 def _pairs(connection: ReadConnection, draft: ConnectionDraft) -> Iterable[tuple[ReadTunnel, TunnelDraft]]:

@@ -14,6 +14,7 @@ from appliance.model.document import ReadConnection
 from tests.vendors.alibaba.written import WRITTEN as ALIBABA
 from tests.vendors.aws import writers as aws
 from tests.vendors.aws.described import in_api, in_xml
+from tests.vendors.azure.written import WRITTEN as AZURE
 from tests.vendors.connections import connections
 from tests.vendors.device.written import WRITTEN as DEVICES
 from tests.vendors.google.written import WRITTEN as GOOGLE
@@ -33,5 +34,6 @@ WRITTEN: Mapping[str, Written] = {
     **DEVICES,
     **ALIBABA,
     **GOOGLE,
+    **AZURE,
 }
 """Format (a key of ``appliance.vendors.FORMATS``) -> random documents of it."""
