@@ -58,8 +58,16 @@ class Bells:
 
 async def keep_converged(systems: Systems, log: Log, stop: asyncio.Event) -> None:
     """Until told to stop. What fails is logged once, and tried again."""
-    board, memory, bells = Switchboard(systems), remember(systems), Bells(Bell(), Bell(), Bell(), Bell())
+    memory, bells = remember(systems), Bells(Bell(), Bell(), Bell(), Bell())
+    loop = asyncio.get_running_loop()
+    prober = systems.open_prober(lambda: _ring_from_afar(loop, bells.judge))
+    board = Switchboard(systems, prober)
     with systems.store.daemon(datetime.now(UTC)), ExitStack() as stack:
+        try:
+            prober.start()
+            stack.callback(prober.stop)
+        except SystemLacks as lack:  # then SAs and BGP alone tell
+            log(lack.message)
         stack.enter_context(systems.kernel.watch(lambda kind: _hear(systems, memory, bells, kind)))
         log("running")
         helpers = [
@@ -80,6 +88,12 @@ async def keep_converged(systems: Systems, log: Log, stop: asyncio.Event) -> Non
             for task in helpers:
                 task.cancel()
             await asyncio.gather(*helpers, return_exceptions=True)
+
+
+def _ring_from_afar(loop: asyncio.AbstractEventLoop, bell: Bell) -> None:
+    """From another thread."""
+    with suppress(RuntimeError):  # the loop has ended
+        loop.call_soon_threadsafe(bell.ring)
 
 
 def _hear(systems: Systems, memory: Memory, bells: Bells, kind: str) -> None:

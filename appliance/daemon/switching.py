@@ -5,20 +5,37 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from time import monotonic
+from typing import Protocol
 
 from appliance.daemon.published import Published, load_published, save_published
 from appliance.daemon.wiring import Systems
 from appliance.design.paths import path_groups
+from appliance.design.tunnels import tunnel_link
 from appliance.design.wish import Wish
 from appliance.model.change import Change, Outcome
-from appliance.model.health import ConnectionVerdict, PathEvidence
-from appliance.model.intent import Connection
+from appliance.model.health import ConnectionVerdict, PathEvidence, Target, TargetHealth
+from appliance.model.intent import Connection, Probing
 from appliance.model.machine import Carrying
 from appliance.model.ranking import metrics_of
 from appliance.model.resources import NexthopGroup
 from appliance.model.sa import TunnelSa
+from appliance.probe.targets import compose_targets
+from appliance.report.probing import describe_probe
 from appliance.verdict.connection import reconsider
 from appliance.verdict.manner import Manner
+
+Healths = Mapping[str, tuple[TargetHealth, ...]]
+"""Per tunnel, every target that is asked over it."""
+
+
+class Asks(Protocol):
+    """Whoever asks over the tunnels whether anybody answers."""
+
+    def set_targets(self, targets: Iterable[Target], pace: Probing) -> None:
+        """Ask these from now on."""
+
+    def health(self, now: float) -> Healths:
+        """What came back, by tunnel."""
 
 
 class Switchboard:
@@ -28,8 +45,9 @@ class Switchboard:
     ``generation`` grows with every switch: a pass that began before one has put back what it saw.
     """
 
-    def __init__(self, systems: Systems) -> None:
+    def __init__(self, systems: Systems, prober: Asks | None = None) -> None:
         self._systems = systems
+        self._prober = prober
         self._wish: Wish | None = None
         self._installed: Mapping[str, bool] | None = None
         self._gone: dict[str, float] = {}
@@ -54,6 +72,10 @@ class Switchboard:
     def follow(self, wish: Wish) -> None:
         """The intent in force is this one now."""
         self._wish = wish
+        if self._prober is not None:
+            links = {tunnel.name: tunnel_link(tunnel) for _, tunnel in wish.tunnels}
+            targets = (target for connection in wish.connections for target in compose_targets(connection, links))
+            self._prober.set_targets(targets, wish.intent.probe)
 
     def hear(self, sas: Iterable[TunnelSa] | None) -> None:
         """What the IKE daemon says stands; None: it says nothing."""
@@ -75,16 +97,17 @@ class Switchboard:
             return ()
         now = monotonic()
         routed = [connection for connection in wish.connections if connection.mode == "static"]
-        verdicts = {one.name: self._reconsider(one, was.get(one.name), now) for one in routed}
+        healths = self._prober.health(now) if self._prober is not None else {}
+        verdicts = {one.name: self._reconsider(one, was.get(one.name), healths, now) for one in routed}
         before, groups = self._groups(), path_groups(replace(wish, carrying=_carrying(verdicts)))
-        self._published = Published(verdicts)
+        self._published = Published(verdicts, {name: describe_probe(found) for name, found in healths.items()})
         news = [_sentence(name, was.get(name), verdict) for name, verdict in verdicts.items()]
-        if verdicts != was:
-            save_published(self._systems.store.run_dir, self._published)
         switched = [Change(before[id], group) for id, group in groups.items() if before.get(id, group) != group]
         if switched:
             self.generation += 1
             news += _failures(await self._systems.kernel.apply(switched))
+        if verdicts != was:
+            save_published(self._systems.store.run_dir, self._published)
         return tuple(sentence for sentence in news if sentence)
 
     def due(self) -> float | None:
@@ -110,13 +133,15 @@ class Switchboard:
     def _groups(self) -> Mapping[int, NexthopGroup]:
         return path_groups(replace(self._wish, carrying=self.carrying)) if self._wish else {}
 
-    def _reconsider(self, connection: Connection, was: ConnectionVerdict | None, now: float) -> ConnectionVerdict:
-        evidence = {name: self._evidence(name) for name in metrics_of(connection)}
+    def _reconsider(
+        self, connection: Connection, was: ConnectionVerdict | None, healths: Healths, now: float
+    ) -> ConnectionVerdict:
+        evidence = {name: self._evidence(name, healths) for name in metrics_of(connection)}
         return reconsider(was, evidence, self._manner(connection), now)
 
-    def _evidence(self, name: str) -> PathEvidence:
+    def _evidence(self, name: str, healths: Healths) -> PathEvidence:
         installed = self._installed.get(name, False) if self._installed is not None else None
-        return PathEvidence(installed=installed, gone_at=self._gone.get(name))
+        return PathEvidence(installed=installed, targets=healths.get(name, ()), gone_at=self._gone.get(name))
 
     def _manner(self, connection: Connection) -> Manner:
         assert self._wish is not None

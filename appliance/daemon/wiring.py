@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from appliance.ipsec.charon import Charon
 from appliance.kernel.netlink import Kernel
 from appliance.model.change import Door
 from appliance.model.fault import FaultyInput
+from appliance.probe.prober import Prober
 from appliance.sysctl.procsys import Procsys
 
 TEMPLATES = "frr-templates"
@@ -21,7 +23,8 @@ IMAGE_MARK = Path("/etc/appliance/image")
 
 @dataclass(frozen=True, slots=True)
 class Systems:
-    """The doors of one machine, and the store beside them."""
+    """The doors of one machine, and the store beside them. ``open_prober`` makes the daemon's prober, which calls what
+    it is given, in its own thread, when there is news."""
 
     store: Store
     kernel: Kernel
@@ -29,6 +32,7 @@ class Systems:
     charon: Charon
     frr: Frr
     firewall: Nft
+    open_prober: Callable[[Callable[[], None]], Prober] = Prober
 
     @property
     def doors(self) -> tuple[Door, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from typing import Any
 
 from appliance.intent.addresses import ADDRESS, ADDRESS4, ASN, AUTO_ADDRESS, COMMUNITY, ENDPOINT, NETWORK
@@ -13,11 +14,15 @@ from appliance.model.intent import (
     Announce,
     Bgp,
     Connection,
+    ConnectionProbe,
+    Failback,
     Intent,
     Lan,
     Management,
     MaxPrefixes,
     Nat,
+    ProbeTarget,
+    Probing,
     Site,
     Uplink,
 )
@@ -25,12 +30,19 @@ from appliance.model.intent import (
 NETWORKS = ListOf(NETWORK)
 
 
-def _pair(kind: str, value: Any) -> tuple[str, Any]:
-    return kind, value
+def _target(kind: str, value: Any) -> ProbeTarget:
+    if kind == "icmp":
+        return ProbeTarget(kind, value)
+    host, _, port = value.rpartition(":")
+    return ProbeTarget(kind, ip_address(host.strip("[]")), int(port))
 
 
-def _same(pair: tuple[str, Any]) -> tuple[str, Any]:
-    return pair
+def _asked(target: ProbeTarget) -> tuple[str, Any]:
+    """The inverse."""
+    if target.port is None or target.address is None:
+        return target.kind, target.address
+    host = f"[{target.address}]" if target.address.version == 6 else str(target.address)
+    return target.kind, f"{host}:{target.port}"
 
 
 SITE = Record(
@@ -122,10 +134,16 @@ BGP = Record(
 )
 
 TARGET = Either(
-    keyword("peer-inside", ("peer-inside", None)),
-    OneOf(_pair, (Key("icmp", ADDRESS), Key("tcp", ENDPOINT)), _same),
+    keyword("peer-inside", ProbeTarget("peer-inside")),
+    OneOf(_target, (Key("icmp", ADDRESS), Key("tcp", ENDPOINT)), _asked),
 )
-CONNECTION_PROBE = Record(keep, (Key("targets", ListOf(TARGET)), Key("need", number(1, 16))))
+CONNECTION_PROBE = Record(
+    ConnectionProbe,
+    (
+        Key("targets", ListOf(TARGET), about="Who is asked over each tunnel; peer-inside is its own other end"),
+        Key("need", number(1, 16), about="How many of them must answer"),
+    ),
+)
 SELECTOR = Record(keep, (Key("local", NETWORKS, required=True), Key("remote", NETWORKS, required=True)))
 
 CONNECTION = Record(
@@ -166,7 +184,7 @@ CONNECTION = Record(
         Key("announce", ANNOUNCE),
         Key("bgp", BGP),
         Key("clear-text", choice("deny-private", "protected-only"), always=True),
-        Key("probe", CONNECTION_PROBE, attribute="", later=Later("probing", harmless=({},))),
+        Key("probe", CONNECTION_PROBE),
         Key("selectors", ListOf(SELECTOR), attribute="", later=Later("mode policy", harmless=((),))),
         Key("tunnels", ListOf(TUNNEL, at_least=1), required=True),
     ),
@@ -183,8 +201,23 @@ NAT = Record(
     ),
     one_line=True,
 )
-PROBE = Record(keep, (Key("interval", INTERVAL), Key("lost", number(1, 100)), Key("recovered", number(1, 1000))))
-FAILBACK = Record(keep, (Key("policy", choice("revert", "stay", "manual")), Key("after", duration(0, 86400))))
+PROBE = Record(
+    Probing,
+    (
+        Key("interval", INTERVAL, about="Between two probes of a target"),
+        Key("lost", number(1, 100), about="So many in a row make a path suspect"),
+        Key("recovered", number(1, 1000), about="So many answers in a row make it good again"),
+    ),
+    one_line=True,
+)
+FAILBACK = Record(
+    Failback,
+    (
+        Key("policy", choice("revert", "stay", "manual"), about="What happens when a better path works again"),
+        Key("after", duration(0, 86400), about="For how long it must have worked"),
+    ),
+    one_line=True,
+)
 
 INTENT = Record(
     Intent,
@@ -195,18 +228,8 @@ INTENT = Record(
         Key("management", MANAGEMENT, later=Later("a filter for the box's own services")),
         Key("uplinks", ListOf(UPLINK)),
         Key("connections", ListOf(CONNECTION)),
-        Key(
-            "probe",
-            PROBE,
-            attribute="",
-            later=Later("probing", harmless=({}, {"interval": 0.1, "lost": 3, "recovered": 20})),
-        ),
-        Key(
-            "failback",
-            FAILBACK,
-            attribute="",
-            later=Later("failback by rule", harmless=({}, {"policy": "revert", "after": 60})),
-        ),
+        Key("probe", PROBE),
+        Key("failback", FAILBACK),
         Key("nat", ListOf(NAT), about="Sources translated towards the Internet, or into tunnels"),
         Key("frr-extra", PATH, nullable=True, about="A path to text merged into FRR's configuration"),
     ),

@@ -10,6 +10,7 @@ from appliance.intent.rules_crypto import crypto_findings, psk_findings
 from appliance.intent.rules_names import name_findings
 from appliance.intent.rules_nat import nat_findings
 from appliance.intent.rules_networks import network_findings
+from appliance.intent.rules_probe import probe_findings
 from appliance.intent.rules_static import path_findings
 from appliance.intent.rules_tunnels import tunnel_findings
 from appliance.model.fault import Fault, Notice
@@ -29,6 +30,7 @@ def find_all(intent: Intent, profiles: Mapping[str, Profile] = PROFILES) -> tupl
         *network_findings(intent),
         *path_findings(intent),
         *nat_findings(intent),
+        *probe_findings(intent),
         *bgp_findings(intent, profiles),
         *crypto_findings(intent, profiles),
     )

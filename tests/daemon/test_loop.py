@@ -239,3 +239,66 @@ def test_systemd_hears_of_the_first_pass_and_of_the_end(box: Box, heard: list[st
     running(box, scene)
     assert heard[0].startswith("READY=1\nSTATUS=")
     assert heard[-1] == "STOPPING=1"
+
+
+def test_silence_on_a_tunnel_moves_its_traffic_and_failback_waits(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The SA stands, and nobody answers: the probes decide, and at once."""
+    asyncio.run(applied(box, STATIC + "failback: {policy: revert, after: 1s}\n"))
+
+    async def scene(said: Said) -> None:
+        await until(lambda: len(box.prober.healths) == 2)
+        box.prober.answers("vpc-1", "vpc-2")
+        await rested(box)
+        box.prober.falls_silent("vpc-1")
+        await until(lambda: over(box) == ("vpc-2",))
+        assert len([sa for sa in await box.charon.sas() if sa.up]) == 2
+        box.prober.answers("vpc-1")
+        begun = asyncio.get_running_loop().time()
+        await until(lambda: over(box) == ("vpc-1",))
+        assert asyncio.get_running_loop().time() - begun > 0.9
+
+    assert any("vpc-2 carries instead of vpc-1" in one for one in running(box, scene))
+    assert not box.prober.running
+
+
+def test_the_last_path_is_never_taken_away(box: Box) -> None:
+    asyncio.run(applied(box, STATIC))
+
+    async def scene(said: Said) -> None:
+        await until(lambda: len(box.prober.healths) == 2)
+        box.prober.answers("vpc-1", "vpc-2")
+        await rested(box)
+        box.prober.falls_silent("vpc-1", "vpc-2")
+        await until(lambda: "up" not in healths(box))
+        assert over(box) in (("vpc-1",), ("vpc-2",))
+
+    running(box, scene)
+
+
+def test_who_is_asked_follows_the_intent(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("appliance.daemon.waking.PULSE", 0.01)
+    asyncio.run(applied(box, STATIC))
+
+    async def scene(said: Said) -> None:
+        await until(
+            lambda: {target.name for target in box.prober.healths} == {"icmp 169.254.23.5", "icmp 169.254.22.73"}
+        )
+        await applied(box, STATIC.replace("mode: static\n", "mode: static\n    probe: {targets: [{icmp: 10.0.0.9}]}\n"))
+        await until(lambda: {target.name for target in box.prober.healths} == {"icmp 10.0.0.9"})
+        assert {target.interface for target in box.prober.healths} == {"vpc-1", "vpc-2"}
+
+    running(box, scene)
+
+
+def test_without_the_privilege_to_ask_the_sas_alone_tell(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    asyncio.run(applied(box, STATIC))
+
+    def refuse() -> None:
+        raise SystemLacks("asking over tunnels needs the privilege CAP_NET_RAW")
+
+    monkeypatch.setattr(box.prober, "start", refuse)
+
+    async def scene(said: Said) -> None:
+        await rested(box)
+
+    assert "asking over tunnels needs the privilege CAP_NET_RAW" in running(box, scene)

@@ -24,6 +24,7 @@ from tests.fakes.charon import FakeCharon
 from tests.fakes.firewall import FakeNft
 from tests.fakes.frr import FakeFrr, FarEnd
 from tests.fakes.kernel import FakeKernel
+from tests.fakes.prober import FakeProber
 from tests.fakes.surroundings import Clock, Settings
 from tests.fakes.sysctl import FakeProcsys
 
@@ -161,6 +162,7 @@ class Box:
         self.charon = BoxCharon(self.cloud, self.clock)
         self.frr = BoxFrr(self)
         self.nft = BoxNft()
+        self.prober = FakeProber()
         self.store = Store(folder / "etc", folder / "var", folder / "run")
         self.far: dict[IPAddress, FarEnd] = {}
         self.announced: dict[IPAddress, dict[IPNetwork, int]] = {}
@@ -175,7 +177,8 @@ class Box:
     @property
     def systems(self) -> Systems:
         """The doors as the programs take them."""
-        return Systems(self.store, self.kernel, self.sysctl, self.charon, self.frr, self.nft)  # type: ignore[arg-type]
+        doors = (self.store, self.kernel, self.sysctl, self.charon, self.frr, self.nft)
+        return Systems(*doors, open_prober=self.prober.open)  # type: ignore[arg-type]
 
     @property
     def writes(self) -> int:

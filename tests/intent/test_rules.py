@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
+from ipaddress import ip_address
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from hypothesis import given, settings
 from appliance.intent.read import locate, read_intent
 from appliance.intent.rules import check_intent, check_numbers, check_psk
 from appliance.intent.write import write_intent
-from appliance.model.intent import Connection, Intent, Tunnel
+from appliance.model.intent import Connection, ConnectionProbe, Failback, Intent, ProbeTarget, Probing, Tunnel
 from appliance.model.secret import Secret
 from tests.intent.intents import INTENTS
 
@@ -116,6 +117,14 @@ FAULTS = [
     (STATIC | {f"{T0}.metric": 0}, f"{T0}.metric", "out of range"),
     ({"connections[0].mode": "static", "connections[0].networks": ["2001:db8::/32"]}, "connections[0].networks[0]",
      "no tunnel has an IPv6 address inside"),
+    # probes
+    ({"connections[0].probe": {"targets": [{"tcp": "10.1.0.5:443"}]}}, "connections[0].probe.targets[0]", "over TCP"),
+    ({"connections[0].probe": {"need": 2}}, "connections[0].probe.need", "more than there are targets"),
+    (STATIC | {"connections[0].probe": {"targets": [{"icmp": "10.2.0.1"}]}}, "connections[0].probe.targets[0]",
+     "lies outside every tunnel"),
+    ({"connections[0].probe": {"targets": [{"icmp": "2001:db8::1"}]}}, "connections[0].probe.targets[0]", "IPv6 host"),
+    ({"probe": {"interval": "1ms"}}, "probe.interval", ""),
+    ({"failback": {"policy": "never"}}, "failback.policy", "not one of the values"),
     # address translation
     ({"nat": [{"type": "masquerade", "from": ["192.0.2.0/24"]}]}, "nat[0].out", "missing: type masquerade needs it"),
     ({"nat": [{"type": "masquerade", "from": ["192.0.2.0/24"], "out": "isp9"}]}, "nat[0].out", "no such uplink"),
@@ -234,6 +243,20 @@ def test_two_ways_to_one_network_need_a_priority() -> None:
     _, faults, _ = read_intent(changed(second(priority=5) | {"connections[0].priority": 6}))
     assert [fault.key for fault in faults] == ["connections[1].priority"]
     assert read_intent(changed(second(networks=["11.0.0.0/8"])))[1] == ()
+
+
+def test_who_is_asked_and_how_is_read() -> None:
+    intent, faults, _ = read_intent(changed(STATIC | {
+        "connections[0].probe": {"targets": ["peer-inside", {"icmp": "10.1.0.4"}], "need": 2},
+        "probe": {"interval": "50ms", "lost": 4, "recovered": 9}, "failback": {"policy": "stay", "after": "2m"},
+    }))  # fmt: skip
+    assert faults == ()
+    assert intent is not None
+    assert intent.probe == Probing(0.05, 4, 9)
+    assert intent.failback == Failback("stay", 120)
+    targets = (ProbeTarget("peer-inside"), ProbeTarget("icmp", ip_address("10.1.0.4")))
+    assert intent.connections[0].probe == ConnectionProbe(targets, 2)
+    assert read_intent(write_intent(intent))[0] == intent
 
 
 def test_static_connections_have_an_order_and_share_nothing_with_bgp() -> None:

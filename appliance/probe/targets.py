@@ -1,0 +1,42 @@
+"""Who is asked over which tunnel, from the intent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from appliance.model.address import IPAddress
+from appliance.model.health import Target
+from appliance.model.intent import Connection, ProbeTarget, Tunnel
+
+PEER_INSIDE = "peer-inside"
+
+
+def compose_targets(connection: Connection, links: Mapping[str, str]) -> tuple[Target, ...]:
+    """Every target over every tunnel of the connection. ``links``: the interface of each tunnel by its name; a tunnel
+    without one is not asked over. A tunnel without inside addresses has no ``peer-inside``."""
+    return tuple(
+        dict.fromkeys(
+            target
+            for tunnel in connection.tunnels
+            if tunnel.name in links
+            for asked in connection.probe.targets
+            for target in _over(tunnel, links[tunnel.name], asked)
+        )
+    )
+
+
+def _over(tunnel: Tunnel, link: str, asked: ProbeTarget) -> Iterator[Target]:
+    if asked.kind != PEER_INSIDE:
+        if asked.address is not None:
+            yield Target(tunnel.name, link, asked.kind, asked.address, asked.port, _source(tunnel, asked.address))
+        return
+    peers: tuple[IPAddress | None, ...] = (tunnel.peer_inside, tunnel.peer_inside6)
+    for peer in peers:
+        if peer is not None:
+            yield Target(tunnel.name, link, "icmp", peer, None, _source(tunnel, peer))
+
+
+def _source(tunnel: Tunnel, target: IPAddress) -> IPAddress | None:
+    """Our inside address of the target's family."""
+    inside = tunnel.inside if target.version == 4 else tunnel.inside6
+    return None if inside is None else inside.ip

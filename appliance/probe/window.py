@@ -1,0 +1,165 @@
+"""What was asked of one target over one tunnel, and what came back. The clock is an argument.
+
+Loss is concluded from what is outstanding, never stored: an answer that comes late takes its probe out of those that
+are lost.
+"""
+
+from __future__ import annotations
+
+from array import array
+from math import ceil
+
+from appliance.model.health import ANSWERING, LOST, SUSPECT, UNARMED, Target, TargetHealth
+from appliance.model.intent import Probing
+
+SPAN = 30.0  # seconds of the slow window
+SHORTEST, LONGEST = 64, 2048  # probes of the slow window
+MARGIN = 0.010  # seconds beyond what the round trip was seen to take
+MOST_PATIENCE = 1.0  # seconds, also before the first answer
+BURST = 3  # quick probes before a target counts as lost
+
+
+def burst_gap(interval: float) -> float:
+    """Seconds between two quick probes: a tenth of the interval, so that a burst never lasts a regular one."""
+    return min(0.010, max(0.002, interval / 10))
+
+
+class Window:
+    """The probes of one target over one tunnel. Numbers count from zero; on the wire their lowest 16 bits go.
+
+    A target is *suspect* after ``pace.lost`` probes in a row went unanswered; then ``BURST`` quick ones are due
+    (``quick``), and only when those are lost as well is it *lost*. It is good again after ``pace.recovered`` answers in
+    a row, or at once when the answer to a probe comes that was held for lost too soon.
+    """
+
+    def __init__(self, target: Target, pace: Probing, now: float, *, confirm: int = BURST) -> None:
+        self.target, self.pace, self.confirm = target, pace, confirm
+        self.state, self.since, self.streak = UNARMED, now, 0
+        self.newest, self.newest_answered = -1, -1
+        self.quick = 0  # quick probes still to be sent
+        self._decided_at = now
+        self._size = min(LONGEST, max(SHORTEST, ceil(SPAN / pace.interval)))
+        self._sent = array("d", bytes(8 * self._size))
+        self._answered = bytearray(self._size)
+        self._rtt: float | None = None
+        self._deviation = 0.0
+
+    def inherit(self, before: Window, now: float) -> None:
+        """The same target under another pace: what it is stays, what it answered is counted anew."""
+        if before.state != UNARMED:
+            self.state = LOST if before.state == LOST else ANSWERING
+            self.since, self._decided_at = before.since, now
+            self._rtt, self._deviation = before._rtt, before._deviation
+
+    @property
+    def patience(self) -> float:
+        """Seconds after which a probe counts as lost: as RFC 6298 smooths them, with a margin of our own."""
+        if self._rtt is None:
+            return MOST_PATIENCE
+        return min(MOST_PATIENCE, self._rtt + 4 * self._deviation + MARGIN)
+
+    def sent(self, now: float) -> int:
+        """A probe goes out now; its number."""
+        self.newest += 1
+        slot = self.newest % self._size
+        self._sent[slot] = now
+        self._answered[slot] = 0
+        self.quick -= self.quick > 0
+        return self.newest
+
+    def answered(self, wire_number: int, at: float) -> bool:
+        """An answer arrived at ``at``; whether that is news worth a verdict. Doubled and ancient ones are none."""
+        number = self.newest - ((self.newest - wire_number) & 0xFFFF)
+        if number < 0 or number <= self.newest - self._size or self._answered[number % self._size]:
+            return False
+        sent = self._sent[number % self._size]
+        self._answered[number % self._size] = 1
+        self._smooth(max(0.0, at - sent))
+        if number < self.newest_answered:
+            return False
+        self.streak = self.streak + 1 if number == self.newest_answered + 1 else 1
+        self.newest_answered = number
+        return self._heard(sent, at)
+
+    def _heard(self, sent: float, at: float) -> bool:
+        """What the newest answer means."""
+        if self.state == LOST:
+            too_soon = sent <= self._decided_at
+            if too_soon or self.streak >= self.pace.recovered:
+                self._become(ANSWERING, at)
+                return True
+            return self.streak == 1
+        if self.state == ANSWERING:
+            return False
+        news = self.state == UNARMED
+        self._become(ANSWERING, at)
+        return news
+
+    def judge(self, now: float) -> bool:
+        """Conclude from what has not come; whether the target was lost just now. Read the answers first."""
+        if self.state == ANSWERING and self._run_is_over(self.newest_answered + self.pace.lost, now):
+            self._become(SUSPECT, now)
+            self.quick = self.confirm
+        if self.state == SUSPECT and not self.quick and self._run_is_over(self.newest, now):
+            self.streak, self._decided_at = 0, now
+            self._become(LOST, now)
+            return True
+        return False
+
+    def deadline(self) -> float | None:
+        """When silence will mean something; None while it cannot, or while quick probes are still to go."""
+        if self.state == ANSWERING and self.newest >= self.newest_answered + self.pace.lost:
+            return self._sent[(self.newest_answered + self.pace.lost) % self._size] + self.patience
+        if self.state == SUSPECT and not self.quick:
+            return self._sent[self.newest % self._size] + self.patience
+        return None
+
+    def health(self, now: float) -> TargetHealth:
+        """Everything about the target at this moment."""
+        counted = min(self.newest + 1, self._size)
+        waiting = self._outstanding(now)
+        answers = self._answered.count(1)
+        settled = max(0, counted - waiting)
+        return TargetHealth(
+            target=self.target,
+            state=self.state,
+            since=self.since,
+            streak=self.streak,
+            answered_at=self._time_of(self.newest_answered) if self.newest_answered >= 0 else None,
+            lost_at=self._time_of(self.newest_answered + 1) if self.state == LOST and not self.streak else self._begun,
+            loss=max(0.0, 1 - answers / settled) if settled else 0.0,
+            rtt=self._rtt,
+            samples=settled,
+        )
+
+    @property
+    def _begun(self) -> float | None:
+        return self._decided_at if self.state == LOST else None
+
+    def _time_of(self, number: int) -> float:
+        """When the probe was sent; the oldest known time for one that fell out of the window."""
+        return self._sent[max(number, self.newest - self._size + 1) % self._size]
+
+    def _outstanding(self, now: float) -> int:
+        """How many of the newest probes may still be answered."""
+        count, number, patience = 0, self.newest, self.patience
+        while number > max(self.newest_answered, self.newest - self._size) and number >= 0:
+            if self._sent[number % self._size] + patience <= now:
+                break
+            count, number = count + 1, number - 1
+        return count
+
+    def _run_is_over(self, number: int, now: float) -> bool:
+        """Whether that probe and all before it back to the newest answer are lost."""
+        return number <= self.newest and self._sent[number % self._size] + self.patience <= now
+
+    def _become(self, state: str, now: float) -> None:
+        self.state, self.since, self.quick = state, now, 0
+
+    def _smooth(self, rtt: float) -> None:
+        """RFC 6298, section 2: a quarter of what is new for the deviation, an eighth for the mean."""
+        if self._rtt is None:
+            self._rtt, self._deviation = rtt, rtt / 2
+            return
+        self._deviation += (abs(self._rtt - rtt) - self._deviation) / 4
+        self._rtt += (rtt - self._rtt) / 8
