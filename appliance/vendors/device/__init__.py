@@ -78,4 +78,26 @@ FORMATS: Mapping[str, Format] = {
         ),
         needed=1,
     ),
+    "device/cisco": Format(
+        "Cisco IOS, IOS XE and ASA, AWS's downloads for Cisco among them",
+        example=f"{_DOWNLOAD}: Cisco Systems, Inc.; or show running-config",
+        module="appliance.vendors.device.cisco",
+        marks=(
+            r"(?m)^crypto (isakmp|ikev1|ikev2) (policy|proposal|profile) \S|^crypto map \S+ \d+ set peer ",
+            r"(?m)^crypto ipsec (ikev[12] )?(transform-set|profile|ipsec-proposal) \S",
+            r"(?m)^interface Tunnel ?\d|^tunnel-group \S+ ipsec-attributes",
+        ),
+        needed=1,
+    ),
+    "device/fortios": Format(
+        "FortiOS, as commands, AWS's download for Fortinet among them",
+        example=f"{_DOWNLOAD}: Fortinet; or show vpn ipsec phase1-interface, with show system interface and router bgp",
+        module="appliance.vendors.device.fortios",
+        marks=(
+            r"(?m)^config vpn ipsec phase1-interface",
+            r"(?m)^config vpn ipsec phase2-interface",
+            r"(?m)^config system interface",
+        ),
+        needed=1,
+    ),
 }

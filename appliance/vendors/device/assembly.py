@@ -25,14 +25,14 @@ _NEVER: frozenset[str] = frozenset()
 @dataclass(frozen=True, slots=True)
 class Device:
     """What a device is like: its rules; ``roots``, the kinds of things that are tunnels, the surest first (one that a
-    surer one refers to is no tunnel more); ``shared``, kinds that hold for all tunnels of their section; ``kin``, kinds
-    that belong to a thing because they have its name; ``pfs_holder``, the kind that would name ESP's group, so that its
-    silence means none; ``version_holder``, the kind that would name IKE's version, so that its silence means 1;
-    ``never``, the fields that it has no place for."""
+    surer one refers to is no tunnel more); ``shared``, kinds that hold for all tunnels of their section, or only for
+    those ``with @key`` or ``without @key``; ``kin``, kinds that belong to a thing because they have its name;
+    ``pfs_holder``, the kind that would name ESP's group, so that its silence means none; ``version_holder``, the kind
+    that would name IKE's version, so that its silence means 1; ``never``, the fields that it has no place for."""
 
     rules: Rules
     roots: tuple[str, ...]
-    shared: frozenset[str] = frozenset()
+    shared: dict[str, str] = field(default_factory=dict)
     kin: dict[str, tuple[str, ...]] = field(default_factory=dict)
     pfs_holder: str = ""
     version_holder: str = ""
@@ -82,7 +82,7 @@ def _closures(things: Things, device: Device) -> list[list[Thing]]:
             closure = _closure(thing, things, device)
             if any(each.said("remote") for each in closure) or _is_address(thing.name):
                 reached |= {id(each) for each in closure}
-                found.append(closure + _shared(thing, things, device))
+                found.append(closure + _shared(closure, things, device))
     return sorted(found, key=lambda closure: min(f.place.line for f in closure[0].facts))
 
 
@@ -111,10 +111,15 @@ def _aliased(things: Things, way: tuple[str, str]) -> list[Thing]:
     return [t for t in things.values() if t.kind == kind and any(fact.text == name for fact in t.said("alias"))]
 
 
-def _shared(root: Thing, things: Things, device: Device) -> list[Thing]:
+def _shared(closure: list[Thing], things: Things, device: Device) -> list[Thing]:
     """What holds for all tunnels: where it stands in the tunnels' sections, only for its own."""
-    shared = [thing for thing in things.values() if thing.kind in device.shared]
-    own = [thing for thing in shared if thing.section == root.section]
+    keys = {fact.key for thing in closure for fact in thing.facts}
+    kinds = {
+        kind for kind, rule in device.shared.items() if not rule or (rule.split()[1] in keys) == (rule[:5] == "with ")
+    }
+    shared = [thing for thing in things.values() if thing.kind in kinds]
+    section = closure[0].section
+    own = [thing for thing in shared if thing.section == section]
     return [thing for thing in shared if thing.section == 0 or thing in own or not own]
 
 
@@ -134,7 +139,7 @@ def _say_first_hosts(draft: ConnectionDraft) -> None:
 
 
 def _say_first_version(tunnel: TunnelDraft, closure: Sequence[Thing], device: Device) -> None:
-    """Version 1 where the holder stands above what refers to it and has named none, or a command is of version 1."""
+    """Version 1 where the holder stands above what refers to it and has named none, or a command is of one version."""
     implied = [fact for thing in closure for fact in thing.said("implied_version")]
     if implied and tunnel.ike_version.place is None and not tunnel.ike_version.is_faulty:
         READERS["version"](tunnel, implied[0].text, implied[0].place, [])
@@ -146,19 +151,32 @@ def _say_first_version(tunnel: TunnelDraft, closure: Sequence[Thing], device: De
 
 
 def _read_tunnel(tunnel: TunnelDraft, closure: Sequence[Thing], faults: list[Fault], lacks_pfs: bool) -> None:
+    negotiated = _negotiated(closure)
     for thing in closure:
         for fact in thing.facts:
-            if fact.key in READERS:
+            if fact.key in READERS and (thing.kind, fact.key) not in negotiated:
                 READERS[fact.key](tunnel, fact.text, fact.place, faults)
-    _read_inside(tunnel, [fact for thing in closure for fact in thing.said("inside")], faults)
+    peers = [re.split(r"[ /]", fact.text) for thing in closure for fact in thing.said("peer_inside")]
+    masks = [parts[1] for parts in peers if len(parts) == 2 and parts[1] not in ("255.255.255.255", "32")]
+    _read_inside(tunnel, [fact for thing in closure for fact in thing.said("inside")], masks, faults)
     say_proposals(closure, {"ike": tunnel.ike_proposals, "esp": tunnel.esp_proposals}, faults, lacks_pfs)
 
 
-def _read_inside(tunnel: TunnelDraft, said: Iterable[Fact], faults: list[Fault]) -> None:
+def _negotiated(closure: Sequence[Thing]) -> set[tuple[str, str]]:
+    """Lifetimes that differ between proposals: the two ends choose one with the proposal, so none is the tunnel's."""
+    found: dict[tuple[str, str], set[str]] = {}
+    for thing in closure:
+        for key in ("ike_lifetime", "esp_lifetime"):
+            found.setdefault((thing.kind, key), set()).update(fact.text for fact in thing.said(key)[:1])
+    return {way for way, texts in found.items() if len(texts) > 1}
+
+
+def _read_inside(tunnel: TunnelDraft, said: Iterable[Fact], masks: list[str], faults: list[Fault]) -> None:
     """Our inside address, with a length, a mask, or alone: then the peer's, or the cloud's rule, tells the network."""
     for fact in said:
         text = re.sub(r" |/(?=\d+\.)", "/", fact.text.strip())
         lengths = tunnel.profile.inside_prefix_lengths
-        if text.endswith(("/32", "/255.255.255.255")) and len(lengths) == 1:
-            text = f"{text.partition('/')[0]}/{min(lengths)}"
+        if text.endswith(("/32", "/255.255.255.255")) or "/" not in text:
+            mask = masks[0] if masks else str(min(lengths)) if len(lengths) == 1 else "32"
+            text = f"{text.partition('/')[0]}/{mask}"
         tunnel.inside.say(parse_interface(text, fact.place, faults), fact.place)

@@ -63,7 +63,7 @@ _TABLE = (
 _DEVICE = Device(
     Rules(_TABLE, scope=r"security (ike|ipsec) "),
     roots=("vpn", "gateway"),
-    shared=frozenset({"all"}),
+    shared={"all": ""},
     pfs_holder="esp-policy",
     version_holder="gateway",
 )

@@ -114,6 +114,7 @@ class Rules:
             findings.faults.append(place.fault("a quote is never closed", fix="complete the line"))
             return
         name = ".".join(part for group, part in groups.items() if group.startswith("name") and part)
+        name = name or str(statement.section)  # what has no name holds for its section
         thing = things.setdefault((kind, name), Thing(kind, name))
         thing.facts.append(Fact(key, groups.get("item") or "", text, place, statement.section))
 

@@ -153,7 +153,8 @@ def cisco_lines(document: Document) -> list[Statement]:
             block, inner, family = (block, (), False) if inner or family else ((), (), False)
         elif _CISCO_TOP.match(text):
             block, inner = (words, ()) if _CISCO_BLOCK.fullmatch(text) else ((), ())
-            found.append(Statement(words, line.number, section, is_open))
+            if not block or "transform-set" in words:
+                found.append(Statement(words, line.number, section, is_open))
         elif block and words[0] == "address-family":
             family = True
         elif block and words[0] == "peer" and block[:3] == ("crypto", "ikev2", "keyring"):

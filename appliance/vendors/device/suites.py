@@ -45,7 +45,7 @@ def _suites(things: Sequence[Thing], phase: str) -> list[dict[str, list[Fact]]]:
     found = []
     for thing in things:
         for item in dict.fromkeys(fact.item for fact in thing.said(f"{phase}.cipher")):
-            parts = ("cipher", "hash", "group")
+            parts = ("cipher", "hash", "prf", "group")
             found.append({part: [f for f in thing.said(f"{phase}.{part}") if f.item == item] for part in parts})
     return found
 
@@ -81,7 +81,7 @@ def _say(
 
 def _suite(parts: dict[str, list[Fact]], loose: dict[str, list[Fact]], faults: list[Fault], phase: str) -> Suite:
     suite = Suite()
-    ciphers, hashes = _list(parts["cipher"]), _list(parts["hash"] or loose["hash"])
+    ciphers, hashes = _list(parts["cipher"]), _list(parts["hash"] or parts["prf"] or loose["hash"])
     groups, is_esp = _list(parts["group"] or loose["group"]), phase == "esp"
     if ciphers:
         suite.read_ciphers(*ciphers, faults)

@@ -58,3 +58,11 @@ def parts(proposals: tuple[str, ...]) -> tuple[str, str, str]:
     """Cipher, hash and group of the only proposal."""
     cipher, digest, group = proposals[0].split("-")
     return cipher, digest, group
+
+
+def policy_based(connection: ReadConnection) -> ReadConnection:
+    """The connection of a device without tunnel interfaces: nothing of the inside, nothing of routing."""
+    tunnels = tuple(
+        replace(tunnel, inside=None, peer_inside=None, mss=connection.tunnels[0].mss) for tunnel in connection.tunnels
+    )
+    return replace(connection, mode=None, asn=None, peer_asn=None, hold_time=None, networks=(), tunnels=tunnels)
