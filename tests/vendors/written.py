@@ -18,6 +18,7 @@ from tests.vendors.azure.written import WRITTEN as AZURE
 from tests.vendors.connections import connections
 from tests.vendors.device.written import WRITTEN as DEVICES
 from tests.vendors.google.written import WRITTEN as GOOGLE
+from tests.vendors.oracle.written import WRITTEN as ORACLE
 from tests.vendors.writers import generic_text, strongswan_text
 
 Written = st.SearchStrategy[tuple[ReadConnection, str]]
@@ -35,5 +36,6 @@ WRITTEN: Mapping[str, Written] = {
     **ALIBABA,
     **GOOGLE,
     **AZURE,
+    **ORACLE,
 }
 """Format (a key of ``appliance.vendors.FORMATS``) -> random documents of it."""

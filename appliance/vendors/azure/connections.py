@@ -39,7 +39,7 @@ _LINK_LOCAL = ip_network("169.254.0.0/16")
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """Every resource of the documents, in one shape (:func:`appliance.vendors.azure.shape.plain`)."""
+    """Every resource of the documents, in one shape (:func:`appliance.vendors.shape.plain`)."""
 
     nodes: Sequence[Node]
 

@@ -9,10 +9,10 @@ from appliance.model.document import Ignored
 from appliance.model.fault import Fault
 from appliance.profiles.azure import AZURE
 from appliance.vendors.azure.connections import Inventory, read_connection
-from appliance.vendors.azure.shape import plain
 from appliance.vendors.draft import Reading
 from appliance.vendors.nodes import look, word
 from appliance.vendors.settling import unreadable
+from appliance.vendors.shape import plain
 from appliance.vendors.text import Document
 from appliance.vendors.tree import Node, read_tree
 from appliance.vendors.values import Place

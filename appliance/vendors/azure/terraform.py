@@ -6,10 +6,10 @@ from __future__ import annotations
 from appliance.model.fault import Fault
 from appliance.profiles.azure import AZURE
 from appliance.vendors.azure.connections import Inventory, read_connection
-from appliance.vendors.azure.shape import plain
 from appliance.vendors.draft import Reading
 from appliance.vendors.nodes import word
 from appliance.vendors.settling import unreadable
+from appliance.vendors.shape import plain
 from appliance.vendors.terraform import resources
 from appliance.vendors.text import Document
 from appliance.vendors.tree import read_tree

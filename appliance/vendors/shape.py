@@ -1,5 +1,5 @@
-"""One shape for the many in which Azure's resources are shown: flat by ``az``, with ``properties`` by the REST API and
-templates, in capitals by PowerShell, in other words by Terraform."""
+"""One shape for the many in which a cloud's resources are shown: keys with humps, hyphens, underlines or capitals, by
+its API, its CLI, PowerShell or Terraform; what Azure's API keeps in ``properties`` and its CLI does not."""
 
 from __future__ import annotations
 
