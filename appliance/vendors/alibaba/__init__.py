@@ -26,7 +26,7 @@ FORMATS: Mapping[str, Format] = {
         "Alibaba Cloud, DownloadVpnConnectionConfig (the console's download), JSON or XML",
         example="aliyun vpc DownloadVpnConnectionConfig --RegionId REGION --VpnConnectionId vco-ID",
         module="appliance.vendors.alibaba.download",
-        marks=(r'["<]IkeConfig[">]', r'["<]IpsecConfig[">]', r'["<]Remote[">]', r'["<]VpnConnectionConfig[">]'),
+        marks=(r'["<]VpnConnectionConfig[">]', r'["<]IkeConfig[">]', r'["<]IpsecConfig[">]', r'["<]Remote[">]'),
         needed=3,
         is_tree=True,
     ),
@@ -51,6 +51,7 @@ FORMATS: Mapping[str, Format] = {
             r"(?m)\b(esp_)?proposals ?= ?\S",
             r"(?m)^secrets ?\{",
             r"(?m)\bremote_ts ?= ?\S",
+            r"(?i)\b(alibaba|aliyun|alicloud)|\bvco",  # without it, it is anybody's: device/swanctl
         ),
         needed=2,
     ),

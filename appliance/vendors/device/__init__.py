@@ -100,4 +100,14 @@ FORMATS: Mapping[str, Format] = {
         ),
         needed=1,
     ),
+    "device/swanctl": Format(
+        "swanctl.conf of strongSwan, to any cloud",
+        example="cat /etc/swanctl/swanctl.conf /etc/swanctl/conf.d/*.conf",
+        module="appliance.vendors.alibaba.swanctl",
+        marks=(
+            r"(?msi)\A(?!.*\b(alibaba|aliyun|alicloud|vco)).*^connections ?\{",
+            r"(?m)\bremote_addrs ?= ?\S",
+        ),
+        needed=2,
+    ),
 }

@@ -146,3 +146,57 @@ conn Tunnel{number}
 {tunnel.public} {tunnel.remote}: PSK "{reveal(tunnel.psk)}"
 
 """
+
+
+def sections() -> st.SearchStrategy[ReadConnection]:
+    """What a swanctl.conf can say: nothing of the inside."""
+
+    def spoken(found: ReadConnection) -> ReadConnection:
+        tunnels = (replace(tunnel, inside=None, peer_inside=None) for tunnel in found.tunnels)
+        return replace(found, tunnels=tuple(tunnels))
+
+    return by_hand().map(spoken)
+
+
+def swanctl_text(connection: ReadConnection) -> str:
+    """A strongSwan swanctl.conf."""
+    tunnels = "".join(swanctl_connection(tunnel, number) for number, tunnel in enumerate(connection.tunnels, start=1))
+    keys = "".join(
+        f'    ike-{number} {{\n        id = {tunnel.remote}\n        secret = "{reveal(tunnel.psk)}"\n    }}\n'
+        for number, tunnel in enumerate(connection.tunnels, start=1)
+    )
+    return f"# swanctl.conf\n\ninclude conf.d/*.conf\n\nconnections {{\n{tunnels}}}\n\nsecrets {{\n{keys}}}\n"
+
+
+def swanctl_connection(tunnel: ReadTunnel, number: int) -> str:
+    """One of the connections."""
+    assert tunnel.ike.lifetime is not None
+    behind, ours = (", ".join(map(str, nets)) for nets in (BEHIND, OURS))
+    return f"""    gw{number} {{
+        version = {tunnel.ike.version}  # of IKE
+        local_addrs = {tunnel.public}
+        remote_addrs = {tunnel.remote}
+        proposals = {",".join(tunnel.ike.proposals)}
+        rekey_time = {tunnel.ike.lifetime - 600}
+        over_time = 600
+        dpd_delay = {tunnel.dpd.delay}s
+        dpd_timeout = {tunnel.dpd.timeout}s
+        local {{
+            auth = psk
+        }}
+        remote {{
+            auth = psk
+        }}
+        children {{
+            net{number} {{
+                local_ts = {ours}
+                remote_ts = {behind}
+                esp_proposals = {",".join(tunnel.esp.proposals)}
+                life_time = {tunnel.esp.lifetime}
+                if_id_in = {number}
+                if_id_out = {number}
+                start_action = start
+            }}
+        }}
+    }}
+"""

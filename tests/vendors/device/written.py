@@ -31,5 +31,6 @@ WRITTEN: Mapping[str, st.SearchStrategy[tuple[ReadConnection, str]]] = {
     "device/fortios": _FORTIOS.map(lambda found: (found, blocks.fortios_text(found))),
     "device/junos": _JUNOS.map(lambda found: (found, sets.junos_text(found))),
     "device/panos": _PANOS.map(lambda found: (found, sets.panos_text(found))),
+    "device/swanctl": conf.sections().map(lambda found: (found, conf.swanctl_text(found))),
     "device/vyos": _VYATTA.map(lambda found: (found, sets.vyatta_text(found))),
 }
