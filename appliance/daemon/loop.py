@@ -28,7 +28,7 @@ from appliance.daemon.passes import (
 )
 from appliance.daemon.protecting import learn
 from appliance.daemon.switching import Switchboard
-from appliance.daemon.tending import keep_switched
+from appliance.daemon.tending import keep_switched, keep_tended
 from appliance.daemon.waking import Bell, follow_charon, follow_files, marks, ring_on_stop, wish_places
 from appliance.daemon.wiring import Systems
 from appliance.kernel.monitor import FILTER, LEARNED
@@ -74,11 +74,12 @@ async def keep_converged(systems: Systems, log: Log, stop: asyncio.Event) -> Non
             asyncio.create_task(task)
             for task in (
                 feed_watchdog(),
-                ring_on_stop(stop, bells.look, bells.mend, bells.judge),
+                ring_on_stop(stop, bells.look, bells.mend, bells.judge, bells.tunnels),
                 follow_files(systems, bells.look),
-                follow_charon(systems, bells.look, bells.tunnels, bells.judge),
+                follow_charon(systems, bells.look, bells.tunnels),
                 keep_mended(systems, board, memory, bells.mend, stop, log),
-                keep_switched(systems, board, bells.judge, bells.tunnels, stop, log),
+                keep_tended(systems, board, bells.judge, bells.tunnels, stop),
+                keep_switched(board, bells.judge, stop, log),
             )
         ]
         try:
@@ -138,7 +139,8 @@ async def converge_once(systems: Systems, board: Switchboard | None = None, memo
     revision = systems.store.last_revision()
     if revision is None or not revision.intent:
         return 0
-    loaded = parse_loaded(revision.intent, f"revision {revision.number}")
+    loaded = memory.parsed.get(revision.intent) or parse_loaded(revision.intent, f"revision {revision.number}")
+    memory.parsed = {revision.intent: loaded}
     gone = await _gone(systems)
     prepared = await _look(systems, loaded, board, gone)
     made = 0

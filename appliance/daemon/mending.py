@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from appliance.daemon.converge import carry_out, plan_once
+from appliance.daemon.passes import Loaded
 from appliance.daemon.switching import Switchboard
 from appliance.daemon.waking import Bell, Marks, marks, wish_places
 from appliance.daemon.wiring import Systems
@@ -22,18 +23,19 @@ from appliance.model.resources import Resource
 class Memory:
     """What the last pass wanted, and by which files; ``hands`` is held by whoever changes the machine.
 
-    ``doors`` are those that there is news of.
+    ``doors`` are those that there is news of, ``parsed`` the intent in force by its text.
     """
 
     desired: frozenset[Resource]
     written: Marks
     hands: asyncio.Lock
     doors: set[Door]
+    parsed: dict[str, Loaded]
 
 
 def remember(systems: Systems) -> Memory:
     """Nothing yet."""
-    return Memory(frozenset(), marks(wish_places(systems)), asyncio.Lock(), set())
+    return Memory(frozenset(), marks(wish_places(systems)), asyncio.Lock(), set(), {})
 
 
 async def keep_mended(

@@ -30,19 +30,25 @@ class Care:
     due: float = 0.0
 
 
-async def keep_switched(
-    systems: Systems, board: Switchboard, judge: Bell, tunnels: Bell, stop: asyncio.Event, log: Callable[[str], None]
-) -> None:
-    """Until told to stop: look at the SAs when ``tunnels`` rings or it is time, judge when ``judge`` does, switch."""
-    care = Care()
+async def keep_switched(board: Switchboard, judge: Bell, stop: asyncio.Event, log: Callable[[str], None]) -> None:
+    """Until told to stop: judge and switch when ``judge`` rings, or when time alone may change a verdict."""
     while not stop.is_set():
         judge.answer()
-        if tunnels.rung or monotonic() >= care.due:
-            tunnels.answer()
-            await _look_after(systems, board, care)
         for sentence in await board.decide():
             log(sentence)
-        await judge.wait(max(0.0, min(care.due, board.due() or care.due) - monotonic()))
+        due = board.due()
+        await judge.wait(None if due is None else max(0.0, due - monotonic()))
+
+
+async def keep_tended(systems: Systems, board: Switchboard, judge: Bell, tunnels: Bell, stop: asyncio.Event) -> None:
+    """Until told to stop: look at the SAs when ``tunnels`` rings or it is time. A verdict waits for no answer of the
+    IKE daemon's, so this goes on beside it."""
+    care = Care()
+    while not stop.is_set():
+        tunnels.answer()
+        await _look_after(systems, board, care)
+        judge.ring()
+        await tunnels.wait(max(0.0, care.due - monotonic()))
 
 
 async def _look_after(systems: Systems, board: Switchboard, care: Care) -> None:
