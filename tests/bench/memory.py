@@ -22,7 +22,8 @@ BAR = 2.0
 PATIENCE = 60.0
 READINGS = 5
 BETWEEN = 2.0  # seconds: about one pass of the daemon
-REST = 1.0  # seconds without work; two passes are 2 s apart
+REST = 4.0  # seconds in which it grows by no more than this, in MB
+GROWTH = 0.1
 BARE = [sys.executable, "-c", "input()"]
 DAEMON = [sys.executable, "-m", "appliance.cli.main", "run"]
 LAVISH = [sys.executable, "-c", "import scapy.all, pyroute2, hypothesis; input()"]
@@ -74,24 +75,18 @@ def _running(command: list[str]) -> Iterator[int]:
 
 
 def _settle(pid: int) -> None:
-    """Until it rests: after its imports, or between two passes."""
-    used = -1.0
+    """Until it takes no more memory: after its imports, or after some passes."""
+    size = 0.0
     since = time.monotonic()
 
-    def rests() -> bool:
-        nonlocal used, since
-        now = _processor_time(pid)
-        if now != used:
-            used, since = now, time.monotonic()
+    def stands() -> bool:
+        nonlocal size, since
+        now = _resident(pid)
+        if abs(now - size) > GROWTH:
+            size, since = now, time.monotonic()
         return time.monotonic() - since > REST
 
-    _wait("a process at rest", rests)
-
-
-def _processor_time(pid: int) -> float:
-    """In clock ticks."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return int(fields[11]) + int(fields[12])
+    _wait("a process that takes no more memory", stands)
 
 
 def _has_passed(pid: int) -> bool:
