@@ -34,7 +34,7 @@ def in_xml(draw: st.DrawFn) -> ReadConnection:
     connection = draw(connections(generic=True))
     tunnels = tuple(replace(tunnel, ike=replace(tunnel.ike, version=None), mtu=None) for tunnel in connection.tunnels)
     if draw(st.booleans()):
-        numbers = draw(st.lists(st.integers(0, 2**118), min_size=2, max_size=2, unique=True))
+        numbers = draw(st.lists(st.integers(0, 2**118 - 1), min_size=2, max_size=2, unique=True))
         tunnels = tuple(with_ipv6(tunnel, number) for tunnel, number in zip(tunnels, numbers, strict=True))
     return replace(connection, tunnels=tunnels)
 
