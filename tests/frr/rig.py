@@ -138,6 +138,10 @@ class Speaker:
         """FRR's own client: what the tests see FRR with."""
         return self.run(*_rooted("vtysh", "-N", self.name, *arguments), check=check)
 
+    def nft(self, text: str) -> None:
+        """The packet filter of the root that FRR is from: a host with none can lose packets too."""
+        self.run(*_rooted("nft", text))
+
     def json(self, command: str) -> Any:
         return json.loads(self.vtysh("-c", command))
 

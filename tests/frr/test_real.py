@@ -200,11 +200,11 @@ def test_a_dead_path_does_not_live_on_for_a_peer_that_can_restart_gracefully(ben
     bench.apply(ROUTER)
     rig.until(lambda: bench.ways() == {"t1", "t2"}, lambda: f"ways: {bench.ways()}")
     hook = "{ type filter hook prerouting priority 0; }"
-    bench.pair.us.run("nft", f"add table inet cut; add chain inet cut i {hook}; add rule inet cut i iifname t1 drop")
+    bench.pair.us.nft(f"add table inet cut; add chain inet cut i {hook}; add rule inet cut i iifname t1 drop")
     try:
         rig.until(lambda: bench.ways() == {"t2"}, lambda: f"ways: {bench.ways()}", within=8)
     finally:
-        bench.pair.us.run("nft", "delete table inet cut")
+        bench.pair.us.nft("delete table inet cut")
 
 
 @pytest.mark.usefixtures("quick_machine")
