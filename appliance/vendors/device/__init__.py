@@ -110,4 +110,37 @@ FORMATS: Mapping[str, Format] = {
         ),
         needed=2,
     ),
+    "device/routeros": Format(
+        "RouterOS (MikroTik), as it exports itself",
+        example="/export show-sensitive",
+        module="appliance.vendors.device.routeros",
+        marks=(
+            r"(?m)^/ip ipsec (peer|profile|identity|proposal)\b",
+            r"(?m)^/ip ipsec peer\b",
+            r"(?m)\badd .*\baddress=",
+        ),
+        needed=1,
+    ),
+    "device/pfsense": Format(
+        "AWS, the download for vendor pfSense",
+        example=f"{_DOWNLOAD}: pfSense",
+        module="appliance.vendors.device.pfsense",
+        marks=(
+            r"(?mi)^([a-z]\. )?Key Exchange version ?:",
+            r"(?mi)^([a-z]\. )?Remote Gateway ?:",
+            r"(?i)Phase ?1 entry",
+        ),
+        needed=2,
+    ),
+    "device/fortigate-pages": Format(
+        "AWS, the download for vendor Fortinet that tells which pages to fill in",
+        example=f"{_DOWNLOAD}: Fortinet, Fortigate 40+ Series, FortiOS (GUI)",
+        module="appliance.vendors.device.fortigate_pages",
+        marks=(
+            r"(?mi)^Go to VPN.*create Phase ?1$",
+            r"(?mi)^([a-z]\. )?Local-gateway ?:",
+            r"(?mi)^([a-z]\. )?Remote IP ?:",
+        ),
+        needed=2,
+    ),
 }

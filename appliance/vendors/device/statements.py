@@ -228,9 +228,9 @@ def routeros_lines(document: Document) -> list[Statement]:
 def _continued(lines: Iterator[tuple[Line, int]]) -> Iterator[tuple[Line, int]]:
     waiting: Line | None = None
     for line, section in lines:
-        whole = line if waiting is None else Line(waiting.number, f"{waiting.text} {line.text}")
+        whole = line if waiting is None else Line(waiting.number, waiting.text + line.text)
         if whole.text.endswith("\\"):
-            waiting = Line(whole.number, whole.text.rstrip("\\ "))
+            waiting = Line(whole.number, whole.text[:-1])  # a blank before the backslash stays: it parts two words
         else:
             waiting = None
             yield whole, section

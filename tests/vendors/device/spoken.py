@@ -65,4 +65,14 @@ def policy_based(connection: ReadConnection) -> ReadConnection:
     tunnels = tuple(
         replace(tunnel, inside=None, peer_inside=None, mss=connection.tunnels[0].mss) for tunnel in connection.tunnels
     )
-    return replace(connection, mode=None, asn=None, peer_asn=None, hold_time=None, networks=(), tunnels=tunnels)
+    return replace(unrouted(connection), tunnels=tunnels)
+
+
+def anonymous(connection: ReadConnection) -> ReadConnection:
+    """The connection without the identifiers that only a header has."""
+    return replace(connection, cloud_gateway=None, customer_gateway=None)
+
+
+def unrouted(connection: ReadConnection) -> ReadConnection:
+    """The connection without its routing."""
+    return replace(connection, mode=None, asn=None, peer_asn=None, hold_time=None, networks=())
