@@ -30,7 +30,7 @@ class Echo:
 
     def __init__(self, place: int, cookie: int, identifier: int, version: int) -> None:
         self._payload = _PAYLOAD.pack(MARK, place, cookie)
-        self._place, self._cookie, self._identifier = place, cookie, identifier
+        self.place, self._cookie, self._identifier = place, cookie, identifier
         self._type = REQUEST if version == 4 else REQUEST6
         self._sum = _ones_sum(_HEADER.pack(self._type, 0, 0, identifier, 0) + self._payload)
 
@@ -43,7 +43,7 @@ class Echo:
 
     def datagram(self, number: int) -> bytes:
         """What goes into a UDP datagram."""
-        return _DATAGRAM.pack(MARK, self._place, self._cookie, number & 0xFFFF)
+        return _DATAGRAM.pack(MARK, self.place, self._cookie, number & 0xFFFF)
 
 
 def parse_reply(packet: bytes, version: int) -> Reply | None:

@@ -1,191 +1,231 @@
-"""The door to the tunnels' far ends: asks over every tunnel by ICMP, in a thread of its own, and hears who answers.
+"""The door of probing: one thread with one loop asks over all tunnels and keeps a window for each target.
 
-A probe leaves by the interface of its tunnel whatever the routes say (IP_PKTINFO), looked up by name each time it
-changed: an interface that was made anew is asked over at once.
+The loop is a thread of its own so that a busy daemon delays no probe; where the system permits it runs under
+SCHED_FIFO, so that a busy machine does not either. The kernel stamps what arrives: a loop that comes late sees no loss.
 """
 
 from __future__ import annotations
 
 import os
-import select
+import secrets
 import socket
 import threading
+import time
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
-from secrets import randbits
-from struct import Struct
-from time import monotonic
+from selectors import EVENT_READ, EVENT_WRITE, DefaultSelector
+from typing import Any
 
-from appliance.model.fault import SystemLacks
 from appliance.model.health import Target, TargetHealth
 from appliance.model.intent import Probing
-from appliance.probe.echo import REPLY, REPLY6, Echo, parse_reply
+from appliance.probe.echo import Echo
 from appliance.probe.schedule import Schedule
+from appliance.probe.sockets import Connections, Datagrams, Pings
 from appliance.probe.window import Window
 
-SOL_RAW, ICMP_FILTER = 255, 1
-SOL_ICMPV6, ICMP6_FILTER = 58, 1
-PKTINFO, PKTINFO6 = Struct("=I4s4s"), Struct("=16sI")  # struct in_pktinfo, struct in6_pktinfo
-IP_PKTINFO = 8
-BUFFER = 1 << 20  # bytes: answers that came while somebody else had the processor
-LONGEST_SLEEP = 1.0  # seconds
-
-
-@dataclass(slots=True)
-class _Line:
-    """A window with what its probes look like on the wire."""
-
-    window: Window
-    echo: Echo
-    cookie: int
+PRIORITY = 10  # of SCHED_FIFO: above everything ordinary, below the kernel's own threads
+BUSY = 500  # probes a second beyond which replies are fetched when the next probe is due, not one by one
+REALTIME = "realtime"
 
 
 class Prober:
-    """Asks the targets it is given. ``on_change`` is called in its thread when a target was lost or answers again."""
+    """Asks all targets. ``on_change`` is called in the prober's thread, and must be quick and raise nothing: a target
+    answered for the first time, or for the first time since it was lost, or was lost, or is good again."""
 
-    def __init__(self, on_change: Callable[[], None]) -> None:
-        self._on_change = on_change
-        self._lock = threading.Lock()
+    def __init__(self, on_change: Callable[[], None] = lambda: None, *, realtime: bool = True) -> None:
+        self.on_change = on_change
+        self.scheduling = "not started"
+        self._realtime = realtime
         self._schedule = Schedule()
-        self._lines: dict[int, _Line] = {}
-        self._places: dict[Target, int] = {}
-        self._indexes: dict[str, int] = {}
-        self._thread = threading.Thread(target=self._run, name="prober", daemon=True)
-        self._wake_end, self._poke_end = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        self._over = False
-        self._sockets: dict[int, socket.socket] = {}
+        self._orders: deque[tuple[tuple[Target, ...], Probing, threading.Event]] = deque()
+        self._thread: threading.Thread | None = None
+        self._stopping = False
+        self._identifier, self._cookie = secrets.randbits(16), secrets.randbits(64)
+        self._places: list[Window | None] = []
+        self._echoes: dict[Target, Echo] = {}
+        self._asking: dict[Target, Connections | Datagrams] = {}
+        self._pings: dict[int, Pings] = {}
+        self._listening = False
+        self._selector = DefaultSelector()
+        self._wake_in, self._wake_out = socket.socketpair()
+        self._news = False
 
     def start(self) -> None:
-        """Begin. Raises SystemLacks without the privilege to send ICMP."""
-        try:
-            self._sockets = {4: _socket4(), 6: _socket6()}
-        except PermissionError as error:
-            raise SystemLacks("asking over tunnels needs the privilege CAP_NET_RAW", hint="run as root") from error
+        """Begin. Raises SystemLacks without the right to raw sockets; the thread lives in the caller's namespace."""
+        self._pings = {version: Pings(version) for version in (4, 6)}
+        self._wake_out.setblocking(False)
+        self._selector.register(self._wake_out, EVENT_READ, self._woken)
+        self._listen(busy=False)
+        self._thread = threading.Thread(target=self._run, name="prober", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """End, and wait for the end."""
-        self._over = True
-        self._poke()
-        if self._thread.is_alive():
+        """Ask nothing more; returns when the thread has ended."""
+        if self._thread is not None:
+            self._stopping = True
+            self._wake()
             self._thread.join()
-        for sock in self._sockets.values():
-            sock.close()
+            self._thread = None
+        for asking in self._asking.values():
+            asking.close()
+        for pings in self._pings.values():
+            pings.close()
+        self._selector.close()
+        self._wake_in.close()
+        self._wake_out.close()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the thread runs."""
+        return self._thread is not None and self._thread.is_alive()
 
     def set_targets(self, targets: Iterable[Target], pace: Probing) -> None:
-        """Ask these from now on; what is known of those that were asked before stays."""
-        asked = [target for target in targets if target.kind == "icmp"]
-        with self._lock:
-            self._schedule.set_targets(asked, pace, monotonic())
-            lines: dict[int, _Line] = {}
-            for target, window in self._schedule.windows.items():
-                place = self._places.setdefault(target, len(self._places))
-                known = self._lines.get(place)
-                lines[place] = known if known is not None and known.window is window else _line(place, window)
-            self._lines = lines
-        self._poke()
+        """Ask these from now on, each every ``pace.interval`` seconds. Windows of targets that stay are kept.
+        Returns when ``health`` knows them."""
+        taken = threading.Event()
+        self._orders.append((tuple(targets), pace, taken))
+        if self._thread is None or self._thread is threading.current_thread():
+            self._take_orders()
+        elif self.alive:
+            self._wake()
+            taken.wait(1.0)
 
     def health(self, now: float) -> Mapping[str, tuple[TargetHealth, ...]]:
-        """What came back so far, by tunnel."""
-        with self._lock:
-            found: dict[str, list[TargetHealth]] = {}
-            for target, window in self._schedule.windows.items():
-                found.setdefault(target.tunnel, []).append(window.health(now))
+        """What is known of every target, by tunnel. From any thread; ``now`` is time.monotonic()."""
+        found: dict[str, list[TargetHealth]] = {}
+        for target, window in self._schedule.windows.items():
+            found.setdefault(target.tunnel, []).append(window.health(now))
         return {tunnel: tuple(healths) for tunnel, healths in found.items()}
 
-    # In the thread
+    @property
+    def worst_lateness(self) -> float:
+        """Seconds by which a probe was at most sent too late, since the start."""
+        return self._schedule.worst_lateness
 
     def _run(self) -> None:
-        while not self._over:
-            with self._lock:
-                due = self._schedule.wake_at()
-            patience = LONGEST_SLEEP if due is None else min(LONGEST_SLEEP, max(0.0, due - monotonic()))
-            select.select([self._wake_end, *(sock.fileno() for sock in self._sockets.values())], [], [], patience)
-            with suppress(BlockingIOError):
-                os.read(self._wake_end, 4096)
-            if self._step():
-                self._on_change()
+        self.scheduling = _rise() if self._realtime else "as asked, not realtime"
+        while not self._stopping:
+            self._take_orders()
+            wake_at = self._schedule.wake_at()
+            timeout = None if wake_at is None else max(0.0, wake_at - time.monotonic())
+            for key, _ in self._selector.select(timeout):
+                key.data()
+            self._round()
+            if self._news:
+                self._news = False
+                self.on_change()
 
-    def _step(self) -> bool:
-        """Take in every answer that is there, then conclude and ask; whether anything is news."""
-        with self._lock:
-            news = self._hear()
-            asking, lost = self._schedule.step(monotonic())
-            for window in asking:
-                line = self._lines[self._places[window.target]]
-                number = self._schedule.sent(window, monotonic())
-                self._send(window.target, line.echo.packet(number))
-        return news or lost
+    def _round(self) -> None:
+        """What has come first, so that nothing that is here counts as lost; then what is due."""
+        now = time.monotonic()
+        self._hear()
+        asking, lost = self._schedule.step(now)
+        self._news |= lost
+        for window in asking:
+            self._ask(window)
 
-    def _hear(self) -> bool:
-        news = False
-        for version, sock in self._sockets.items():
-            while True:
-                try:
-                    packet = sock.recv(2048)
-                except OSError:  # nothing more, or an error that an earlier probe met
-                    break
-                reply = parse_reply(packet, version)
-                line = self._lines.get(reply.place) if reply is not None else None
-                if reply is not None and line is not None and line.cookie == reply.cookie:
-                    news |= line.window.answered(reply.number, monotonic())
-        return news
-
-    def _send(self, target: Target, packet: bytes) -> None:
-        """A probe that cannot be sent is one that is not answered."""
-        for fresh in (False, True):
-            index = self._index(target.interface, fresh=fresh)
-            if index and self._try(target, packet, index):
-                return
-
-    def _try(self, target: Target, packet: bytes, index: int) -> bool:
-        six = target.address.version == 6
-        source = target.source.packed if target.source is not None else bytes(16 if six else 4)
-        if six:
-            told = (socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, PKTINFO6.pack(source, index))
+    def _ask(self, window: Window) -> None:
+        now = time.monotonic()
+        number = self._schedule.sent(window, now)
+        target = window.target
+        if target.kind == "icmp":
+            self._pings[target.address.version].ask(target, self._echoes[target], number)
+            return
+        asking = self._asking[target]
+        if isinstance(asking, Connections):
+            asking.ask(number, now)
         else:
-            told = (socket.IPPROTO_IP, IP_PKTINFO, PKTINFO.pack(index, source, bytes(4)))
-        try:
-            self._sockets[target.address.version].sendmsg([packet], [told], 0, (str(target.address), 0))
-        except OSError:
-            return False
-        return True
+            asking.ask(number)
 
-    def _index(self, interface: str, *, fresh: bool) -> int:
-        """The kernel's number of the interface, 0 when there is none."""
-        if fresh or interface not in self._indexes:
-            try:
-                self._indexes[interface] = socket.if_nametoindex(interface)
-            except OSError:
-                self._indexes[interface] = 0
-        return self._indexes[interface]
+    def _hear(self) -> None:
+        to_monotonic = time.monotonic() - time.time()
+        for pings in self._pings.values():
+            for reply, at in pings.replies(to_monotonic):
+                if reply.cookie == self._cookie and reply.place < len(self._places):
+                    window = self._places[reply.place]
+                    if window is not None:
+                        self._news |= window.answered(reply.number, at)
 
-    def _poke(self) -> None:
-        with suppress(BlockingIOError):
-            os.write(self._poke_end, b".")
+    def _answered(self, target: Target, number: int | None) -> None:
+        """A connection or datagram was answered; ``number`` None: whichever probe was the newest."""
+        window = self._schedule.windows.get(target)
+        if window is not None:
+            self._news |= window.answered(window.newest if number is None else number, time.monotonic())
+
+    def _take_orders(self) -> None:
+        if not self._orders:
+            return
+        takers = []
+        while self._orders:
+            targets, pace, taken = self._orders.popleft()
+            takers.append(taken)
+        before = dict(self._schedule.windows)
+        self._schedule.set_targets(targets, pace, time.monotonic())
+        windows = self._schedule.windows
+        for target in before.keys() - windows.keys():
+            self._drop(target)
+        for target, window in windows.items():
+            if target not in self._echoes:
+                self._adopt(target)
+            self._places[self._place(target)] = window
+        self._listen(busy=len(windows) / pace.interval > BUSY)
+        self._news = True
+        for taken in takers:
+            taken.set()
+
+    def _place(self, target: Target) -> int:
+        return self._echoes[target].place
+
+    def _adopt(self, target: Target) -> None:
+        echo = Echo(len(self._places), self._cookie, self._identifier, target.address.version)
+        self._places.append(None)
+        self._echoes[target] = echo
+        if target.kind == "tcp":
+            self._asking[target] = Connections(target, self._watch, lambda number: self._answered(target, number))
+        elif target.kind == "udp":
+            self._asking[target] = Datagrams(target, self._watch, lambda number: self._answered(target, number), echo)
+
+    def _drop(self, target: Target) -> None:
+        self._places[self._place(target)] = None
+        del self._echoes[target]
+        for pings in self._pings.values():
+            pings.forget(target)
+        asking = self._asking.pop(target, None)
+        if asking is not None:
+            asking.close()
+
+    def _listen(self, *, busy: bool) -> None:
+        """Wake for every reply, or, when there are many, only fetch them when something is due anyway."""
+        if busy is not self._listening or not self._pings:
+            return
+        self._listening = not busy
+        for pings in self._pings.values():
+            if self._listening:
+                self._selector.register(pings.socket, EVENT_READ, _nothing)
+            else:
+                self._selector.unregister(pings.socket)
+
+    def _watch(self, watched: socket.socket, call: Callable[[], None] | None, writable: bool) -> None:
+        if call is None:
+            self._selector.unregister(watched)
+        else:
+            self._selector.register(watched, EVENT_WRITE if writable else EVENT_READ, call)
+
+    def _wake(self) -> None:
+        self._wake_in.send(b"!")
+
+    def _woken(self) -> None:
+        self._wake_out.recv(4096)
 
 
-def _line(place: int, window: Window) -> _Line:
-    cookie = randbits(64)
-    return _Line(window, Echo(place, cookie, randbits(16), window.target.address.version), cookie)
+def _nothing(*_: Any) -> None:
+    """The socket is read in every round anyway."""
 
 
-def _socket4() -> socket.socket:
-    sock = _raw(socket.AF_INET, socket.IPPROTO_ICMP)
-    sock.setsockopt(SOL_RAW, ICMP_FILTER, (0xFFFF_FFFF & ~(1 << REPLY)).to_bytes(4, "little"))
-    return sock
-
-
-def _socket6() -> socket.socket:
-    sock = _raw(socket.AF_INET6, socket.IPPROTO_ICMPV6)
-    blocked = bytearray(b"\xff" * 32)
-    blocked[REPLY6 // 8] &= ~(1 << REPLY6 % 8) & 0xFF
-    sock.setsockopt(SOL_ICMPV6, ICMP6_FILTER, bytes(blocked))
-    return sock
-
-
-def _raw(family: socket.AddressFamily, protocol: int) -> socket.socket:
-    sock = socket.socket(family, socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK, protocol)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
-    return sock
+def _rise() -> str:
+    """Put this thread before everything ordinary, where the system lets us."""
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(PRIORITY))
+    except OSError as error:
+        return f"not realtime: {error.strerror}"
+    return REALTIME

@@ -37,19 +37,13 @@ class Window:
         self.state, self.since, self.streak = UNARMED, now, 0
         self.newest, self.newest_answered = -1, -1
         self.quick = 0  # quick probes still to be sent
-        self._decided_at = now
+        self._last_quick = -1
+        self._decided_at, self._lost_at = now, now
         self._size = min(LONGEST, max(SHORTEST, ceil(SPAN / pace.interval)))
         self._sent = array("d", bytes(8 * self._size))
         self._answered = bytearray(self._size)
         self._rtt: float | None = None
         self._deviation = 0.0
-
-    def inherit(self, before: Window, now: float) -> None:
-        """The same target under another pace: what it is stays, what it answered is counted anew."""
-        if before.state != UNARMED:
-            self.state = LOST if before.state == LOST else ANSWERING
-            self.since, self._decided_at = before.since, now
-            self._rtt, self._deviation = before._rtt, before._deviation
 
     @property
     def patience(self) -> float:
@@ -64,7 +58,8 @@ class Window:
         slot = self.newest % self._size
         self._sent[slot] = now
         self._answered[slot] = 0
-        self.quick -= self.quick > 0
+        if self.quick:
+            self.quick, self._last_quick = self.quick - 1, self.newest
         return self.newest
 
     def answered(self, wire_number: int, at: float) -> bool:
@@ -99,9 +94,9 @@ class Window:
         """Conclude from what has not come; whether the target was lost just now. Read the answers first."""
         if self.state == ANSWERING and self._run_is_over(self.newest_answered + self.pace.lost, now):
             self._become(SUSPECT, now)
-            self.quick = self.confirm
-        if self.state == SUSPECT and not self.quick and self._run_is_over(self.newest, now):
-            self.streak, self._decided_at = 0, now
+            self.quick, self._last_quick = self.confirm, self.newest
+        if self.state == SUSPECT and not self.quick and self._run_is_over(self._last_quick, now):
+            self.streak, self._decided_at, self._lost_at = 0, now, self._time_of(self.newest_answered + 1)
             self._become(LOST, now)
             return True
         return False
@@ -111,8 +106,16 @@ class Window:
         if self.state == ANSWERING and self.newest >= self.newest_answered + self.pace.lost:
             return self._sent[(self.newest_answered + self.pace.lost) % self._size] + self.patience
         if self.state == SUSPECT and not self.quick:
-            return self._sent[self.newest % self._size] + self.patience
+            return self._sent[self._last_quick % self._size] + self.patience
         return None
+
+    def inherit(self, other: Window, now: float) -> None:
+        """Go on where a window of another pace stopped: what was held of the target stays."""
+        self.state, self.since, self.streak = other.state, other.since, other.streak
+        if self.state == SUSPECT:
+            self._become(ANSWERING, now)
+        self._rtt, self._deviation = other._rtt, other._deviation
+        self._decided_at, self._lost_at = other._decided_at, other._lost_at
 
     def health(self, now: float) -> TargetHealth:
         """Everything about the target at this moment."""
@@ -126,15 +129,11 @@ class Window:
             since=self.since,
             streak=self.streak,
             answered_at=self._time_of(self.newest_answered) if self.newest_answered >= 0 else None,
-            lost_at=self._time_of(self.newest_answered + 1) if self.state == LOST and not self.streak else self._begun,
+            lost_at=self._lost_at if self.state == LOST else None,
             loss=max(0.0, 1 - answers / settled) if settled else 0.0,
             rtt=self._rtt,
             samples=settled,
         )
-
-    @property
-    def _begun(self) -> float | None:
-        return self._decided_at if self.state == LOST else None
 
     def _time_of(self, number: int) -> float:
         """When the probe was sent; the oldest known time for one that fell out of the window."""
