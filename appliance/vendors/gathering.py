@@ -28,7 +28,7 @@ def gather(
     strange += empty
     origins = {id(reading): document for document, reading in read}
     finished = [_finish(reading, origins[id(reading)]) for reading in merge(reading for _, reading in read)]
-    wanted = _distinct([pair for pair in finished if only is None or only in (pair[0].id, pair[0].name)])
+    wanted = _distinct([pair for pair in finished if _is_wanted(*pair, only)])
     trees = {document.path for document, name in known if formats[name].is_tree and ends_itself(document)}
     warnings = [notice for _, findings in wanted for notice in findings.warnings]
     return ImportReport(
@@ -68,6 +68,12 @@ def _finish(reading: Reading, document: Document) -> tuple[ReadConnection, Findi
     if not (connection.tunnels or findings.faults):
         findings.faults.append(_without(document, f"{connection.name}, without tunnels"))
     return connection, findings
+
+
+def _is_wanted(connection: ReadConnection, findings: Findings, only: str | None) -> bool:
+    """What cannot be read may be the one that is asked for: its faults are not hidden."""
+    unreadable = connection.id is None and not connection.tunnels and bool(findings.faults)
+    return only is None or only in (connection.id, connection.name) or unreadable
 
 
 def _without(document: Document, found: str) -> Fault:

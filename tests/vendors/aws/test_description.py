@@ -232,3 +232,8 @@ def test_snake_case_is_read_too() -> None:
 def test_the_query_api_says_the_same_as_the_command_line() -> None:
     narrow = replace(CONNECTION, cloud_gateway="tgw-0fa4e000000000001")
     assert read(described_xml(narrow)).connections == read(described_json(narrow)).connections == (narrow,)
+
+
+def test_a_document_that_cannot_be_read_says_so_also_when_one_connection_is_asked_for() -> None:
+    report = read_documents([("vpn.json", described_json(CONNECTION)[:2000])], ID)
+    assert "middle" in the_fault(report).message or "expected" in the_fault(report).message
