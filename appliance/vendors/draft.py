@@ -129,7 +129,8 @@ class ConnectionDraft:
     """One connection's fields (:class:`appliance.model.document.ReadConnection`), its tunnels, and what its format is
     like: ``never`` are the fields it has no place for, ``empty_key`` is why a key may be absent, ``announced`` how many
     tunnels the document says that it holds. ``name`` is for clouds whose id is no name. ``is_fragment``: the document
-    only adds to tunnels that another one describes."""
+    only adds to tunnels that another one describes. ``is_template``: its algorithms and lifetimes are the cloud's
+    sample, whatever was set."""
 
     def __init__(
         self,
@@ -139,12 +140,14 @@ class ConnectionDraft:
         empty_key: str = "the document has no key here",
         announced: int | None = None,
         is_fragment: bool = False,
+        is_template: bool = False,
     ) -> None:
         self.profile = profile
         self.never = never
         self.empty_key = empty_key
         self.announced = announced
         self.is_fragment = is_fragment
+        self.is_template = is_template
         self.name: Field[str] = Field()
         self.id: Field[str] = Field()
         self.cloud_gateway: Field[str] = Field()

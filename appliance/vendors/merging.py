@@ -14,7 +14,8 @@ _CHOICES = frozenset(
     {"ike_version", "ike_proposals", "ike_lifetime", "esp_proposals", "esp_lifetime", "dpd_delay", "dpd_retries",
      "dpd_timeout", "mtu", "mss", "nat_t"}
 )  # fmt: skip
-"""What documents may say differently without one being wrong: each download has its own template. The first counts."""
+"""What documents may say differently without one being wrong: each download has its own template. The first counts,
+unless it is a template and the other is none."""
 
 
 def merge(readings: Iterable[Reading]) -> list[Reading]:
@@ -76,13 +77,15 @@ def _join(first: Reading, second: Reading) -> None:
     first.draft.never &= second.draft.never
     if first.draft.profile is GENERIC:
         first.draft.profile = second.draft.profile  # one document knows the cloud, the other is a device's
+    newer = first.draft.is_template and not second.draft.is_template
+    first.draft.is_template &= second.draft.is_template
     _join_fields(first.draft, second.draft, first)
     for tunnel in second.draft.tunnels:
         twin = next((known for known in first.draft.tunnels if _same_tunnel(known, tunnel)), None)
         if twin is None:
             first.draft.tunnels.append(tunnel)
         else:
-            _join_fields(twin, tunnel, first)
+            _join_fields(twin, tunnel, first, newer_counts=newer)
 
 
 def _same_tunnel(one: TunnelDraft, other: TunnelDraft) -> bool:
@@ -92,19 +95,26 @@ def _same_tunnel(one: TunnelDraft, other: TunnelDraft) -> bool:
     )
 
 
-def _join_fields(into: ConnectionDraft | TunnelDraft, other: ConnectionDraft | TunnelDraft, reading: Reading) -> None:
+def _join_fields(
+    into: ConnectionDraft | TunnelDraft,
+    other: ConnectionDraft | TunnelDraft,
+    reading: Reading,
+    newer_counts: bool = False,
+) -> None:
     for name, field in vars(into).items():
         if not isinstance(field, Field):
             continue
         further: Field[object] = getattr(other, name)
         if name in _CHOICES and field.every() and further.every():
-            _note_difference(field, further, reading)
+            counts, ignored = (further, field) if newer_counts else (field, further)
+            _note_difference(counts, ignored, reading)
+            setattr(into, name, counts)
         else:
             field.join(further)
 
 
-def _note_difference(field: Field[object], further: Field[object], reading: Reading) -> None:
-    place, other = field.place, further.place
-    if field.every() != further.every() and place and other:
+def _note_difference(counts: Field[object], ignored: Field[object], reading: Reading) -> None:
+    place, other = counts.place, ignored.place
+    if counts.every() != ignored.every() and place and other:
         message = f"{other.key} is something else in {place.where}, which counts"
         reading.findings.warnings.append(Notice(other.where, message))

@@ -54,7 +54,7 @@ def parse(document: Document) -> list[Reading]:
     root = read_tree(document)
     if isinstance(root, Fault):
         return unreadable(root, AWS)
-    draft, findings = ConnectionDraft(AWS, never=NEVER, empty_key=_EMPTY_KEY), Findings()
+    draft, findings = ConnectionDraft(AWS, never=NEVER, empty_key=_EMPTY_KEY, is_template=True), Findings()
     found = root.find("vpn_connection")
     if found is not None:
         findings.warnings.append(Notice(found.place.where, _TEMPLATE))

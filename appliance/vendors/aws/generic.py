@@ -69,7 +69,7 @@ class _Reader:
     def __init__(self, document: Document) -> None:
         self.document = document
         announced = 2 if re.search(r"(?i)consists of a pair of IPSec tunnel", document.text) else None
-        self.draft = ConnectionDraft(AWS, never=_NEVER, empty_key=_EMPTY_KEY, announced=announced)
+        self.draft = ConnectionDraft(AWS, never=_NEVER, empty_key=_EMPTY_KEY, announced=announced, is_template=True)
         self.findings = Findings()
         self._is_template = False
         self._section: str | None = None

@@ -13,4 +13,7 @@ from appliance.vendors.text import Document
 
 def parse(document: Document) -> list[Reading]:
     """The one connection of the document."""
-    return parse_conf(document, AWS)
+    readings = parse_conf(document, AWS)
+    for reading in readings:
+        reading.draft.is_template = True
+    return readings

@@ -12,7 +12,7 @@ import pytest
 from appliance.model.document import ImportReport, ReadConnection
 from appliance.vendors import read_documents
 from tests.vendors.aws.writers import TEMPLATE, configuration_xml, described_json, described_xml, description
-from tests.vendors.samples import DYNAMIC, ID, STATIC, read, the_fault
+from tests.vendors.samples import DYNAMIC, GENERIC, ID, STATIC, read, the_fault
 
 OTHER = "vpn-0fa4e000000000002"
 CONNECTION: ReadConnection = replace(
@@ -237,3 +237,20 @@ def test_the_query_api_says_the_same_as_the_command_line() -> None:
 def test_a_document_that_cannot_be_read_says_so_also_when_one_connection_is_asked_for() -> None:
     report = read_documents([("vpn.json", described_json(CONNECTION)[:2000])], ID)
     assert "middle" in the_fault(report).message or "expected" in the_fault(report).message
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_options_win_over_a_downloads_template_in_either_order(first: bool) -> None:
+    data = description(CONNECTION)
+    data["Options"]["TunnelOptions"][0].update(
+        Phase1EncryptionAlgorithms=listed("AES256"),
+        Phase1IntegrityAlgorithms=listed("SHA2-384"),
+        Phase1DHGroupNumbers=listed(20),
+    )
+    documents = [("vpn.json", json.dumps({"VpnConnections": [data]}).encode()), ("vpn.txt", GENERIC.encode())]
+    report = read_documents(documents if first else documents[::-1])
+    assert report.faults == ()
+    (found,) = report.connections
+    assert found.tunnels[0].ike.proposals == ("aes256-sha384-ecp384",)
+    assert found.tunnels[0].mtu == 1436
+    assert [n.where for n in report.warnings if "vpn.json, line 1, which counts" in n.message]
