@@ -64,7 +64,9 @@ def from_documents(
     before = load_intent(systems).intent if systems.store.read_intent() is not None else None
     fresh = connection_of(read, mode=mode, name=said.name)
     publics = tuple(tunnel.public for tunnel in read.tunnels)
-    merged = merge(before, fresh, publics, replace(said, keys=frozenset(keys)), machine, _site_name())
+    ours = read.local_networks if not (said.lans or (before and before.site.networks)) else ()
+    said = replace(said, keys=frozenset(keys), lans=said.lans or ours)
+    merged = merge(before, fresh, publics, said, machine, _site_name())
     if merged.missing:
         raise FaultyInput("the document leaves something out", hint="nothing was changed",
                           faults=tuple(_owed(missing) for missing in merged.missing))  # fmt: skip
@@ -74,6 +76,8 @@ def from_documents(
         raise WrongUsage(f"--psk: there is no tunnel {', '.join(sorted(strange))}", hint=hint)
     found = {merged.names[name]: key for name, key in secrets_of(read, said.name).items()}
     warnings = tuple(f"{notice.where}: {notice.message}" for notice in report.warnings)
+    if ours:
+        warnings += (f"{fresh.name}: without --lan our networks are the document's: {', '.join(map(str, ours))}",)
     if read.mode not in (None, mode):
         warnings += (f"{fresh.name}: {OTHER_MODE[mode]}",)
     todo = compose_todo(merged.intent, merged.connection, read, fresh)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from ipaddress import ip_network
 from pathlib import Path
 
 from appliance.model.fault import SystemLacks
 from tests.cli.calling import Run
 from tests.fakes.box import Box
+from tests.vendors.aws.test_description import CONNECTION
+from tests.vendors.aws.writers import described_json
 
 NAMED = ("--name", "vpc", "--lan", "172.16.20.0/24")
 NETWORK = ("--network", "10.0.0.0/16")
@@ -72,3 +76,17 @@ def test_a_tunnel_that_is_not_up_is_named(box: Box, run: Run, strongswan: Path) 
     done = run("configure", "--static", "--from", strongswan, *NAMED, *NETWORK, "--yes", "--json", "--wait", "10s")
     assert done.code == 1
     assert "500 and 4500" in done.error["message"].replace("/", " and ") + str(done.error["faults"])
+
+
+def test_a_document_that_names_our_networks_needs_no_lan(box: Box, run: Run, tmp_path: Path) -> None:
+    ours = (ip_network("172.16.20.0/24"), ip_network("172.16.21.0/24"))
+    described = tmp_path / "vpn.json"
+    static = replace(CONNECTION, mode="static", asn=None, peer_asn=None, hold_time=None, local_networks=ours)
+    described.write_text(described_json(static))
+    done = run("configure", "--static", "--from", described, "--name", "vpc", *NETWORK, "--yes", "--json")
+    assert done.code == 0, done.err
+    assert "networks: [172.16.20.0/24, 172.16.21.0/24]" in (box.store.read_intent() or "")
+    assert "without --lan" in done.err
+    assert not any("create-vpn-connection-route" in (task["command"] or "") for task in done.json["todo"])
+    again = run("configure", "--static", "--from", described, *NETWORK, "--lan", "172.16.22.0/24", "--yes", "--json")
+    assert "without --lan" not in again.err
