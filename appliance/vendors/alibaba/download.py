@@ -28,9 +28,7 @@ def parse(document: Document) -> list[Reading]:
     root = read_tree(document)
     if isinstance(root, Fault):
         return unreadable(root, ALIBABA)
-    wrapped = [found for node in root.walk() if (found := node.find("VpnConnectionConfig"))]
-    bare = [root] if root.find("IkeConfig") else []
-    readings = [_read(node) for node in wrapped or bare]
+    readings = [_read(found) for node in root.walk() if (found := node.find("VpnConnectionConfig"))]
     return readings or unreadable(root.place.fault("there is no VpnConnectionConfig in it"), ALIBABA)
 
 

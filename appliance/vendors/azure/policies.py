@@ -25,7 +25,7 @@ def say_policy(tunnel: TunnelDraft, policy: Node, faults: list[Fault]) -> None:
     tunnel.ike_proposals.is_faulty |= ike.is_faulty
     esp = _Words(policy, "ipsecencryption", "ipsecintegrity", "pfsgroup", faults)
     exchange = ike.group if esp.same_as_ike else esp.group
-    if esp.encryption and (esp.hash or is_aead(esp.encryption)) and (exchange or not esp.is_faulty):
+    if esp.encryption and (esp.hash or is_aead(esp.encryption)) and look(policy, "pfsgroup") and not esp.is_faulty:
         groups = [exchange] if exchange else []
         tunnel.esp_proposals.say(esp_proposals([esp.encryption], [esp.hash or ""], groups), esp.place)
     tunnel.esp_proposals.is_faulty |= esp.is_faulty

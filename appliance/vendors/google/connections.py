@@ -89,6 +89,10 @@ class _Connection:
         return next(node for _, node in self.found.interfaces if linked_tunnel(node) == name)
 
     def _read_description(self, node: Node, tunnel: TunnelDraft) -> None:
+        at_gateway = word(node, "vpnGateway") and word(node, "vpnGatewayInterface")
+        if not (at_gateway or word(node, "targetVpnGateway")):
+            fix = "give all that `gcloud compute vpn-tunnels describe` says: it may be cut short"
+            self.faults.append(node.place.fault("the tunnel names no gateway of Google Cloud", fix=fix))
         say(look(node, "peerIp"), tunnel.public, parse_address, self.faults)
         say(look(node, "ikeVersion"), tunnel.ike_version, parse_ike_version, self.faults)
         say_proposals(tunnel, look(node, "cipherSuite"), self.faults)

@@ -109,6 +109,30 @@ def test_several_connections_stay_apart() -> None:
     assert [found.name for found in report.connections] == ["ha-gw", "ha-gw-2"]
 
 
+@pytest.mark.parametrize("name", ["vpnGateway", "vpnGatewayInterface"])
+def test_a_description_that_may_be_cut_short_is_a_fault(name: str) -> None:
+    def edit(answers: Resources) -> None:
+        del answers[1][name]
+
+    (fault,) = changed(edit).faults
+    assert fault.message == "the tunnel names no gateway of Google Cloud"
+
+
+def test_a_classic_tunnel_has_a_gateway_of_its_own() -> None:
+    def edit(answers: Resources) -> None:
+        for tunnel in answers[:2]:
+            for name in ("vpnGateway", "vpnGatewayInterface", "peerExternalGateway", "router"):
+                del tunnel[name]
+            tunnel["targetVpnGateway"] = "regions/us-central1/targetVpnGateways/classic"
+        del answers[2:]
+
+    report = changed(edit)
+    (connection,) = report.connections
+    assert (report.faults, connection.id, connection.mode) == ((), "classic", "static")
+    whys = [item.why for item in report.missing if item.field.endswith("remote")]
+    assert ["vpn-tunnels/tunnel-0" in why for why in whys] == [True, False]
+
+
 def test_a_tunnel_without_a_router_is_static() -> None:
     def edit(answers: Resources) -> None:
         for tunnel in answers[:2]:
