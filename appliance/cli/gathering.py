@@ -70,18 +70,22 @@ def from_documents(
     if merged.missing:
         raise FaultyInput("the document leaves something out", hint="nothing was changed",
                           faults=tuple(_owed(missing) for missing in merged.missing))  # fmt: skip
-    given = {own_name(name, merged.names): _key_of(name, source) for name, source in keys.items()}
-    if strange := given.keys() - set(merged.names.values()):
-        hint = f"tunnels: {', '.join(sorted(merged.names.values()))}"
-        raise WrongUsage(f"--psk: there is no tunnel {', '.join(sorted(strange))}", hint=hint)
-    found = {merged.names[name]: key for name, key in secrets_of(read, said.name).items()}
     warnings = tuple(f"{notice.where}: {notice.message}" for notice in report.warnings)
     if ours:
         warnings += (f"{fresh.name}: without --lan our networks are the document's: {', '.join(map(str, ours))}",)
     if read.mode not in (None, mode):
         warnings += (f"{fresh.name}: {OTHER_MODE[mode]}",)
     todo = compose_todo(merged.intent, merged.connection, read, fresh)
-    return _complete(systems, merged, {**found, **given}, warnings, todo)
+    return _complete(systems, merged, _keys_of(read, said.name, keys, merged), warnings, todo)
+
+
+def _keys_of(read: ReadConnection, name: str | None, keys: Mapping[str, str], merged: Merged) -> Mapping[str, Secret]:
+    """By each tunnel's name here, its key: from the document, or as it was given."""
+    given = {own_name(tunnel, merged.names): _key_of(tunnel, source) for tunnel, source in keys.items()}
+    if strange := given.keys() - set(merged.names.values()):
+        hint = f"tunnels: {', '.join(sorted(merged.names.values()))}"
+        raise WrongUsage(f"--psk: there is no tunnel {', '.join(sorted(strange))}", hint=hint)
+    return {merged.names[tunnel]: key for tunnel, key in secrets_of(read, name).items()} | given
 
 
 def from_intent(systems: Systems, path: Path) -> Gathered:
