@@ -40,25 +40,62 @@ class Device:
 
 
 def read_device(document: Document, statements: Sequence[Statement], device: Device) -> list[Reading]:
-    """The one connection of the document, perhaps without tunnels."""
-    profile, findings = profile_of(document), Findings()
-    announced = 2 if re.search(r"(?i)consists of two tunnels", document.text) else None
-    draft = ConnectionDraft(profile, never=device.never, announced=announced)
+    """The document's connections: those whose identifiers the names of its tunnels' things have, else one, perhaps
+    without tunnels."""
+    findings = Findings()
     things = device.rules.read(statements, document.path, findings)
-    _read_header(document, draft, findings)
+    groups = _by_connection(_closures(things, device))
     last = max((statement.line for statement in statements), default=0)
-    tunnels: Tunnels = []
-    for closure in _closures(things, device):
-        tunnel = draft.begin_tunnel(closure[0].facts[0].place)
-        _read_tunnel(tunnel, closure, findings.faults, _lacks_pfs(closure, device, last))
-        if tunnel.remote.place is None and not tunnel.remote.is_faulty:
-            READERS["remote"](tunnel, closure[0].name, closure[0].facts[0].place, findings.faults)
-        _say_first_version(tunnel, closure, device)
-        tunnels.append((tunnel, closure))
-    read_routing(things, tunnels, draft, findings)
-    _say_first_hosts(draft)
-    findings.faults[:] = dict.fromkeys(findings.faults)
-    return [Reading(draft, findings, finish)]
+    if len(groups) == 1:
+        ((_, closures),) = groups.items()
+        reader = _Reader(document, device, things, last, findings)
+        _read_header(document, reader.draft, findings)
+        return [reader.read(closures)]
+    made: list[Reading] = []
+    for identifier, closures in groups.items():
+        reader = _Reader(document, device, things, last, findings if not made else Findings())
+        if identifier is not None:
+            place = closures[0][0].facts[0].place
+            reader.draft.id.say(identifier, Place(place.file, place.line, "a name"))
+        made.append(reader.read(closures))
+    return made
+
+
+def _by_connection(closures: list[list[Thing]]) -> dict[str | None, list[list[Thing]]]:
+    """The tunnels by the identifier in their names; those without one with the first."""
+    found: dict[str | None, list[list[Thing]]] = {}
+    for closure in closures:
+        names = [match[0] for thing in closure for match in [CONNECTION_ID.search(thing.name)] if match]
+        found.setdefault(names[0] if names else next(iter(found), None), []).append(closure)
+    return found or {None: []}
+
+
+class _Reader:
+    """Makes one connection of some of the tunnels."""
+
+    def __init__(self, document: Document, device: Device, things: Things, last: int, findings: Findings) -> None:
+        announced = 2 if re.search(r"(?i)consists of two tunnels", document.text) else None
+        self.draft = ConnectionDraft(profile_of(document), never=device.never, announced=announced)
+        self.findings = findings
+        self._device = device
+        self._things = things
+        self._last = last
+
+    def read(self, closures: list[list[Thing]]) -> Reading:
+        """The connection whose tunnels are these."""
+        faults = self.findings.faults
+        tunnels: Tunnels = []
+        for closure in closures:
+            tunnel = self.draft.begin_tunnel(closure[0].facts[0].place)
+            _read_tunnel(tunnel, closure, faults, _lacks_pfs(closure, self._device, self._last))
+            if tunnel.remote.place is None and not tunnel.remote.is_faulty:
+                READERS["remote"](tunnel, closure[0].name, closure[0].facts[0].place, faults)
+            _say_first_version(tunnel, closure, self._device)
+            tunnels.append((tunnel, closure))
+        read_routing(self._things, tunnels, self.draft, self.findings)
+        _say_first_hosts(self.draft)
+        faults[:] = dict.fromkeys(faults)
+        return Reading(self.draft, self.findings, finish)
 
 
 def _read_header(document: Document, draft: ConnectionDraft, findings: Findings) -> None:
@@ -77,9 +114,10 @@ def _closures(things: Things, device: Device) -> list[list[Thing]]:
     """For each tunnel its thing and all that it refers to, in the document's order of the tunnels."""
     found: list[list[Thing]] = []
     reached: set[int] = set()
+    known = _aliased(things)
     for kind in device.roots:
         for thing in [thing for thing in things.values() if thing.kind == kind and id(thing) not in reached]:
-            closure = _closure(thing, things, device)
+            closure = _closure(thing, known, device)
             if any(each.said("remote") for each in closure) or _is_address(thing.name):
                 reached |= {id(each) for each in closure}
                 found.append(closure + _shared(closure, things, device))
@@ -91,24 +129,26 @@ def _is_address(name: str) -> bool:
     return address_of(name) is not None or bool(re.fullmatch(r"<[^<>]+>|\$\{?\w+\}?|[\dxX*]+(\.[\dxX*]+){3}", name))
 
 
-def _closure(thing: Thing, things: Things, device: Device) -> list[Thing]:
-    found, waiting = [thing], [thing]
+def _closure(thing: Thing, known: dict[tuple[str, str], list[Thing]], device: Device) -> list[Thing]:
+    found, waiting = {id(thing): thing}, [thing]
     while waiting:
         each = waiting.pop(0)
         ways = [(fact.key[1:], fact.text) for fact in each.facts if fact.key.startswith("@")]
         ways += [(kind, each.name) for kind in device.kin.get(each.kind, ())]
-        for way in ways:
-            for further in [things.get(way), *_aliased(things, way)]:
-                if further is not None and not any(further is known for known in found):
-                    found.append(further)
-                    waiting.append(further)
-    return found
+        for further in (further for way in ways for further in known.get(way, ())):
+            if id(further) not in found:
+                found[id(further)] = further
+                waiting.append(further)
+    return list(found.values())
 
 
-def _aliased(things: Things, way: tuple[str, str]) -> list[Thing]:
-    """Things that say themselves that they belong to this one (``alias``)."""
-    kind, name = way
-    return [t for t in things.values() if t.kind == kind and any(fact.text == name for fact in t.said("alias"))]
+def _aliased(things: Things) -> dict[tuple[str, str], list[Thing]]:
+    """Things by kind and name, and by what they say themselves that they belong to (``alias``)."""
+    known = {way: [thing] for way, thing in things.items()}
+    for thing in things.values():
+        for fact in thing.said("alias"):
+            known.setdefault((thing.kind, fact.text), []).append(thing)
+    return known
 
 
 def _shared(closure: list[Thing], things: Things, device: Device) -> list[Thing]:

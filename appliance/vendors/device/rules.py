@@ -80,9 +80,18 @@ class Rules:
                 self._take(match, kind, key, statement, file, things, findings)
             if not matches and self._scope.match(" ".join(statement.words)):
                 place = Place(file, statement.line, "")
-                message = f"{_without_value(statement.words)}: not known, not taken over"
+                message = f"{self._without_values(statement.words)}: not known, not taken over"
                 findings.warnings.append(Notice(place.where, message))
         return things
+
+    @cached_property
+    def _vocabulary(self) -> frozenset[str]:
+        return frozenset(word for pattern, _, _ in self._table for word in pattern.split())
+
+    def _without_values(self, words: tuple[str, ...]) -> str:
+        """The statement's words as far as the table has them: another may be a name, a value, or worse, a key."""
+        known = [word if word in self._vocabulary else "..." for word in words[:-1]]
+        return show(" ".join(known))
 
     def _matches(self, statement: Statement) -> Iterator[tuple[re.Match[str], str, str]]:
         text = _GAP.join(statement.words) + _GAP
@@ -117,12 +126,6 @@ class Rules:
         name = name or str(statement.section)  # what has no name holds for its section
         thing = things.setdefault((kind, name), Thing(kind, name))
         thing.facts.append(Fact(key, groups.get("item") or "", text, place, statement.section))
-
-
-def _without_value(words: tuple[str, ...]) -> str:
-    """The statement up to what may be a value, or worse, a key."""
-    end = next((at for at, word in enumerate(words) if re.search(r"(?i)key|secret|psk|passw", word)), len(words) - 2)
-    return show(" ".join(words[: end + 1]))
 
 
 def _compiled(pattern: str) -> re.Pattern[str]:

@@ -14,6 +14,7 @@ from appliance.vendors.text import Document, Line
 
 _TOKEN = re.compile(r"\"((?:[^\"\\]|\\.)*)\"|'([^']*)'|([^\s\"';]+)|(;)")
 _HEADING = re.compile(r"(?i)[!#* -]*IPSec Tunnel ?[#!] ?(\d{1,2})\b.*")
+_PIECES = 6  # of one line, at most
 _LEAST, _MOST = 68, 80
 """Characters: a line that a mail program broke has at most the one, and with the next word had more than the other."""
 
@@ -41,19 +42,20 @@ def sectioned(document: Document, starts: re.Pattern[str]) -> Iterator[tuple[Lin
 
 
 def rejoined(lines: Iterable[Line], starts: re.Pattern[str]) -> Iterator[Line]:
-    """The lines, broken ones (comments too) as one."""
-    whole: Line | None = None
-    last = ""
+    """The lines, broken ones (comments too) as one, of at most ``_PIECES``."""
+    pieces: list[Line] = []
     for line in lines:
-        if whole is not None and _is_broken(last, line.text) and not starts.match(line.text):
-            whole = Line(whole.number, f"{whole.text} {line.text}")
-        else:
-            if whole is not None:
-                yield whole
-            whole = line
-        last = line.text
-    if whole is not None:
-        yield whole
+        broken = pieces and _is_broken(pieces[-1].text, line.text) and not starts.match(line.text)
+        if pieces and (not broken or len(pieces) == _PIECES):
+            yield _whole(pieces)
+            pieces = []
+        pieces.append(line)
+    if pieces:
+        yield _whole(pieces)
+
+
+def _whole(pieces: list[Line]) -> Line:
+    return Line(pieces[0].number, " ".join(piece.text for piece in pieces))
 
 
 def _is_broken(text: str, further: str) -> bool:

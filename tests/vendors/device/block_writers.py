@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from appliance.model.document import ReadConnection, ReadTunnel
-from tests.vendors.device.spoken import BEHIND, commented, heading, parts
+from tests.vendors.device.spoken import BEHIND, commented, download, parts
 from tests.vendors.writers import GROUP_NUMBERS, reveal
 
 INTRO = "! This configuration consists of two tunnels. Both tunnels must be\n! configured.\n!\n"
@@ -12,11 +12,7 @@ HMAC = {"sha1": "sha", "sha256": "sha256", "sha384": "sha384", "sha512": "sha512
 
 def ios_text(connection: ReadConnection) -> str:
     """The download of vendor Cisco Systems, ISR series routers."""
-    tunnels = (
-        heading(number, "!") + ios_tunnel(tunnel, connection, number)
-        for number, tunnel in enumerate(connection.tunnels, start=1)
-    )
-    return commented(connection, "!") + INTRO + "".join(tunnels)
+    return download(connection, "!", ios_tunnel)
 
 
 def ios_tunnel(tunnel: ReadTunnel, connection: ReadConnection, number: int) -> str:
@@ -195,11 +191,7 @@ exit
 
 def fortios_text(connection: ReadConnection) -> str:
     """The download of vendor Fortinet, FortiOS 5.0+."""
-    tunnels = (
-        heading(number, "!") + fortios_tunnel(tunnel, connection, number)
-        for number, tunnel in enumerate(connection.tunnels, start=1)
-    )
-    return commented(connection, "!") + INTRO + "".join(tunnels)
+    return download(connection, "!", fortios_tunnel)
 
 
 def fortios_tunnel(tunnel: ReadTunnel, connection: ReadConnection, number: int) -> str:

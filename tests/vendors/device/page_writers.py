@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from appliance.model.document import ReadConnection, ReadTunnel
-from tests.vendors.device.spoken import commented, heading, parts
+from tests.vendors.device.spoken import download, parts
 from tests.vendors.writers import GROUP_NUMBERS, duration, reveal
 
 
 def pfsense_text(connection: ReadConnection) -> str:
     """The download of vendor pfSense."""
-    tunnels = (
-        heading(number, "!") + pfsense_tunnel(tunnel, connection, number)
-        for number, tunnel in enumerate(connection.tunnels, start=1)
-    )
-    intro = "! This configuration consists of two tunnels. Both tunnels must be\n! configured for redundancy.\n!\n"
-    return commented(connection, "!") + intro + "".join(tunnels)
+    return download(connection, "!", pfsense_tunnel)
 
 
 def pfsense_tunnel(tunnel: ReadTunnel, connection: ReadConnection, number: int) -> str:
@@ -126,11 +121,7 @@ def routeros_tunnel(tunnel: ReadTunnel, name: str) -> tuple[str, str, str, str, 
 
 def fortigate_text(connection: ReadConnection) -> str:
     """The download of vendor Fortinet with pages to fill in."""
-    tunnels = (
-        heading(number, "!") + fortigate_tunnel(tunnel, connection, number)
-        for number, tunnel in enumerate(connection.tunnels, start=1)
-    )
-    return commented(connection, "!") + "".join(tunnels)
+    return download(connection, "!", fortigate_tunnel)
 
 
 def fortigate_tunnel(tunnel: ReadTunnel, connection: ReadConnection, number: int) -> str:

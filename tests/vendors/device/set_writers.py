@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 from appliance.model.document import ReadConnection, ReadTunnel
-from tests.vendors.device.spoken import BEHIND, commented, heading, parts
+from tests.vendors.device.spoken import BEHIND, download, parts
 from tests.vendors.writers import GROUP_NUMBERS, reveal
 
 
 def vyatta_text(connection: ReadConnection) -> str:
     """The download of vendor Vyatta."""
-    tunnels = (
-        heading(number, "!") + vyatta_tunnel(tunnel, connection, number)
-        for number, tunnel in enumerate(connection.tunnels, start=1)
-    )
-    intro = (
-        "! This configuration consists of two tunnels. Both tunnels must be\n! configured on your Customer Gateway.\n"
-    )
-    return commented(connection, "!") + intro + "".join(tunnels)
+    return download(connection, "!", vyatta_tunnel)
 
 
 def vyatta_tunnel(tunnel: ReadTunnel, connection: ReadConnection, number: int) -> str:
@@ -99,12 +92,7 @@ def vyatta_static(vti: str) -> str:
 
 def junos_text(connection: ReadConnection) -> str:
     """The download of vendor Juniper."""
-    tunnels = (
-        heading(number, "#") + junos_tunnel(tunnel, connection, number)
-        for number, tunnel in enumerate(connection.tunnels, start=1)
-    )
-    intro = "# This configuration consists of two tunnels. Both tunnels must be\n# configured.\n#\n"
-    return commented(connection, "#") + intro + "".join(tunnels)
+    return download(connection, "#", junos_tunnel)
 
 
 def junos_tunnel(tunnel: ReadTunnel, connection: ReadConnection, number: int) -> str:
@@ -203,12 +191,7 @@ def junos_static(st0: str) -> str:
 
 def panos_text(connection: ReadConnection) -> str:
     """The download of vendor Palo Alto Networks."""
-    tunnels = (
-        heading(number, "!") + panos_tunnel(tunnel, connection, number)
-        for number, tunnel in enumerate(connection.tunnels, start=1)
-    )
-    intro = "! This configuration consists of two tunnels. Both tunnels must be\n! configured.\n!\n"
-    return commented(connection, "!") + intro + "".join(tunnels)
+    return download(connection, "!", panos_tunnel)
 
 
 def panos_tunnel(tunnel: ReadTunnel, connection: ReadConnection, number: int) -> str:

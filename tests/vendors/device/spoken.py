@@ -54,6 +54,16 @@ def heading(number: int, sign: str) -> str:
     return f"{rule}{sign} IPSec Tunnel #{number}\n{rule}"
 
 
+def download(connection: ReadConnection, sign: str, write: Callable[[ReadTunnel, ReadConnection, int], str]) -> str:
+    """AWS's header, then each tunnel under its heading."""
+    intro = f"{sign} This configuration consists of two tunnels. Both tunnels must be\n{sign} configured.\n{sign}\n"
+    tunnels = (
+        heading(number, sign) + write(tunnel, connection, number)
+        for number, tunnel in enumerate(connection.tunnels, start=1)
+    )
+    return commented(connection, sign) + intro + "".join(tunnels)
+
+
 def parts(proposals: tuple[str, ...]) -> tuple[str, str, str]:
     """Cipher, hash and group of the only proposal."""
     cipher, digest, group = proposals[0].split("-")

@@ -8,6 +8,7 @@ import pytest
 
 from appliance.model.document import ReadDpd, ReadEsp, ReadIke
 from appliance.model.secret import Secret
+from appliance.vendors import read_documents
 from tests.vendors.device.reading import first, first_version, read, the_connection
 from tests.vendors.device.set_writers import junos_text, panos_text, vyatta_text
 from tests.vendors.samples import line_of
@@ -101,7 +102,7 @@ def test_without_a_cloud_it_is_any_gateway() -> None:
 
 def test_what_is_chosen_is_left_out_and_what_is_strange_is_warned_of() -> None:
     report = read(VYOS_1_4.replace("interface 'eth0'", "flex-vpn 'on'"))
-    assert any("vpn ipsec flex-vpn" in notice.message for notice in report.warnings)
+    assert any("vpn ipsec ...: not known" in notice.message for notice in report.warnings)
     assert any(item.line == line_of(VYOS_1_4, "close-action") for item in report.ignored)
 
 
@@ -173,3 +174,17 @@ def test_panos_as_whole_set_lines_says_the_same() -> None:
 def test_panos_says_version_2_itself() -> None:
     text = PANOS.replace("set protocol ikev1 dpd", "set protocol version ikev2-preferred\n  set protocol ikev2 dpd")
     assert first(text.replace("protocol ikev1", "protocol ikev2")).ike.version == 2
+
+
+def test_two_connections_on_one_device_are_two() -> None:
+    lines = "".join(f"{line}\n" for line in JUNOS.splitlines() if not line.startswith("#"))
+    other = lines.replace("vpn-0fa4e000000000001", "vpn-0fa4e000000000002").replace("198.51.100.", "192.0.2.")
+    other = other.replace("st0.1", "st0.3").replace("st0.2", "st0.4").replace("169.254.2", "169.254.3")
+    report = read(lines + other)
+    assert report.faults == ()
+    assert [(found.id, len(found.tunnels), found.mode) for found in report.connections] == [
+        ("vpn-0fa4e000000000001", 2, "bgp"),
+        ("vpn-0fa4e000000000002", 2, "bgp"),
+    ]
+    only = read_documents([("srx.txt", lines + other)], "vpn-0fa4e000000000002")
+    assert [found.id for found in only.connections] == ["vpn-0fa4e000000000002"]
