@@ -9,9 +9,8 @@ from appliance.vendors.recognition import Format
 
 FORMATS: Mapping[str, Format] = {
     "azure/cli": Format(
-        "Azure, connections, virtual and local network gateways, public addresses, JSON or YAML, one file or several",
-        example="each with -g GROUP -n NAME: az network vpn-connection show; az network vnet-gateway show; "
-        "az network local-gateway show",
+        "Azure, a connection with both its gateways, JSON or YAML, one file or several",
+        example="az network vpn-connection show -g GROUP -n NAME; the same of vnet-gateway and local-gateway",
         module="appliance.vendors.azure.resources",
         marks=(
             r"(?i)/providers/Microsoft\.Network/"

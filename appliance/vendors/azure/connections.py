@@ -34,6 +34,10 @@ from appliance.vendors.values import (
 
 _EMPTY_KEY = "Azure shows it apart: az network vpn-connection shared-key show"
 _LONGEST_NAME = 36  # characters: an intent's names have 40, and tunnels are numbered
+_FAR_PEER = (
+    "the two BGP addresses share no network, which the appliance needs: give both sides one of 169.254.21.0 to "
+    "169.254.22.255 within a /30, in Azure as a custom APIPA address of the gateway and of the connection"
+)
 _LINK_LOCAL = ip_network("169.254.0.0/16")
 
 
@@ -154,6 +158,8 @@ class _Connection:
                 continue
             if ours not in _LINK_LOCAL:
                 tunnel.inside.say(ip_interface(f"{ours}/{ours.max_prefixlen}"), node.place)
+                if len(self.draft.tunnels) == 1:
+                    self.findings.warnings.append(Notice(node.place.where, _FAR_PEER))
             elif peer and peer[0] in ip_interface(f"{ours}/30").network:
                 tunnel.inside.say(ip_interface(f"{ours}/30"), node.place)
 

@@ -8,6 +8,7 @@ from ipaddress import ip_network
 from appliance.model.address import IPAddress
 from appliance.model.profile import Profile
 from appliance.profiles.aws import AWS
+from appliance.profiles.azure import AZURE
 from appliance.profiles.generic import GENERIC
 from appliance.vendors.text import Document
 
@@ -15,9 +16,15 @@ CONNECTION_ID = re.compile(r"\bvpn-(?:[0-9a-f]{17}|[0-9a-f]{8})(?![0-9A-Za-z])")
 _AWS = re.compile(rf"(?i)\b(aws|amazon)|^[!#* ]*Your VPN Connection ID|{CONNECTION_ID.pattern}", re.MULTILINE)
 
 
+_AZURE = re.compile(r"(?i)\b(microsoft|windows) azure\b|\bazure (vpn|virtual network) gateway")
+
+
 def profile_of(document: Document) -> Profile:
-    """AWS when its header, one of its identifiers or its name stands anywhere, else any standard gateway."""
-    return AWS if _AWS.search(document.text) else GENERIC
+    """AWS when its header, one of its identifiers or its name stands anywhere, Azure when its scripts' words do, else
+    any standard gateway."""
+    if _AWS.search(document.text):
+        return AWS
+    return AZURE if _AZURE.search(document.text) else GENERIC
 
 
 _PRIVATE = tuple(map(ip_network, ("10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")))

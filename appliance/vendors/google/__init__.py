@@ -9,9 +9,8 @@ from appliance.vendors.recognition import Format
 
 FORMATS: Mapping[str, Format] = {
     "google/gcloud": Format(
-        "Google Cloud, gcloud's answers about VPN tunnels, VPN gateways and routers, YAML or JSON, one file or several",
-        example="for each of the tunnels, gateways and routers: gcloud compute vpn-tunnels describe NAME "
-        "--region=REGION --format=json; also vpn-gateways, external-vpn-gateways and routers describe",
+        "Google Cloud, VPN tunnels with their gateways and router, YAML or JSON, one file or several",
+        example="gcloud compute vpn-tunnels describe NAME --region REGION; the same of vpn-gateways and routers",
         module="appliance.vendors.google.gcloud",
         marks=(
             r"\bkind[\"']?\s*:\s*[\"']?compute#"

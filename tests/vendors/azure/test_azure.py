@@ -120,6 +120,37 @@ def test_an_instance_uses_the_address_that_the_connection_names() -> None:
     assert [str(tunnel.inside) for tunnel in tunnels] == ["None", "169.254.21.6/30"]
 
 
+def test_addresses_of_the_gateways_subnet_are_remarked_on() -> None:
+    warnings = [notice.message for notice in read(*writers.resources(FIXED)).warnings]
+    assert ["custom APIPA address" in message for message in warnings] == [True]
+
+
+SCRIPT = """# Microsoft Corporation
+# Configuration script for a Juniper SRX device and a Microsoft Azure virtual network gateway
+set security ike proposal fake-ike authentication-method pre-shared-keys
+set security ike proposal fake-ike authentication-algorithm sha-256
+set security ike proposal fake-ike encryption-algorithm aes-256-cbc
+set security ike proposal fake-ike dh-group group2
+set security ike policy fake-policy mode main
+set security ike policy fake-policy proposals fake-ike
+set security ike policy fake-policy pre-shared-key ascii-text "Fake.key_1"
+set security ike gateway fake-gateway ike-policy fake-policy
+set security ike gateway fake-gateway address 198.51.100.1
+set security ike gateway fake-gateway external-interface ge-0/0/0.0
+set security ike gateway fake-gateway version v2-only
+set security ipsec vpn fake-vpn bind-interface st0.0
+set security ipsec vpn fake-vpn ike gateway fake-gateway
+set interfaces st0 unit 0 family inet address 169.254.21.2/30
+"""
+
+
+def test_the_script_for_a_device_has_addresses_at_least() -> None:
+    (connection,) = read_documents([("script.txt", SCRIPT)]).connections
+    (tunnel,) = connection.tunnels
+    assert (connection.cloud, str(tunnel.remote), str(tunnel.inside)) == ("azure", "198.51.100.1", "169.254.21.2/30")
+    assert tunnel.psk == Secret("Fake.key_1")
+
+
 def test_a_static_connection_has_no_inside() -> None:
     def edit(main: Any, _gateway: Any, _local: Any) -> None:
         main["enableBgp"] = False
