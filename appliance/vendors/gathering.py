@@ -99,13 +99,19 @@ def choose_form(document: Document, formats: Mapping[str, Format]) -> tuple[Docu
 
 def _readable(document: Document, name: str | None, formats: Mapping[str, Format]) -> tuple[Document, str] | None:
     """The document, or what can be cut out of it, where it is a tree of some format."""
-    if name is not None and isinstance(read_tree(document), Node):
+    if name is not None and _is_tree(document):
         return document, name
-    part = cut_out(document)
-    name = choose_format(part, formats) if part else None
-    if part and name is not None and formats[name].is_tree and isinstance(read_tree(part), Node):
-        return part, name
+    for part in cut_out(document):
+        fitting = choose_format(part, formats)
+        if fitting is not None and formats[fitting].is_tree and _is_tree(part):
+            return part, fitting
     return None
+
+
+def _is_tree(document: Document) -> bool:
+    """Whether it has branches: as YAML any words make a text."""
+    tree = read_tree(document)
+    return isinstance(tree, Node) and isinstance(tree.value, dict | list)
 
 
 def _in_order(faults: list[Fault], documents: list[Document]) -> tuple[Fault, ...]:

@@ -16,6 +16,8 @@ _MARKS = (
 _INVISIBLE = dict.fromkeys(map(ord, "\ufeff\u200b\u200c\u200d\u2060\u00ad"))
 _QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "‟": '"', "＂": '"', "‘": "'", "’": "'"})
 _DASHES = str.maketrans(dict.fromkeys("‐‑‒–—−", "-"))
+_ONCE = {bytes([byte]).decode("cp1252", "ignore") or chr(byte): byte for byte in range(0x80, 0x100)}
+_TWICE = re.compile(f"[\xc2-\xf4][{re.escape(''.join(key for key, byte in _ONCE.items() if byte < 0xC0))}]{{1,3}}")
 _BLANKS = re.compile(r"[^\S\n]+")
 _NARROW = re.compile(r"[^\S\n\t ]")
 _LINE_END = re.compile(r"\r\n?|\n|\x85|\u2028|\u2029")
@@ -62,10 +64,21 @@ def decode(data: bytes) -> str:
         return data.decode("cp1252", errors="replace")
 
 
+def _undo_second_encoding(text: str) -> str:
+    """UTF-8 that was taken for Windows-1252 and encoded once more shows itself by its quotes and no-break blanks."""
+    if "â€" in text or "Â\xa0" in text:
+        return _TWICE.sub(_decoded_once, text)
+    return text
+
+
+def _decoded_once(match: re.Match[str]) -> str:
+    return bytes(_ONCE[char] for char in match[0]).decode(errors="ignore") or match[0]
+
+
 def parse_document(path: str, content: bytes | str) -> Document:
     """The document with its line ends, blanks, quotes and dashes made plain. Line numbers stay the document's own."""
     text = decode(content) if isinstance(content, bytes) else content
-    text = text.translate(_INVISIBLE).translate(_QUOTES).translate(_DASHES)
+    text = _undo_second_encoding(text).translate(_INVISIBLE).translate(_QUOTES).translate(_DASHES)
     rows = _LINE_END.split(text)
     lines = [Line(number, _BLANKS.sub(" ", row).strip()) for number, row in enumerate(rows, start=1)]
     last = lines.pop()
