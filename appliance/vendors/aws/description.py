@@ -43,7 +43,7 @@ def parse(document: Document) -> list[Reading]:
         fault = root.place.fault("no VPN connection in it", allowed="one that has not been deleted")
         return unreadable(fault, AWS)
     readings = [read_description(node) for node in living]
-    readings[0].findings.ignored += [_gone(node) for node in found if node not in living]
+    readings[0].findings.ignored += [_gone(node) for node in found if _text(node, "state") in _GONE]
     return readings
 
 
@@ -56,13 +56,13 @@ def _connections(root: Node) -> list[Node]:
     """The outermost mappings with the identifier of a connection and of its customer gateway."""
     found, waiting = [], [root]
     while waiting:
-        node = waiting.pop(0)
+        node = waiting.pop()
         if node.find("vpnconnectionid") and node.find("customergatewayid"):
             found.append(node)
         elif isinstance(node.value, dict):
-            waiting += node.value.values()
+            waiting += reversed(node.value.values())
         elif isinstance(node.value, list):
-            waiting += node.value
+            waiting += reversed(node.value)
     return found
 
 

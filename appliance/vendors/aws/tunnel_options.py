@@ -67,7 +67,20 @@ def read_options(node: Node, tunnel: TunnelDraft, findings: Findings) -> None:
         number = node.find(name)
         if number is not None and number.text not in (None, "0"):
             field.say(parse_seconds(number.text or "", number.place, faults, *limits), number.place)
+    _check_rekeying(node, findings)
     _note_others(node, findings)
+
+
+def _check_rekeying(node: Node, findings: Findings) -> None:
+    """AWS rekeys at a random time, from its margin and up to so much more before the end of a lifetime."""
+    margin, fuzz = node.find("rekeymargintimeseconds"), node.find("rekeyfuzzpercentage")
+    if margin is None or not (margin.text or "").isdecimal() or AWS.their_rekey is None:
+        return
+    percent = int(fuzz.text) if fuzz and fuzz.text and fuzz.text.isdecimal() else 100
+    earliest = int(margin.text or "0") * (100 + percent) // 100
+    if earliest > AWS.their_rekey.high:
+        message = f"AWS rekeys up to {earliest} seconds before the end, which may be when we do"
+        findings.warnings.append(Notice(margin.place.where, f"{message}: leave the margin at {AWS.their_rekey.low}"))
 
 
 def _note_others(node: Node, findings: Findings) -> None:

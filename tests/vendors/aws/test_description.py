@@ -254,3 +254,16 @@ def test_options_win_over_a_downloads_template_in_either_order(first: bool) -> N
     assert found.tunnels[0].ike.proposals == ("aes256-sha384-ecp384",)
     assert found.tunnels[0].mtu == 1436
     assert [n.where for n in report.warnings if "vpn.json, line 1, which counts" in n.message]
+
+
+@pytest.mark.parametrize(
+    ("values", "warned"),
+    [
+        ({"RekeyMarginTimeSeconds": 270, "RekeyFuzzPercentage": 100}, False),
+        ({"RekeyMarginTimeSeconds": 540, "RekeyFuzzPercentage": 0}, False),
+        ({"RekeyMarginTimeSeconds": 600}, True),
+        ({"RekeyMarginTimeSeconds": 540, "RekeyFuzzPercentage": 50}, True),
+    ],
+)
+def test_a_margin_that_reaches_into_our_rekeying_is_warned_of(values: dict[str, Any], warned: bool) -> None:
+    assert any("rekeys up to" in notice.message for notice in described(option(**values)).warnings) is warned
