@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from appliance.model.address import IPNetwork
 from appliance.vendors.conn import read_setting
 from appliance.vendors.device.cloud import is_behind_nat
 from appliance.vendors.device.openswan import Settings, as_strongswan, is_openswan
@@ -22,6 +23,7 @@ class Conns:
         self._settings: dict[str, Settings] = {}
         self._also: dict[str, list[tuple[str, Place]]] = {}
         self._tunnels: dict[str, TunnelDraft] = {}
+        self._networks: dict[int, ConnectionDraft] = {}
         self._now = ""
 
     def begin(self, name: str, place: Place) -> None:
@@ -33,7 +35,32 @@ class Conns:
         self._settings.setdefault(self._now, {})
         self._also.setdefault(self._now, [])
         if not name.startswith("%"):
-            self._tunnels[self._now] = self.draft.begin_tunnel(place)
+            tunnel = self._tunnels[self._now] = self.draft.begin_tunnel(place)
+            self._networks[id(tunnel)] = ConnectionDraft(self.draft.profile)
+
+    def networks_of(self, tunnel: TunnelDraft) -> ConnectionDraft:
+        """Where the networks of this tunnel are said: conns with others are another connection's."""
+        return self._networks[id(tunnel)]
+
+    def connections(self) -> list[ConnectionDraft]:
+        """The document's connection; without an identifier, one for each set of networks behind the gateways."""
+        groups: dict[frozenset[IPNetwork], list[TunnelDraft]] = {}
+        for tunnel in self.draft.tunnels:
+            groups.setdefault(frozenset(self.networks_of(tunnel).networks.every()), []).append(tunnel)
+        if self.draft.id.place is not None or len(groups) < 2:
+            return [self._connection(self.draft, self.draft.tunnels)]
+        draft = self.draft
+        return [
+            self._connection(ConnectionDraft(draft.profile, never=draft.never, empty_key=draft.empty_key), tunnels)
+            for tunnels in groups.values()
+        ]
+
+    def _connection(self, draft: ConnectionDraft, tunnels: list[TunnelDraft]) -> ConnectionDraft:
+        draft.tunnels = tunnels
+        for tunnel in tunnels:
+            draft.networks.join(self.networks_of(tunnel).networks)
+            draft.local_networks.join(self.networks_of(tunnel).local_networks)
+        return draft
 
     def say(self, key: str, text: str, place: Place) -> None:
         """One ``key=text`` of the conn that began last."""
@@ -82,7 +109,7 @@ class Conns:
             self._say_left(*plain["left"], tunnel)
 
     def _read(self, key: str, text: str, place: Place, tunnel: TunnelDraft) -> None:
-        read_setting(key, text, place, self.draft, tunnel, self.findings)
+        read_setting(key, text, place, self.networks_of(tunnel), tunnel, self.findings)
 
     def _say_left(self, text: str, place: Place, tunnel: TunnelDraft) -> None:
         """``left`` is our public address when nothing else says one and it is no private one."""

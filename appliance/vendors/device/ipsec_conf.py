@@ -53,17 +53,17 @@ _IGNORED = tuple(
 
 
 def parse(document: Document) -> list[Reading]:
-    """The one connection of the document, whose conns are its tunnels."""
+    """The connection of the document, whose conns are its tunnels; several when they lead to different networks."""
     return parse_conf(document, profile_of(document))
 
 
 def parse_conf(document: Document, profile: Profile) -> list[Reading]:
-    """The one connection of the document, to the cloud of this profile."""
+    """The document's connections, to the cloud of this profile."""
     reader = _Reader(document, profile)
     for line in _joined(document.lines):
         reader.read(line)
-    reader.settle_conns()
-    return [Reading(reader.draft, reader.findings, finish)]
+    first, *others = reader.settle_conns()
+    return [Reading(first, reader.findings, finish), *(Reading(draft, Findings(), finish) for draft in others)]
 
 
 def _joined(lines: tuple[Line, ...]) -> Iterator[Line]:
@@ -128,7 +128,8 @@ class _Reader:
         """Its arguments carry the inside addresses, in AWS's file behind a comment sign."""
         tunnel = self._tunnel(line, "")
         if tunnel is not None:
-            read_updown(line.text, self._place(line, "leftupdown"), self.draft, tunnel, self.findings)
+            networks = self._conns.networks_of(tunnel)
+            read_updown(line.text, self._place(line, "leftupdown"), networks, tunnel, self.findings)
 
     def _read_elsewhere(self, line: Line) -> None:
         if parse_identifier(line, self.draft, self.document, self.findings):
@@ -146,8 +147,9 @@ class _Reader:
 
     def _read_command(self, line: Line, text: str) -> None:
         """Commands say again what the conn says, and two things more: the MTU, and networks that someone filled in."""
-        if match := _ROUTE.fullmatch(text):
-            parse_networks(match[1], self._place(line, "ip route add"), self.draft.networks, self.findings)
+        if (match := _ROUTE.fullmatch(text)) and (tunnel := self._tunnel(line, match[2])):
+            networks = self._conns.networks_of(tunnel).networks
+            parse_networks(match[1], self._place(line, "ip route add"), networks, self.findings)
         elif (match := _ADDRESS.fullmatch(text)) and (tunnel := self._tunnel(line, match[3])):
             say_inside(tunnel, match[1], self._place(line, "ip addr add"), self.findings)
             say_peer(tunnel, match[2], self._place(line, "ip addr add remote"), self.findings)
@@ -158,11 +160,12 @@ class _Reader:
             place = self._place(line, "ip link set mtu")
             tunnel.mtu.say(parse_number(match[2], place, self.findings.faults, 576, 1500), place)
 
-    def settle_conns(self) -> None:
-        """At the end: what conns inherit, which of them are tunnels, and whose the keys are."""
+    def settle_conns(self) -> list[ConnectionDraft]:
+        """At the end: what conns inherit, which of them are tunnels of which connection, and whose the keys are."""
         self._conns.settle()
         for secret, line, tunnel in self._secrets:
             self._read_secret(secret, line, tunnel)
+        return self._conns.connections()
 
     def _read_secret(self, secret: SecretLine, line: Line, latest: TunnelDraft) -> None:
         place, named = self._place(line, "PSK"), self._secret_of(secret.who, latest)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from appliance.vendors.text import Document, Line
 
 _TOKEN = re.compile(r"\"((?:[^\"\\]|\\.)*)\"|'([^']*)'|([^\s\"';]+)|(;)")
+_MARKS = re.compile("[\"';]")
 _HEADING = re.compile(r"(?i)[!#* -]*IPSec Tunnel ?[#!] ?(\d{1,2})\b.*")
 _PIECES = 6  # of one line, at most
 _LEAST, _MOST = 68, 80
@@ -65,6 +66,8 @@ def _is_broken(text: str, further: str) -> bool:
 
 def words_of(text: str) -> tuple[tuple[str, ...], bool]:
     """The words, quotes taken off, up to a semicolon; and whether a quote is never closed."""
+    if not _MARKS.search(text):
+        return tuple(text.split()), False
     found: list[str] = []
     at = 0
     while at < len(text):

@@ -210,3 +210,23 @@ def test_openswan_s_download_names_no_inside_address() -> None:
     asked = {item.field: item.why for item in report.missing}
     assert "connections[0].tunnels[1].inside" in asked
     assert "<REMOTE NETWORK>" in asked["connections[0].networks"]
+
+
+def test_conns_to_different_networks_are_different_connections() -> None:
+    second = TEXT.index("conn Tunnel2")
+    text = TEXT[:second] + TEXT[second:].replace("10.0.0.0/16,10.20.0.0/16", "10.99.0.0/16")
+    report = read(text)
+    assert report.faults == ()
+    assert [(found.name, found.networks) for found in report.connections] == [
+        ("generic", BEHIND),
+        ("generic-2", (ip_network("10.99.0.0/16"),)),
+    ]
+    assert [len(found.tunnels) for found in report.connections] == [1, 1]
+    assert all(found.local_networks == OURS for found in report.connections)
+
+
+def test_conns_of_one_download_stay_together_whatever_networks_were_filled_in() -> None:
+    text = openswan_text(replace(STATIC, tunnels=CONNECTION.tunnels))
+    first_filled = text.replace("<REMOTE NETWORK>", "10.0.0.0/16", 1).replace("<LOCAL NETWORK>", "10.9.0.0/16")
+    (connection,) = read(first_filled).connections
+    assert (len(connection.tunnels), connection.networks) == (2, (ip_network("10.0.0.0/16"),))
