@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -106,6 +108,88 @@ def test_windows_outlive_a_change_of_targets() -> None:
         prober.set_targets((FAR,), Probing(0.05, 3, 5))
         (kept,) = prober.health(time.monotonic())["vpc-1"]
         assert kept.state == ANSWERING
+
+
+TCP_OPEN = Target("vpc-1", "v1", "tcp", ip_address("192.0.2.2"), 7443, ip_address("192.0.2.1"))
+TCP_REFUSED = Target("vpc-1", "v1", "tcp", ip_address("192.0.2.2"), 7444)
+TCP6 = Target("vpc-1", "v1", "tcp", ip_address("2001:db8::2"), 7443)
+UDP_ECHO = Target("vpc-1", "v1", "udp", ip_address("192.0.2.2"), 7007, ip_address("192.0.2.1"))
+UDP_CLOSED = Target("vpc-1", "v1", "udp", ip_address("192.0.2.2"), 7008)
+
+SERVICES = """
+import selectors, socket
+tcp = socket.create_server(("::", 7443), family=socket.AF_INET6, dualstack_ipv6=True)
+udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+udp.bind(("0.0.0.0", 7007))
+chosen = selectors.DefaultSelector()
+chosen.register(tcp, selectors.EVENT_READ)
+chosen.register(udp, selectors.EVENT_READ)
+print("ready", flush=True)
+while True:
+    for key, _ in chosen.select():
+        if key.fileobj is tcp:
+            tcp.accept()[0].close()
+        else:
+            data, whence = udp.recvfrom(2048)
+            udp.sendto(data, whence)
+"""
+
+
+@pytest.fixture
+def services(far: str) -> Iterator[str]:
+    """The far end accepts TCP on 7443 and sends back what comes to UDP 7007."""
+    command = ["ip", "netns", "exec", far, sys.executable, "-c", SERVICES]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        try:
+            assert running.stdout.readline() == "ready\n"
+            yield far
+        finally:
+            running.kill()
+
+
+@pytest.mark.usefixtures("services")
+@pytest.mark.parametrize("target", [TCP_OPEN, TCP_REFUSED, TCP6, UDP_ECHO], ids=["open", "refused", "ipv6", "udp"])
+def test_a_host_that_accepts_refuses_or_sends_back_is_up(target: Target) -> None:
+    with asking(target, UDP_CLOSED) as (prober, _):
+        until(lambda: state(prober, target) == ANSWERING, "an answer")
+        until(lambda: prober.health(time.monotonic())["vpc-1"][0].samples > 30, "some samples")
+        assert state(prober, UDP_CLOSED) == UNARMED
+        assert prober.health(time.monotonic())["vpc-1"][0].loss == 0.0
+        ip("link set v1 down")
+        until(lambda: state(prober, target) == LOST, "the loss to be noticed")
+        ip("link set v1 up")
+        ip("address replace 2001:db8::1/64 dev v1 nodad")
+        until(lambda: state(prober, target) == ANSWERING, "answers again")
+
+
+def test_a_route_elsewhere_is_no_obstacle(far: str) -> None:
+    """A host beyond the other end is asked over each tunnel, wherever the routes lead: into a blackhole too."""
+    beyond = Target("vpc-1", "v1", "icmp", ip_address("198.51.100.4"), None, ip_address("192.0.2.1"))
+    ip(f"-n {far} address add 198.51.100.4/32 dev lo")
+    ip("route add blackhole 198.51.100.0/24 metric 4278190080")
+    with asking(beyond) as (prober, _):
+        until(lambda: state(prober, beyond) == ANSWERING, "an answer")
+
+
+def test_hundreds_of_targets_are_heard_without_a_wake_up_each() -> None:
+    """So many that replies are fetched when a probe is due: none is taken for lost."""
+    many = tuple(Target(f"t{n}", "lo", "icmp", ip_address(f"127.0.1.{n}")) for n in range(1, 201))
+    with own_namespace(), asking(*many) as (prober, _):
+        until(lambda: all(h[0].samples > 20 for h in prober.health(time.monotonic()).values()), "some samples")
+        healths = [found[0] for found in prober.health(time.monotonic()).values()]
+        assert len(healths) == 200
+        assert {health.state for health in healths} == {ANSWERING}
+        assert max(health.loss for health in healths) == 0.0
+
+
+def test_targets_that_are_asked_no_more_are_forgotten() -> None:
+    gone = Target("vpc-1", "lo", "tcp", ip_address("127.0.0.1"), 9)
+    with own_namespace(), asking(gone) as (prober, _):
+        until(lambda: prober.health(time.monotonic())["vpc-1"][0].state == ANSWERING, "a refusal")
+        prober.set_targets((), FAST)
+        assert prober.health(time.monotonic()) == {}
+        assert prober.alive
 
 
 def test_a_forged_answer_counts_for_nothing() -> None:
