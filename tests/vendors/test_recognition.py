@@ -30,7 +30,7 @@ conn Tunnel1
 """
 SONICWALL = """! Amazon Web Services
 ! Your VPN Connection ID                  : vpn-0fa4e000000000001
-! This configuration was tested on a SonicWALL TZ 600 running OS 6.2.5.1-26n
+! This configuration was tested on a SonicWALL TZ 600
 ! IPSec Tunnel !1
 vpn policy tunnel-interface vpn-0fa4e000000000001-1
 gateway primary 198.51.100.7
