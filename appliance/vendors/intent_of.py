@@ -70,11 +70,16 @@ def _tunnel(read: ReadTunnel, name: str) -> Tunnel:
         peer_inside6=read.peer_inside if isinstance(read.peer_inside, IPv6Address) else None,
         ike=Ike(read.ike.version or 2, read.ike.proposals, read.ike.lifetime),
         esp=Esp(read.esp.proposals, read.esp.lifetime),
-        dpd=Dpd(read.dpd.delay, read.dpd.timeout),
+        dpd=Dpd(read.dpd.delay, _dpd_timeout(read)),
         local_id=_identity(read),
         remote_id=read.remote_id,
         encap=True if read.nat_t else None,
     )
+
+
+def _dpd_timeout(read: ReadTunnel) -> int | None:
+    """Documents have one for every version; it counts for IKEv1 only."""
+    return read.dpd.timeout if read.ike.version == 1 else None
 
 
 def _identity(read: ReadTunnel) -> str | None:
@@ -121,7 +126,7 @@ def _tunnel_data(read: ReadTunnel, name: str) -> dict[str, Any]:
         f"peer-inside{six}": _text(read.peer_inside),
         "ike": _said(ike),
         "esp": _said({"proposals": list(read.esp.proposals), "lifetime": read.esp.lifetime}),
-        "dpd": _said({"delay": read.dpd.delay, "timeout": read.dpd.timeout}),
+        "dpd": _said({"delay": read.dpd.delay, "timeout": _dpd_timeout(read)}),
         "local-id": _identity(read),
         "remote-id": read.remote_id,
         "encap": True if read.nat_t else None,
