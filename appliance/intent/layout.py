@@ -135,7 +135,7 @@ BGP = Record(
 
 TARGET = Either(
     keyword("peer-inside", ProbeTarget("peer-inside")),
-    OneOf(_target, (Key("icmp", ADDRESS), Key("tcp", ENDPOINT)), _asked),
+    OneOf(_target, (Key("icmp", ADDRESS), Key("tcp", ENDPOINT), Key("udp", ENDPOINT)), _asked),
 )
 CONNECTION_PROBE = Record(
     ConnectionProbe,

@@ -11,13 +11,17 @@ from appliance.model.intent import (
     Announce,
     Bgp,
     Connection,
+    ConnectionProbe,
     Dpd,
     Esp,
+    Failback,
     Ike,
     Intent,
     Lan,
     MaxPrefixes,
     Nat,
+    ProbeTarget,
+    Probing,
     SecretRef,
     Site,
     Tunnel,
@@ -78,8 +82,16 @@ TUNNELS = st.builds(
     weight=maybe(st.integers(1, 256)),
     announce=st.builds(TunnelAnnounce, maybe(UNSIGNED), maybe(st.integers(0, 10))),
 )
+PORTS = st.integers(1, 65535)
+PROBE_TARGETS = (
+    st.just(ProbeTarget("peer-inside"))
+    | st.builds(ProbeTarget, st.just("icmp"), ADDRESSES)
+    | st.builds(ProbeTarget, st.sampled_from(["tcp", "udp"]), ADDRESSES, PORTS)
+)
+PROBES = st.builds(ConnectionProbe, st.lists(PROBE_TARGETS, max_size=3).map(tuple), st.integers(1, 16))
 CONNECTIONS = st.builds(
     Connection,
+    probe=PROBES,
     name=NAMES,
     cloud=st.sampled_from(["aws", "generic"]),
     mode=st.sampled_from(["bgp", "static"]),
@@ -132,6 +144,8 @@ INTENTS = st.builds(
         ),
         max_size=2,
     ).map(tuple),
+    probe=st.builds(Probing, st.integers(10, 5000).map(lambda ms: ms / 1000), st.integers(1, 9), st.integers(1, 99)),
+    failback=st.builds(Failback, st.sampled_from(["revert", "stay", "manual"]), st.integers(0, 86400)),
     frr_extra=maybe(st.sampled_from(["extra.conf", "/etc/appliance/extra", "no"])),
 )
 """Intents that the layout can say."""

@@ -118,7 +118,11 @@ FAULTS = [
     ({"connections[0].mode": "static", "connections[0].networks": ["2001:db8::/32"]}, "connections[0].networks[0]",
      "no tunnel has an IPv6 address inside"),
     # probes
-    ({"connections[0].probe": {"targets": [{"tcp": "10.1.0.5:443"}]}}, "connections[0].probe.targets[0]", "over TCP"),
+    (STATIC | {"connections[0].probe": {"targets": [{"tcp": "10.2.0.5:443"}]}}, "connections[0].probe.targets[0]",
+     "lies outside every tunnel: it is in none of"),
+    ({"connections[0].probe": {"targets": [{"udp": "192.0.2.7:53"}]}}, "connections[0].probe.targets[0]",
+     "lies outside every tunnel: it is in our own network"),
+    ({"connections[0].probe": {"targets": [{"tcp": "10.1.0.5"}]}}, "connections[0].probe.targets[0].tcp", "not an"),
     ({"connections[0].probe": {"need": 2}}, "connections[0].probe.need", "more than there are targets"),
     (STATIC | {"connections[0].probe": {"targets": [{"icmp": "10.2.0.1"}]}}, "connections[0].probe.targets[0]",
      "lies outside every tunnel"),
@@ -247,14 +251,18 @@ def test_two_ways_to_one_network_need_a_priority() -> None:
 
 def test_who_is_asked_and_how_is_read() -> None:
     intent, faults, _ = read_intent(changed(STATIC | {
-        "connections[0].probe": {"targets": ["peer-inside", {"icmp": "10.1.0.4"}], "need": 2},
+        "connections[0].probe": {"targets": ["peer-inside", {"icmp": "10.1.0.4"}, {"tcp": "10.1.0.5:443"},
+                                             {"udp": "10.1.0.6:53"}], "need": 2},
         "probe": {"interval": "50ms", "lost": 4, "recovered": 9}, "failback": {"policy": "stay", "after": "2m"},
     }))  # fmt: skip
     assert faults == ()
     assert intent is not None
     assert intent.probe == Probing(0.05, 4, 9)
     assert intent.failback == Failback("stay", 120)
-    targets = (ProbeTarget("peer-inside"), ProbeTarget("icmp", ip_address("10.1.0.4")))
+    targets = (
+        ProbeTarget("peer-inside"), ProbeTarget("icmp", ip_address("10.1.0.4")),
+        ProbeTarget("tcp", ip_address("10.1.0.5"), 443), ProbeTarget("udp", ip_address("10.1.0.6"), 53),
+    )  # fmt: skip
     assert intent.connections[0].probe == ConnectionProbe(targets, 2)
     assert read_intent(write_intent(intent))[0] == intent
 
