@@ -87,6 +87,7 @@ def words_of(text: str) -> tuple[tuple[str, ...], bool]:
 _SET_STARTS = re.compile(
     r"[!#/}\[]|.*\{$|(\S*[#>$] ?)?(set|edit|top|up|exit|commit|save|delete|configure|run|show|quit)\b"
 )
+_TREES = frozenset({"network", "security", "vpn"})
 _PROMPT = re.compile(r"\S*[@>#$]\S*[#>$] ")
 
 
@@ -109,7 +110,10 @@ class _SetReader:
         if verb == "set":
             self._say(rest, self._edited, line, section)
         elif verb == "edit":
-            self._edited.append(words_of(rest)[0])
+            words = words_of(rest)[0]
+            if words[:1] and words[0] in _TREES:
+                self._edited.clear()  # from the root: a "top" was forgotten, as in AWS's download for PAN-OS
+            self._edited.append(words)
         elif verb in ("top", "configure"):
             self._edited.clear()
         elif verb in ("up", "exit"):

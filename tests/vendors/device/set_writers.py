@@ -240,7 +240,7 @@ def panos_tunnel(tunnel: ReadTunnel, connection: ReadConnection, number: int) ->
   set auto-key ipsec-crypto-profile ipsec-{name}
   set tunnel-interface {unit}
   set anti-replay yes
- top
+
 
 {panos_bgp(tunnel, connection, unit, name) if connection.mode == "bgp" else panos_static(unit, number)}
 """
