@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from appliance.intent.crypto import parse_proposal, recommended
@@ -10,32 +11,39 @@ from appliance.todo.task import Facts, Task, shell, words_of
 
 _GROUPS = {"modp2048": ("DHGroup14", "PFS2048"), "ecp256": ("ECP256", "ECP256"), "ecp384": ("ECP384", "ECP384")}
 _KILOBYTES = "102400000"  # Azure's default; volume, not time, then decides on fast connections
-_RESOURCE = ("--resource-group", "GROUP")
 
 
 def azure_tasks(facts: Facts) -> Iterator[Task]:
     """Routes back to us, what filters, what forwards, and the connection's one policy."""
-    yield _local_gateway(facts)
+    group = _group(facts)
+    yield _local_gateway(facts, group)
     why = "subnets with a route table of their own learn our networks only where propagation is on; for each of them"
-    table = ("route-table", "update", *_RESOURCE, "--name", "ROUTE-TABLE", "--disable-bgp-route-propagation", "false")
+    table = ("route-table", "update", *group, "--name", "ROUTE-TABLE", "--disable-bgp-route-propagation", "false")
     yield _task(why, *table)
     why = "network security groups filter what comes from our networks (narrow it to what is needed)"
-    rule = ("nsg", "rule", "create", *_RESOURCE, "--nsg-name", "NSG", "--name", f"allow-{facts.connection.name}")
+    rule = ("nsg", "rule", "create", *group, "--nsg-name", "NSG", "--name", f"allow-{facts.connection.name}")
     ranges = ("--source-address-prefixes", *map(str, facts.networks), "--destination-port-ranges", "*")
     yield _task(why, *rule, "--priority", "200", "--access", "Allow", "--protocol", "*", *ranges)
     if facts.behind_nat:
         why = "only if this appliance is a VM in Azure: its interface drops what it forwards for others"
-        yield _task(why, "nic", "update", *_RESOURCE, "--name", "NIC", "--ip-forwarding", "true")
-    yield from _policy(facts)
+        yield _task(why, "nic", "update", *group, "--name", "NIC", "--ip-forwarding", "true")
+    yield from _policy(facts, group)
+
+
+def _group(facts: Facts) -> tuple[str, str]:
+    """The resource group, which stands in the connection's id."""
+    found = re.search(r"(?i)/resourceGroups/([^/]+)/", facts.id)
+    return ("--resource-group", found[1] if found else "GROUP")
 
 
 def _task(why: str, *words: str) -> Task:
     return Task("azure", why, shell("az", "network", *words))
 
 
-def _local_gateway(facts: Facts) -> Task:
+def _local_gateway(facts: Facts, group: tuple[str, str]) -> Task:
     """With BGP its address space holds our BGP addresses and nothing else (Azure's BGP FAQ)."""
-    update = ("local-gateway", "update", *_RESOURCE, "--name", "LOCAL-GATEWAY", "--local-address-prefixes")
+    name = facts.our_gateway or "LOCAL-GATEWAY"
+    update = ("local-gateway", "update", *group, "--name", name, "--local-address-prefixes")
     if facts.connection.mode != "bgp":
         why = "without BGP the gateway sends to us what the local network gateway's address space holds"
         return _task(why, *update, *map(str, facts.networks))
@@ -44,7 +52,7 @@ def _local_gateway(facts: Facts) -> Task:
     return _task(why, *update, *ours) if ours else Task("azure", why)
 
 
-def _policy(facts: Facts) -> Iterator[Task]:
+def _policy(facts: Facts, group: tuple[str, str]) -> Iterator[Task]:
     weak = [choice for tunnel in facts.connection.tunnels for choice in facts.weak(tunnel)]
     if weak or any(facts.was_weak(tunnel) for tunnel in facts.connection.tunnels):
         what = f"is weak ({words_of(tuple(dict.fromkeys(weak)))})" if weak else "was weak in the document"
@@ -52,7 +60,7 @@ def _policy(facts: Facts) -> Iterator[Task]:
             f"{facts.connection.name} {what}; a connection has one policy, so both sides change together: this, then"
             " `--crypto recommended` here; the connection stops in between"
         )
-        add = ("vpn-connection", "ipsec-policy", "add", *_RESOURCE, "--connection-name", facts.connection.name)
+        add = ("vpn-connection", "ipsec-policy", "add", *group, "--connection-name", facts.id.rpartition("/")[2])
         yield _task(why, *add, *policy(facts.profile))
 
 

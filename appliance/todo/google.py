@@ -41,6 +41,6 @@ def _static_routes(facts: Facts) -> Iterator[Task]:
     for number, network in enumerate(facts.missing_routes, start=1):
         for tunnel in facts.connection.tunnels:
             why = f"without BGP the VPC does not know that {network} is behind {tunnel.name}"
-            to = ("--next-hop-vpn-tunnel", tunnel.name, "--next-hop-vpn-tunnel-region", "REGION")
+            to = ("--next-hop-vpn-tunnel", f"TUNNEL-{tunnel.remote}", "--next-hop-vpn-tunnel-region", "REGION")
             words = ("routes", "create", f"to-{tunnel.name}-{number}", "--network", "NETWORK")
             yield _task(why, *words, "--destination-range", str(network), *to)

@@ -46,6 +46,11 @@ class Facts:
         return self.read.cloud_gateway if self.read else None
 
     @property
+    def our_gateway(self) -> str | None:
+        """How the cloud calls our end, where the document says it."""
+        return self.read.customer_gateway if self.read else None
+
+    @property
     def missing_routes(self) -> tuple[IPNetwork, ...]:
         """Our networks that the document does not show the cloud to have."""
         known = self.read.local_networks if self.read else ()

@@ -184,3 +184,16 @@ def test_oracles_phases_are_json() -> None:
 def test_no_key_is_in_a_command(read: ReadConnection, cloud: str, mode: str) -> None:
     said = repr(tasks(read, cloud, mode, nat=True))
     assert not any(tunnel.psk.reveal() in said for tunnel in read.tunnels if tunnel.psk)
+
+
+def test_azures_names_come_from_what_azure_says() -> None:
+    read = replace(
+        WEAK, customer_gateway="dc1",
+        id="/subscriptions/0/resourceGroups/rg-site/providers/Microsoft.Network/connections/to-dc1",
+    )  # fmt: skip
+    found = tasks(read, "azure")
+    (gateway,) = commands(found, "local-gateway")
+    assert gateway[gateway.index("--name") + 1] == "dc1"
+    (policy,) = commands(found, "ipsec-policy")
+    assert policy[policy.index("--resource-group") + 1] == "rg-site"
+    assert policy[policy.index("--connection-name") + 1] == "to-dc1"
