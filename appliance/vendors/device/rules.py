@@ -11,7 +11,8 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
+from itertools import takewhile
 
 from appliance.model.document import Ignored
 from appliance.model.fault import Notice
@@ -21,6 +22,14 @@ from appliance.vendors.values import Place, show
 
 _GAP = "\x1f"
 _WORD = f"[^{_GAP}]+"
+_PLACES = {
+    "N": f"(?P<name>{_WORD}){_GAP}",
+    "I": f"(?P<item>{_WORD}){_GAP}",
+    "V": f"(?P<value>{_WORD}){_GAP}",
+    "V*": f"(?P<value>(?:{_WORD}{_GAP})+)",
+    "_": f"{_WORD}{_GAP}",
+    "...": f"(?:{_WORD}{_GAP})*",
+}
 IGNORE = "ignore"
 """The kind of a rule whose statement is understood and left out; its key is the reason."""
 
@@ -65,10 +74,12 @@ class Rules:
         self._scope = re.compile(scope)
 
     @cached_property
-    def _patterns(self) -> dict[str, list[tuple[re.Pattern[str], str, str]]]:
-        found: dict[str, list[tuple[re.Pattern[str], str, str]]] = defaultdict(list)
+    def _rules(self) -> dict[str, list[tuple[tuple[str, ...], str, str, str]]]:
+        """By their first word: the words before the first place, the whole pattern, kind and key."""
+        found: dict[str, list[tuple[tuple[str, ...], str, str, str]]] = defaultdict(list)
         for pattern, kind, key in self._table:
-            found[pattern.split()[0]].append((_compiled(pattern), kind, key))
+            words = tuple(takewhile(lambda word: word not in _PLACES, pattern.split()))
+            found[words[0]].append((words, pattern, kind, key))
         return found
 
     def read(self, statements: Iterable[Statement], file: str, findings: Findings) -> Things:
@@ -95,8 +106,8 @@ class Rules:
 
     def _matches(self, statement: Statement) -> Iterator[tuple[re.Match[str], str, str]]:
         text = _GAP.join(statement.words) + _GAP
-        for pattern, kind, key in self._patterns.get(statement.words[0] if statement.words else "", ()):
-            if match := pattern.fullmatch(text):
+        for words, pattern, kind, key in self._rules.get(statement.words[0] if statement.words else "", ()):
+            if statement.words[: len(words)] == words and (match := _compiled(pattern).fullmatch(text)):
                 yield match, kind, key
 
     def _take(
@@ -128,17 +139,11 @@ class Rules:
         thing.facts.append(Fact(key, groups.get("item") or "", text, place, statement.section))
 
 
+@cache
 def _compiled(pattern: str) -> re.Pattern[str]:
+    """Only now: a table has a hundred patterns, a document uses some."""
     made = []
     for number, word in enumerate(pattern.split()):
-        made.append(
-            {
-                "N": f"(?P<name{number}>{_WORD}){_GAP}",
-                "I": f"(?P<item>{_WORD}){_GAP}",
-                "V": f"(?P<value>{_WORD}){_GAP}",
-                "V*": f"(?P<value>(?:{_WORD}{_GAP})+)",
-                "_": f"{_WORD}{_GAP}",
-                "...": f"(?:{_WORD}{_GAP})*",
-            }.get(word, re.escape(word) + _GAP)
-        )
+        place = _PLACES.get(word, re.escape(word) + _GAP)
+        made.append(place.replace("<name>", f"<name{number}>"))
     return re.compile("".join(made))
