@@ -54,7 +54,7 @@ _TABLE = (
     ("crypto ikev2 keyring N peer N pre-shared-key remote V", "key", "psk"),
     ("crypto ikev2 profile N lifetime V", "ikev2", "ike_lifetime"),
     ("crypto ikev2 profile N dpd V ...", "ikev2", "dpd_delay"),
-    ("crypto ikev2 profile N identity local address V", "ikev2", "public"),
+    ("crypto ikev2 profile N identity local address V", "ikev2", "identity"),
     ("crypto isakmp keepalive V ...", "all", "dpd_delay"),
     ("crypto ikev2 dpd V ...", "all", "dpd_delay"),
     ("transforms N cipher V", "esp", "esp.cipher"),

@@ -13,7 +13,7 @@ from appliance.vendors.device.cloud import is_behind_nat
 from appliance.vendors.draft import TunnelDraft
 from appliance.vendors.keywords import parse_ike_version
 from appliance.vendors.psk import parse_psk
-from appliance.vendors.values import Place, parse_address, parse_choice, parse_number, parse_seconds
+from appliance.vendors.values import Place, Placeholder, parse_address, parse_choice, parse_number, parse_seconds
 
 _SWITCH = dict.fromkeys(("enable", "enabled", "yes", "forced"), True) | dict.fromkeys(
     ("disable", "disabled", "no"), False
@@ -37,10 +37,13 @@ def _say_remote(tunnel: TunnelDraft, text: str, place: Place, faults: list[Fault
     tunnel.remote.say(parse_address(text, place, faults), place)
 
 
-def _say_public(tunnel: TunnelDraft, text: str, place: Place, faults: list[Fault]) -> None:
-    """Our address, where the device names it; an interface or a name for it says nothing."""
-    if re.fullmatch(r"[0-9A-Fa-f:.]+[:.][0-9A-Fa-f:.]+|<.*>|.*[A-Z]_[A-Z].*", text):
+def _say_identity(tunnel: TunnelDraft, text: str, place: Place, faults: list[Fault]) -> None:
+    """How the device names itself: by its address as the cloud knows it, else by something that is a name only."""
+    address = address_of(text)
+    if re.fullmatch(r"<.*>|\$\{?\w+\}?", text) or (address is not None and not is_behind_nat(address)):
         tunnel.public.say(parse_address(text, place, faults), place)
+    else:
+        tunnel.local_id.say(text, place)
 
 
 def _say_local(tunnel: TunnelDraft, text: str, place: Place, faults: list[Fault]) -> None:
@@ -51,6 +54,10 @@ def _say_local(tunnel: TunnelDraft, text: str, place: Place, faults: list[Fault]
 
 
 def _say_psk(tunnel: TunnelDraft, text: str, place: Place, faults: list[Fault]) -> None:
+    """The key, unless the device has encrypted it: Junos marks that with $9$, PAN-OS with -AQ==."""
+    if re.match(r"\$[89]\$|-AQ==", text):
+        tunnel.psk.say(Placeholder("encrypted by the device"), place)
+        return
     tunnel.psk.say(parse_psk(text, place, faults, tunnel.profile), place)
 
 
@@ -90,17 +97,13 @@ def _say_mss(tunnel: TunnelDraft, text: str, place: Place, faults: list[Fault]) 
     tunnel.mss.say(parse_number(text, place, faults, 536, 1460), place)
 
 
-def _say_local_id(tunnel: TunnelDraft, text: str, place: Place, faults: list[Fault]) -> None:
-    tunnel.local_id.say(text, place)
-
-
 def _say_nat_t(tunnel: TunnelDraft, text: str, place: Place, faults: list[Fault]) -> None:
     tunnel.nat_t.say(parse_choice(text, place, faults, _SWITCH), place)
 
 
 READERS: dict[str, Callable[[TunnelDraft, str, Place, list[Fault]], None]] = {
     "remote": _say_remote,
-    "public": _say_public,
+    "identity": _say_identity,
     "local": _say_local,
     "psk": _say_psk,
     "version": _say_version,
@@ -112,7 +115,6 @@ READERS: dict[str, Callable[[TunnelDraft, str, Place, list[Fault]], None]] = {
     "peer_inside": _say_peer_inside,
     "mtu": _say_mtu,
     "mss": _say_mss,
-    "local_id": _say_local_id,
     "nat_t": _say_nat_t,
 }
 """Key -> how its text is read into the draft."""

@@ -19,7 +19,7 @@ _CHOSEN = "a setting that the appliance chooses itself"
 _TABLE = (
     (f"{_ONE} remote-gw V", "phase1", "remote"),
     (f"{_ONE} local-gw V", "phase1", "local"),
-    (f"{_ONE} localid V", "phase1", "local_id"),
+    (f"{_ONE} localid V", "phase1", "identity"),
     (f"{_ONE} psksecret V", "phase1", "psk"),
     (f"{_ONE} ike-version V", "phase1", "version"),
     (f"{_ONE} proposal I cipher V", "phase1", "ike.cipher"),

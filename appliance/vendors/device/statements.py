@@ -88,7 +88,7 @@ _SET_STARTS = re.compile(
     r"[!#/}\[]|.*\{$|(\S*[#>$] ?)?(set|edit|top|up|exit|commit|save|delete|configure|run|show|quit)\b"
 )
 _TREES = frozenset({"network", "security", "vpn"})
-_PROMPT = re.compile(r"\S*[@>#$]\S*[#>$] ")
+_PROMPT = re.compile(r"^\S*[@>#$]\S*[#>$] (?=[a-z])")
 
 
 def set_lines(document: Document) -> list[Statement]:

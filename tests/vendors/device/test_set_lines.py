@@ -188,3 +188,27 @@ def test_two_connections_on_one_device_are_two() -> None:
     ]
     only = read_documents([("srx.txt", lines + other)], "vpn-0fa4e000000000002")
     assert [found.id for found in only.connections] == ["vpn-0fa4e000000000002"]
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [(JUNOS, '"$9$Fake/encrypted.1"; ## SECRET-DATA'), (PANOS, "-AQ==Fake/encrypted=")],
+    ids=["junos", "panos"],
+)
+def test_a_key_that_the_device_has_encrypted_is_missing(text: str, key: str) -> None:
+    report = read(text.replace("Fake.key.of.tunnel_1", key))
+    assert report.faults == ()
+    (why,) = (item.why for item in report.missing if item.field == "connections[0].tunnels[0].psk")
+    assert "encrypted by the device" in why
+    assert "Fake/" not in repr(report)
+
+
+def test_a_key_with_the_signs_of_a_prompt_is_a_key() -> None:
+    text = VYOS_1_4.replace("AWS", "SITE").replace("Fake.key.of.tunnel_1", "Fake@key# set of$ 1")
+    assert first(text).psk == Secret("Fake@key# set of$ 1")
+
+
+@pytest.mark.parametrize("name", ["10.0.2.15", "office.example"])
+def test_an_identity_that_is_no_public_address_is_a_name(name: str) -> None:
+    tunnel = first(VYOS_1_4.replace("authentication local-id '203.0.113.202'", f"authentication local-id '{name}'"))
+    assert (tunnel.public, tunnel.local_id) == (None, name)
