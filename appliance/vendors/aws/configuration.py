@@ -50,16 +50,21 @@ _READ = (
 
 
 def parse(document: Document) -> list[Reading]:
-    """The one connection of the document."""
+    """The connection of the document, or each one that stands in its texts (``terraform output -json``)."""
     root = read_tree(document)
     if isinstance(root, Fault):
         return unreadable(root, AWS)
+    found = [root.find("vpn_connection")] if root.find("vpn_connection") else map(parse_embedded, root.walk())
+    return [_read(each) for each in found if each is not None]
+
+
+def _read(found: Node | Fault) -> Reading:
+    if isinstance(found, Fault):
+        return unreadable(found, AWS)[0]
     draft, findings = ConnectionDraft(AWS, never=NEVER, empty_key=_EMPTY_KEY, is_template=True), Findings()
-    found = root.find("vpn_connection")
-    if found is not None:
-        findings.warnings.append(Notice(found.place.where, _TEMPLATE))
-        read_configuration(found, draft, findings)
-    return [Reading(draft, findings, finish)]
+    findings.warnings.append(Notice(found.place.where, _TEMPLATE))
+    read_configuration(found, draft, findings)
+    return Reading(draft, findings, finish)
 
 
 def parse_embedded(node: Node) -> Node | Fault | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -75,3 +76,14 @@ def test_an_element_that_is_new_to_us_is_named() -> None:
 def test_entities_are_refused() -> None:
     bomb = '<!DOCTYPE x [<!ENTITY a "aaaa">]>\n<vpn_connection'
     assert "document type" in the_fault(edited("<vpn_connection", bomb)).message
+
+
+@pytest.mark.parametrize("escaped", [True, False])
+def test_terraforms_outputs_hold_it_as_a_text(escaped: bool) -> None:
+    """``terraform output -json``, which writes ``<`` as ``\\u003c``."""
+    output = {"config": {"sensitive": True, "type": "string", "value": TEXT}}
+    text = json.dumps(output | {"name": {"sensitive": False, "type": "string", "value": "dc1"}}, indent=2) + "\n"
+    report = read(text.replace("<", "\\u003c").replace(">", "\\u003e") if escaped else text)
+    assert report.faults == ()
+    assert report.connections == (SAID,)
+    assert report.documents[0].format == "aws/xml"
