@@ -9,18 +9,19 @@ from appliance.vendors.recognition import Format
 
 FORMATS: Mapping[str, Format] = {
     "alibaba/describe": Format(
-        "Alibaba Cloud, DescribeVpnConnection or DescribeVpnConnections, JSON or XML",
+        "Alibaba Cloud, DescribeVpnConnection(s), perhaps with DescribeCustomerGateway(s), JSON or XML",
         example="aliyun vpc DescribeVpnConnection --RegionId REGION --VpnConnectionId vco-ID",
         module="appliance.vendors.alibaba.describe",
         marks=(
-            r'["<]VpnConnectionId[">]',
-            r'["<](Tunnel)?IkeConfig[">]',
+            r'["<](VpnConnectionId|CustomerGatewayId)[">]',
+            r'["<]((Tunnel)?IkeConfig|Asn)[">]',
             r'["<]Ike(EncAlg|AuthAlg|Version)[">]',
             r'["<](Tunnel)?IpsecConfig[">]',
             r'["<]LocalSubnet[">]',
         ),
-        needed=3,
+        needed=2,
         is_tree=True,
+        is_spread=True,
     ),
     "alibaba/download": Format(
         "Alibaba Cloud, DownloadVpnConnectionConfig (the console's download), JSON or XML",

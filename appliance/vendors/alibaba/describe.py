@@ -3,16 +3,18 @@ tunnel (blocks of the connection) or two (``TunnelOptionsSpecification``). The c
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from appliance.model.document import Ignored
 from appliance.model.fault import Fault
 from appliance.profiles.alibaba import ALIBABA
 from appliance.vendors.alibaba.blocks import BlockReader, Words, finish_connection, take_identity
 from appliance.vendors.draft import ConnectionDraft, Findings, Reading, TunnelDraft
-from appliance.vendors.nodes import listed, look
+from appliance.vendors.nodes import listed, look, word
 from appliance.vendors.settling import unreadable
 from appliance.vendors.text import Document
 from appliance.vendors.tree import Node, read_tree
-from appliance.vendors.values import Place, parse_address
+from appliance.vendors.values import Place, parse_address, parse_asn
 
 CLOUD_SPEAKS = Words(ours="Remote", theirs="Local")
 CLOUD_SPEAKS_BGP = Words(ours="Peer", theirs="Local")
@@ -21,19 +23,27 @@ _GONE = frozenset({"deleted", "deleting"})
 _ROLES = frozenset({"master", "slave"})
 
 
-def parse(document: Document) -> list[Reading]:
-    """Every connection of the document that is not deleted."""
-    root = read_tree(document)
-    if isinstance(root, Fault):
-        return unreadable(root, ALIBABA)
-    found = [node for node in root.walk() if node.find("VpnConnectionId") and _has_tunnels(node)]
+def parse_together(documents: Sequence[Document]) -> list[Reading]:
+    """Every connection of the documents that is not deleted, with the customer gateways that others describe."""
+    nodes: list[Node] = []
+    broken: list[Reading] = []
+    for document in documents:
+        root = read_tree(document)
+        if isinstance(root, Fault):
+            broken += unreadable(root, ALIBABA)
+        else:
+            nodes += root.walk()
+    customers = [node for node in nodes if node.find("CustomerGatewayId") and node.find("IpAddress")]
+    found = [node for node in nodes if node.find("VpnConnectionId") and _has_tunnels(node)]
     gone = [node for node in found if _state(node) in _GONE]
-    readings = [read_connection(node) for node in found if node not in gone]
-    if not readings:
+    readings = [read_connection(node, customers) for node in found if node not in gone]
+    if readings:
+        readings[0].findings.ignored += [Ignored(node.line, "a connection that is deleted") for node in gone]
+    elif not broken:
         message = "all its connections are deleted" if gone else "there is no connection in it"
-        return unreadable(root.place.fault(message, fix="describe the connection again"), ALIBABA)
-    readings[0].findings.ignored += [Ignored(node.line, "a connection that is deleted") for node in gone]
-    return readings
+        place = Place(documents[0].path, 1, "")
+        return unreadable(place.fault(message, fix="give what DescribeVpnConnection says of it"), ALIBABA)
+    return [*readings, *broken]
 
 
 def _has_tunnels(node: Node) -> bool:
@@ -45,8 +55,8 @@ def _state(node: Node) -> str | None:
     return state.text if state else None
 
 
-def read_connection(node: Node) -> Reading:
-    """One connection, in the API's or in Terraform's spelling."""
+def read_connection(node: Node, customers: Sequence[Node] = ()) -> Reading:
+    """One connection, in the API's or in Terraform's spelling. ``customers``: what is said of customer gateways."""
     draft, findings = ConnectionDraft(ALIBABA, empty_key=_EMPTY_KEY), Findings()
     reader = BlockReader(draft, findings, CLOUD_SPEAKS)
     reader.say(look(node, "VpnConnectionId") or look(node, "id"), draft.id, _as_it_is)
@@ -57,7 +67,11 @@ def read_connection(node: Node) -> Reading:
     _read_mode(node, reader, tunnels)
     _read_customer_gateways([node, *tunnels], reader)
     for each in tunnels or [node]:
-        _read_tunnel(each, reader)
+        tunnel = _read_tunnel(each, reader)
+        name = word(each, "CustomerGatewayId")
+        for customer in customers:
+            if name is not None and name in (word(customer, "CustomerGatewayId"), word(customer, "id")):
+                _read_customer(customer, tunnel, reader)
     reader.ignore(look(node, "EffectImmediately"), "who begins: the appliance always does")
     for check in ("VcoHealthCheck", "HealthCheckConfig"):
         if reader.flag(look(look(node, check), "Enable")):
@@ -87,6 +101,14 @@ def _read_customer_gateways(nodes: list[Node], reader: BlockReader) -> None:
     found = [gateway for node in nodes if (gateway := look(node, "CustomerGatewayId")) and gateway.text]
     if len({gateway.text for gateway in found}) == 1:
         reader.say(found[0], reader.draft.customer_gateway, _as_it_is)
+
+
+def _read_customer(node: Node, tunnel: TunnelDraft, reader: BlockReader) -> None:
+    """The tunnel's customer gateway: us, as the cloud knows us."""
+    reader.say(look(node, "IpAddress"), tunnel.public, parse_address)
+    if reader.draft.mode.every() == ("bgp",):
+        reader.say(look(node, "Asn"), reader.draft.asn, parse_asn)
+    reader.read_md5(node)
 
 
 def _read_tunnel(node: Node, reader: BlockReader) -> TunnelDraft:

@@ -10,12 +10,11 @@ from appliance.model.fault import Fault, Notice
 from appliance.profiles.alibaba import ALIBABA
 from appliance.vendors.alibaba.describe import read_connection
 from appliance.vendors.draft import Reading
-from appliance.vendors.nodes import listed
 from appliance.vendors.settling import unreadable
 from appliance.vendors.terraform import Resource, referred, resources
 from appliance.vendors.text import Document
-from appliance.vendors.tree import read_tree
-from appliance.vendors.values import parse_address, parse_asn
+from appliance.vendors.tree import Node, read_tree
+from appliance.vendors.values import parse_address
 
 _CONNECTIONS = ("alicloud_vpn_connection", "alicloud_vpn_gateway_vpn_attachment")
 
@@ -30,26 +29,17 @@ def parse(document: Document) -> list[Reading]:
     if not found:
         allowed = "a state that has been applied, or a plan"
         return unreadable(root.place.fault("no VPN connection in it", allowed=allowed), ALIBABA)
-    return [_read(resource, customers, gateways) for resource in found]
+    return [_read(resource, [customer.values for customer in customers], gateways) for resource in found]
 
 
-def _read(resource: Resource, customers: list[Resource], gateways: list[Resource]) -> Reading:
-    reading, values = read_connection(resource.values), resource.values
+def _read(resource: Resource, customers: list[Node], gateways: list[Resource]) -> Reading:
+    reading, values = read_connection(resource.values, customers), resource.values
     faults = reading.findings.faults
     if resource.id is None:
         message = f"{resource.address} has yet to be made: its addresses are not known"
         reading.findings.warnings.append(Notice(values.place.where, message))
-    blocks = listed(values, "TunnelOptionsSpecification") or [values]
-    for block, tunnel in zip(blocks, reading.draft.tunnels, strict=True):
-        customer = referred(customers, block.find("customer_gateway_id"))
-        address = customer.values.find("ip_address") if customer else None
-        if address is not None and address.text:
-            tunnel.public.say(parse_address(address.text, address.place, faults), address.place)
-        number = customer.values.find("asn") if customer else None
-        if number is not None and number.text and reading.draft.mode.every() == ("bgp",):
-            reading.draft.asn.say(parse_asn(number.text, number.place, faults), number.place)
     gateway = referred(gateways, values.find("vpn_gateway_id"))
     outside = gateway.values.find("internet_ip") if gateway else None
-    if len(blocks) == 1 and outside is not None and outside.text:
+    if len(reading.draft.tunnels) == 1 and outside is not None and outside.text:
         reading.draft.tunnels[0].remote.say(parse_address(outside.text, outside.place, faults), outside.place)
     return reading

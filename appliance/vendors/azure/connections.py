@@ -88,7 +88,11 @@ class _Connection:
     def _read_local_gateway(self, node: Node) -> None:
         say(look(node, "bgpsettings", "asn"), self.draft.asn, parse_asn, self.faults)
         peering = word(node, "bgpsettings", "bgppeeringaddress")
-        for item in listed(node, "localnetworkaddressspace", "addressprefixes") or listed(node, "addressspace"):
+        prefixes = listed(node, "localnetworkaddressspace", "addressprefixes") or listed(node, "addressspace")
+        if prefixes and word(node, "name") is None:
+            fix = "give all that `az network local-gateway show` says: it may be cut short"
+            self.faults.append(node.place.fault("the local network gateway has no name", fix=fix))
+        for item in prefixes:
             if item.text != f"{peering}/32":
                 say(item, self.draft.local_networks, parse_network, self.faults)
 

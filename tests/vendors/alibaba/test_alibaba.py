@@ -225,6 +225,47 @@ def test_two_customer_gateways_are_no_contradiction() -> None:
     assert (report.faults, report.connections[0].customer_gateway) == ((), None)
 
 
+CUSTOMER = {
+    "CustomerGatewayId": DUAL.customer_gateway,
+    "IpAddress": "203.0.113.9",
+    "Asn": "65530",
+    "Name": "dc1",
+    "CreateTime": 1492747187000,
+}
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_the_customer_gateways_answer_has_our_address(wrapped: bool) -> None:
+    described = writers.described(DUAL)
+    for each in described["TunnelOptionsSpecification"]["TunnelOptions"]:
+        each["TunnelIkeConfig"]["RemoteId"] = "dc1.example.com"
+    answer = {"CustomerGateways": {"CustomerGateway": [CUSTOMER]}, "TotalCount": 1} if wrapped else CUSTOMER
+    for documents in ([described, answer], [answer, described]):
+        report = read_documents([(f"{turn}.json", writers.as_json(each)) for turn, each in enumerate(documents)])
+        (connection,) = report.connections
+        assert report.faults == ()
+        assert {str(tunnel.public) for tunnel in connection.tunnels} == {"203.0.113.9"}
+        assert {tunnel.local_id for tunnel in connection.tunnels} == {"dc1.example.com"}
+
+
+def test_the_customer_gateway_says_that_bgp_has_a_key() -> None:
+    customer = CUSTOMER | {"AuthKey": "FakeMd5Key", "Asn": "65531"}
+    report = read_documents(
+        [
+            ("a.json", writers.described_json(DUAL)),
+            ("b.xml", writers.as_xml(customer, "DescribeCustomerGatewayResponse")),
+        ]
+    )
+    assert any("MD5 key" in notice.message for notice in report.warnings)
+    assert "FakeMd5Key" not in str(report)
+    assert any("contradicts" in fault.message and fault.found == "65531" for fault in report.faults)
+
+
+def test_a_customer_gateway_alone_is_no_connection() -> None:
+    (fault,) = read(CUSTOMER).faults
+    assert fault.message == "there is no connection in it"
+
+
 def test_several_connections_one_of_them_deleted() -> None:
     other = replace(
         SINGLE,

@@ -159,6 +159,14 @@ def test_a_static_connection_has_no_inside() -> None:
     assert (connection.mode, {tunnel.inside for tunnel in connection.tunnels}) == ("static", {None})
 
 
+def test_a_local_gateway_that_may_be_cut_short_is_a_fault() -> None:
+    def edit(_main: Any, _gateway: Any, local: Any) -> None:
+        del local["name"]
+
+    (fault,) = changed(edit).faults
+    assert fault.message == "the local network gateway has no name"
+
+
 def test_our_name_is_an_identity() -> None:
     def edit(_main: Any, _gateway: Any, local: Any) -> None:
         del local["gatewayIpAddress"]

@@ -200,6 +200,7 @@ def terraform_state(connection: ReadConnection) -> str:
         },
         "local_network_gateway": {
             "id": LOCAL,
+            "name": "dc1",
             "address_space": local["localNetworkAddressSpace"]["addressPrefixes"],
             "bgp_settings": [{"asn": bgp["asn"], "bgp_peering_address": bgp["bgpPeeringAddress"]}] if bgp else [],
             "gateway_address": local["gatewayIpAddress"],
