@@ -38,6 +38,7 @@ class Window:
         self.newest, self.newest_answered = -1, -1
         self.quick = 0  # quick probes still to be sent
         self._last_quick = -1
+        self._answered_at: float | None = None
         self._decided_at, self._lost_at = now, now
         self._size = min(LONGEST, max(SHORTEST, ceil(SPAN / pace.interval)))
         self._sent = array("d", bytes(8 * self._size))
@@ -73,7 +74,7 @@ class Window:
         if number < self.newest_answered:
             return False
         self.streak = self.streak + 1 if number == self.newest_answered + 1 else 1
-        self.newest_answered = number
+        self.newest_answered, self._answered_at = number, sent
         return self._heard(sent, at)
 
     def _heard(self, sent: float, at: float) -> bool:
@@ -94,7 +95,7 @@ class Window:
         """Conclude from what has not come; whether the target was lost just now. Read the answers first."""
         if self.state == ANSWERING and self._run_is_over(self.newest_answered + self.pace.lost, now):
             self._become(SUSPECT, now)
-            self.quick, self._last_quick = self.confirm, self.newest
+            self.quick, self._last_quick = self.confirm, self.newest_answered + self.pace.lost
         if self.state == SUSPECT and not self.quick and self._run_is_over(self._last_quick, now):
             self.streak, self._decided_at, self._lost_at = 0, now, self._time_of(self.newest_answered + 1)
             self._become(LOST, now)
@@ -115,7 +116,7 @@ class Window:
         if self.state == SUSPECT:
             self._become(ANSWERING, now)
         self._rtt, self._deviation = other._rtt, other._deviation
-        self._decided_at, self._lost_at = other._decided_at, other._lost_at
+        self._answered_at, self._decided_at, self._lost_at = other._answered_at, other._decided_at, other._lost_at
 
     def health(self, now: float) -> TargetHealth:
         """Everything about the target at this moment."""
@@ -128,7 +129,7 @@ class Window:
             state=self.state,
             since=self.since,
             streak=self.streak,
-            answered_at=self._time_of(self.newest_answered) if self.newest_answered >= 0 else None,
+            answered_at=self._answered_at,
             lost_at=self._lost_at if self.state == LOST else None,
             loss=max(0.0, 1 - answers / settled) if settled else 0.0,
             rtt=self._rtt,
