@@ -143,4 +143,11 @@ FORMATS: Mapping[str, Format] = {
         ),
         needed=2,
     ),
+    "device/updown-script": Format(
+        "an updown script, beside the ipsec.conf that calls it",
+        example="cat /etc/ipsec.d/aws-updown.sh",
+        module="appliance.vendors.device.updown_script",
+        marks=(r"\A#! ?/\S*sh\b", r"\bPLUTO_(VERB|CONNECTION|PEER|MY|XFRMI)|--link-(local|remote)\b"),
+        needed=2,
+    ),
 }

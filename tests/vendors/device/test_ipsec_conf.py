@@ -230,3 +230,27 @@ def test_conns_of_one_download_stay_together_whatever_networks_were_filled_in() 
     first_filled = text.replace("<REMOTE NETWORK>", "10.0.0.0/16", 1).replace("<LOCAL NETWORK>", "10.9.0.0/16")
     (connection,) = read(first_filled).connections
     assert (len(connection.tunnels), connection.networks) == (2, (ip_network("10.0.0.0/16"),))
+
+
+SCRIPT = """#!/bin/bash
+while [[ $# -gt 1 ]]; do
+    case ${1} in
+        -ll|--link-local) TUNNEL_LOCAL_ADDRESS="${2}"; shift ;;
+    esac
+    shift
+done
+case "${PLUTO_VERB}" in
+    up-client) ip link add ${TUNNEL_NAME} type vti key ${PLUTO_MARK_OUT} ;;
+esac
+"""
+
+
+def test_the_updown_script_may_be_given_too_and_says_nothing() -> None:
+    report = read(CONF, SECRETS, SCRIPT)
+    assert report.connections == (CONNECTION,)
+    assert [document.format for document in report.documents][-1] == "device/updown-script"
+    assert any(item.line == 1 and "updown script" in item.why for item in report.ignored)
+
+
+def test_the_updown_script_alone_is_no_connection() -> None:
+    assert the_fault(read(SCRIPT)).fix is not None
