@@ -17,7 +17,7 @@ from appliance.model.health import (
     PathEvidence,
     PathVerdict,
 )
-from appliance.verdict.history import remember
+from appliance.verdict.history import DEAD, remember
 from appliance.verdict.manner import Manner
 from appliance.verdict.path import POOR, UNSURE, UP, examine, newest_answers
 from appliance.verdict.preference import Choice, Grade, choose, grade
@@ -99,7 +99,7 @@ def _look_again(paths: Mapping[str, PathVerdict], evidence: Mapping[str, PathEvi
     """The next moment at which time alone may change the verdict."""
     due = [choice.ready_at] if choice.ready_at is not None else []
     due += [path.reuse_at for path in paths.values() if path.reuse_at is not None]
-    due += [path.since + manner.long_dead for path in paths.values() if path.since + manner.long_dead > now]
+    due += [path.since + manner.long_dead for path in paths.values() if path.health in DEAD]
     if any(health.armed for seen in evidence.values() for health in seen.targets):
         due.append(now + SLOW_LOOK)
     return min((at for at in due if at > now), default=None)
