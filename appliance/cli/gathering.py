@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 import socket
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from appliance.cli.reading import read_document
 from appliance.daemon.passes import Loaded, load_intent, parse_loaded
 from appliance.daemon.wiring import Systems
 from appliance.intent.merge import Merged, Said, merge, own_name
@@ -23,9 +23,6 @@ from appliance.todo.compose import compose_todo
 from appliance.todo.task import Task
 from appliance.vendors import read_documents
 from appliance.vendors.intent_of import connection_of, secrets_of
-
-LARGEST = 16 << 20  # bytes; the largest real download is 22 kB
-
 
 OTHER_MODE = {
     "bgp": "the document is for static routing; its gateway may speak no BGP",
@@ -57,7 +54,7 @@ def from_documents(
     mode: str = "bgp",
 ) -> Gathered:
     """Read, merge with what is there, and check; every fault and everything missing is said at once."""
-    report = read_documents([(path, _read(path)) for path in documents], only)
+    report = read_documents([read_document(path) for path in documents], only)
     if report.faults:
         raise FaultyInput(f"{_count(report.faults)} in what was read", hint="nothing was changed", faults=report.faults)
     read = _choose(report)
@@ -142,16 +139,6 @@ def _beside(tunnel: Tunnel, kept: Mapping[str, Secret]) -> Tunnel:
 
 def _owed(missing: Missing) -> Fault:
     return Fault(missing.why, key=missing.field, fix=missing.hint, allowed=f"needed for {missing.needed_for}")
-
-
-def _read(path: str) -> bytes:
-    if path == "-":
-        return sys.stdin.buffer.read(LARGEST)
-    try:
-        with open(path, "rb") as file:
-            return file.read(LARGEST)
-    except OSError as error:
-        raise WrongUsage(f"{path}: {error.strerror}", hint="name the file that the cloud gave you") from None
 
 
 def _key_of(name: str, source: str) -> Secret:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 import stat
 import subprocess
@@ -9,7 +11,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
+from appliance.vendors import FORMATS
 from tests.vendors.samples import GENERIC, ID, STRONGSWAN
 
 KEYS = ("Fake.key.of.tunnel_1", "Fake.key.of.tunnel_2")
@@ -154,3 +158,95 @@ def test_bytes_that_are_no_document(tmp_path: Path) -> None:
 def test_the_help_names_formats_and_exit_codes() -> None:
     text = run("--help").stdout
     assert all(words in text for words in ("aws/strongswan-text", "aws/generic-text", "Examples:", "Exit codes:"))
+
+
+def test_a_document_that_is_far_too_large_is_refused_with_its_size(tmp_path: Path) -> None:
+    path = tmp_path / "disk.img"
+    with path.open("wb") as file:
+        file.truncate(50 << 20)
+    done = run(path)
+    assert done.returncode == 2
+    assert "50 MB" in done.stderr
+    assert run("-", stdin=b" " * (17 << 20)).returncode == 2
+
+
+def test_a_redacted_document_holds_nothing_of_the_original(document: Path) -> None:
+    done = run("--redact", document)
+    assert done.returncode == 0
+    assert not any(word in done.stdout for word in (*KEYS, ID, "198.51.100.7 ", "169.254.23.6"))
+    assert "2 keys" in done.stderr
+    assert run("-", "--json", stdin=done.stdout.encode()).returncode == 0
+
+
+def test_what_cannot_be_read_is_redacted_too(tmp_path: Path) -> None:
+    path = tmp_path / "mail.txt"
+    path.write_text("psk = Real.Key.9 of 198.51.100.77\n")
+    done = run("--redact", path)
+    assert done.returncode == 0
+    assert "Real" not in done.stdout
+    assert "100.77" not in done.stdout
+
+
+def files_of(user_data: str) -> dict[str, bytes]:
+    """What cloud-init would write."""
+    assert user_data.startswith("#cloud-config\n")
+    made = {}
+    for entry in yaml.safe_load(user_data)["write_files"]:
+        assert entry["permissions"] == "0600"
+        content = entry["content"].encode()
+        packed = entry.get("encoding", "")
+        content = base64.b64decode(content) if "b64" in packed else content
+        made[entry["path"]] = gzip.decompress(content) if "gz" in packed else content
+    return made
+
+
+def test_user_data_carries_the_document_the_keys_and_the_flags(document: Path, tmp_path: Path) -> None:
+    key = tmp_path / "one"
+    key.write_text("Fake.key.given\n")
+    flags = ("--bgp", "--lan", "172.16.20.0/24", "--lan", "172.16.21.0/24", "--psk", f"{ID}-1=file:{key}")
+    done = run("--user-data", "--connection", ID, document, *flags)
+    assert done.returncode == 0
+    assert "bytes of 16384" in done.stderr
+    files = files_of(done.stdout)
+    assert files["/etc/appliance/documents/vpn.txt"] == document.read_bytes()
+    assert files[f"/etc/appliance/secrets/{ID}-1.psk"] == b"Fake.key.given\n"
+    assert yaml.safe_load(files["/etc/appliance/configure.yaml"]) == {
+        "from": ["/etc/appliance/documents/vpn.txt"],
+        "bgp": True,
+        "connection": ID,
+        "lan": ["172.16.20.0/24", "172.16.21.0/24"],
+        "psk": [f"{ID}-1=file:/etc/appliance/secrets/{ID}-1.psk"],
+    }
+
+
+def test_user_data_that_would_be_too_long_is_packed(document: Path) -> None:
+    document.write_text(document.read_text() + "# more\n" * 3000)
+    done = run("--user-data", document, "--bgp")
+    assert len(done.stdout) < 16384
+    assert files_of(done.stdout)["/etc/appliance/documents/vpn.txt"] == document.read_bytes()
+    assert run("--user-data", document, "--bgp").stdout == done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--user-data", "DOCUMENT", "--nope"), "--nope"),
+        (("--user-data", "DOCUMENT", "--asn", "x"), "--asn"),
+        (("--user-data", "DOCUMENT", "--dry-run"), "first boot"),
+        (("--user-data", "DOCUMENT", "--bgp", "other"), "other"),
+        (("--user-data", "DOCUMENT", "--psk", "vpc-1=file:/nowhere"), "/nowhere"),
+        (("DOCUMENT", "--bgp"), "--bgp"),
+        (("--redact", "--user-data", "DOCUMENT"), "at a time"),
+        (("--redact", "DOCUMENT", "-"), "one document"),
+    ],
+)
+def test_words_that_make_no_sense(document: Path, words: tuple[str, ...], said: str) -> None:
+    done = run(*(str(document) if word == "DOCUMENT" else word for word in words))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+
+
+def test_help_lists_every_format_with_its_example() -> None:
+    shown = " ".join(run("--help").stdout.split())
+    for name, known in FORMATS.items():
+        assert f"{name} {known.title} {' '.join(known.example.split())}" in shown
