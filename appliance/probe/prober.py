@@ -37,7 +37,7 @@ class Prober:
         self.scheduling = "not started"
         self._realtime = realtime
         self._schedule = Schedule()
-        self._orders: deque[tuple[tuple[Target, ...], Probing, threading.Event]] = deque()
+        self._orders: deque[tuple[tuple[Target, ...], Probing, dict[Target, str], threading.Event]] = deque()
         self._thread: threading.Thread | None = None
         self._stopping = False
         self._identifier, self._cookie = secrets.randbits(16), secrets.randbits(64)
@@ -79,11 +79,11 @@ class Prober:
         """Whether the thread runs."""
         return self._thread is not None and self._thread.is_alive()
 
-    def set_targets(self, targets: Iterable[Target], pace: Probing) -> None:
-        """Ask these from now on, each every ``pace.interval`` seconds. Windows of targets that stay are kept.
-        Returns when ``health`` knows them."""
+    def set_targets(self, targets: Iterable[Target], pace: Probing, known: Mapping[Target, str] | None = None) -> None:
+        """Ask these from now on, each every ``pace.interval`` seconds. Windows of targets that stay are kept; others
+        begin with the state that is ``known`` of them, from before a restart. Returns when ``health`` knows them."""
         taken = threading.Event()
-        self._orders.append((tuple(targets), pace, taken))
+        self._orders.append((tuple(targets), pace, dict(known or {}), taken))
         if self._thread is None or self._thread is threading.current_thread():
             self._take_orders()
         elif self.alive:
@@ -157,10 +157,10 @@ class Prober:
             return
         takers = []
         while self._orders:
-            targets, pace, taken = self._orders.popleft()
+            targets, pace, known, taken = self._orders.popleft()
             takers.append(taken)
         before = dict(self._schedule.windows)
-        self._schedule.set_targets(targets, pace, time.monotonic())
+        self._schedule.set_targets(targets, pace, time.monotonic(), known)
         windows = self._schedule.windows
         for target in before.keys() - windows.keys():
             self._drop(target)

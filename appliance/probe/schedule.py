@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from heapq import heappop, heappush
 from itertools import count
 
-from appliance.model.health import SUSPECT, Target
+from appliance.model.health import SUSPECT, UNARMED, Target
 from appliance.model.intent import Probing
 from appliance.probe.window import BURST, Window, burst_gap
 
@@ -26,8 +26,11 @@ class Schedule:
         self._heap: list[tuple[float, int, int, Window]] = []
         self._serial, self._places = count(), count()
 
-    def set_targets(self, targets: Iterable[Target], pace: Probing, now: float) -> None:
-        """Ask these from now on. The window of a target that was asked before stays, unless the pace is another."""
+    def set_targets(
+        self, targets: Iterable[Target], pace: Probing, now: float, known: Mapping[Target, str] | None = None
+    ) -> None:
+        """Ask these from now on. The window of a target that was asked before stays, unless the pace is another.
+        ``known``: the states of targets that somebody else asked before."""
         windows: dict[Target, Window] = {}
         for target in dict.fromkeys(targets):
             kept = self.windows.get(target)
@@ -35,7 +38,8 @@ class Schedule:
                 kept.pace = pace
                 windows[target] = kept
             else:
-                windows[target] = Window(target, pace, now, confirm=self._confirm)
+                state = (known or {}).get(target, UNARMED)
+                windows[target] = Window(target, pace, now, confirm=self._confirm, state=state)
                 if kept is not None:
                     windows[target].inherit(kept, now)
                 phase = next(self._places) * GOLDEN % 1 * pace.interval

@@ -32,9 +32,13 @@ class Window:
     a row, or at once when the answer to a probe comes that was held for lost too soon.
     """
 
-    def __init__(self, target: Target, pace: Probing, now: float, *, confirm: int = BURST) -> None:
+    def __init__(
+        self, target: Target, pace: Probing, now: float, *, confirm: int = BURST, state: str = UNARMED
+    ) -> None:
+        """``state`` is what was held of the target by a prober before this one: one that answered then and is silent
+        now is lost, although this one has never heard it."""
         self.target, self.pace, self.confirm = target, pace, confirm
-        self.state, self.since, self.streak = UNARMED, now, 0
+        self.state, self.since, self.streak = ANSWERING if state == SUSPECT else state, now, 0
         self.newest, self.newest_answered = -1, -1
         self.quick = 0  # quick probes still to be sent
         self._last_quick = -1

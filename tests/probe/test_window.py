@@ -213,6 +213,19 @@ def test_another_interval_keeps_what_is_known() -> None:
     assert schedule.windows[one].patience < 0.1
 
 
+@pytest.mark.parametrize(("before", "soon"), [(ANSWERING, LOST), (SUSPECT, LOST), (LOST, LOST), (UNARMED, UNARMED)])
+def test_what_was_known_before_a_restart_counts(before: str, soon: str) -> None:
+    """A tunnel that died while nobody looked is found dead, although this prober has never heard it answer."""
+    schedule = Schedule()
+    (one,) = targets(1)
+    schedule.set_targets([one], PACE, 0.0, {one: before})
+    assert schedule.windows[one].health(0.0).armed == (before != UNARMED)
+    while (now := schedule.wake_at()) is not None and now < 3:
+        for window in schedule.step(now)[0]:
+            schedule.sent(window, now)
+    assert schedule.windows[one].state == soon
+
+
 def test_a_replaced_window_is_not_asked_twice() -> None:
     schedule = Schedule()
     (one,) = targets(1)
