@@ -9,7 +9,7 @@ from typing import Protocol
 
 from appliance.daemon.published import Published, load_published, save_published
 from appliance.daemon.wiring import Systems
-from appliance.design.paths import path_groups
+from appliance.design.paths import Bundle, bundles, path_groups
 from appliance.design.tunnels import tunnel_link
 from appliance.design.wish import Wish
 from appliance.model.change import Change, Outcome
@@ -49,6 +49,7 @@ class Switchboard:
         self._systems = systems
         self._prober = prober
         self._wish: Wish | None = None
+        self._bundles: tuple[Bundle, ...] = ()
         self._installed: Mapping[str, bool] | None = None
         self._gone: dict[str, float] = {}
         self._published = load_published(systems.store.run_dir)
@@ -71,7 +72,7 @@ class Switchboard:
 
     def follow(self, wish: Wish) -> None:
         """The intent in force is this one now."""
-        self._wish = wish
+        self._wish, self._bundles = wish, bundles(wish)
         if self._prober is not None:
             links = {tunnel.name: tunnel_link(tunnel) for _, tunnel in wish.tunnels}
             targets = (target for connection in wish.connections for target in compose_targets(connection, links))
@@ -99,14 +100,15 @@ class Switchboard:
         routed = [connection for connection in wish.connections if connection.mode == "static"]
         healths = self._prober.health(now) if self._prober is not None else {}
         verdicts = {one.name: self._reconsider(one, was.get(one.name), healths, now) for one in routed}
-        before, groups = self._groups(), path_groups(replace(wish, carrying=_carrying(verdicts)))
+        before, groups = self._groups(self.carrying), self._groups(_carrying(verdicts))
+        shown = self._published
         self._published = Published(verdicts, {name: describe_probe(found) for name, found in healths.items()})
         news = [_sentence(name, was.get(name), verdict) for name, verdict in verdicts.items()]
         switched = [Change(before[id], group) for id, group in groups.items() if before.get(id, group) != group]
         if switched:
             self.generation += 1
             news += _failures(await self._systems.kernel.apply(switched))
-        if verdicts != was:
+        if verdicts != was or _states(shown) != _states(self._published):
             save_published(self._systems.store.run_dir, self._published)
         return tuple(sentence for sentence in news if sentence)
 
@@ -116,7 +118,7 @@ class Switchboard:
 
     def settle(self, changes: Iterable[Change]) -> tuple[Change, ...]:
         """A pass's changes, with the groups as they are decided at this moment."""
-        groups = self._groups()
+        groups = self._groups(self.carrying)
         current = (
             Change(change.old, groups.get(change.new.id, change.new))
             if isinstance(change.new, NexthopGroup)
@@ -127,11 +129,11 @@ class Switchboard:
 
     async def enforce(self) -> None:
         """Put every group as it is decided, whatever is there."""
-        groups = self._groups().values()
+        groups = self._groups(self.carrying).values()
         await self._systems.kernel.apply([Change(group, group) for group in groups])
 
-    def _groups(self) -> Mapping[int, NexthopGroup]:
-        return path_groups(replace(self._wish, carrying=self.carrying)) if self._wish else {}
+    def _groups(self, carrying: Carrying) -> Mapping[int, NexthopGroup]:
+        return path_groups(replace(self._wish, carrying=carrying), self._bundles) if self._wish else {}
 
     def _reconsider(
         self, connection: Connection, was: ConnectionVerdict | None, healths: Healths, now: float
@@ -152,6 +154,11 @@ class Switchboard:
             failback=intent.failback,
             recovered=intent.probe.recovered,
         )
+
+
+def _states(published: Published) -> dict[str, object]:
+    """What of the probes is worth telling at once; the rest changes with every answer."""
+    return {name: probe["state"] for name, probe in published.probes.items()}
 
 
 def _carrying(verdicts: Mapping[str, ConnectionVerdict]) -> Carrying:
