@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import tempfile
-import traceback
 from collections.abc import Mapping
 from dataclasses import asdict
 from types import TracebackType
@@ -59,6 +57,9 @@ def report_defect(kind: type[BaseException], error: BaseException, trace: Traceb
     if issubclass(kind, KeyboardInterrupt):
         report_error(ApplianceError("interrupted", code="interrupted"), as_json)
         return
+    import tempfile
+    import traceback
+
     with tempfile.NamedTemporaryFile("w", prefix="appliance-defect-", suffix=".txt", delete=False) as file:
         traceback.print_exception(kind, error, trace, file=file)
     hint = f"please report it with {file.name}; what was being changed can be seen by `appliance plan`"

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from appliance.model.document import ReadConnection, ReadTunnel
 from appliance.model.fault import Fault, FaultyInput
-from appliance.model.intent import Bgp, Connection, Dpd, Esp, Ike, SecretRef, Tunnel
 from appliance.model.secret import Secret
+
+if TYPE_CHECKING:  # at run time where one is made: who only prints does not wait for it
+    from appliance.model.intent import Connection, SecretRef, Tunnel
 
 SITE = "site"
 """The name of our side, which no document knows."""
@@ -25,7 +27,14 @@ def tunnel_name(connection: str, index: int) -> str:
 
 def secret_ref(tunnel: str) -> SecretRef:
     """Where a tunnel's key is kept: beside the intent."""
-    return SecretRef("file", f"secrets/{tunnel}.psk")
+    from appliance.model.intent import SecretRef
+
+    return SecretRef("file", secret_name(tunnel))
+
+
+def secret_name(tunnel: str) -> str:
+    """The same as a path."""
+    return f"secrets/{tunnel}.psk"
 
 
 def secrets_of(read: ReadConnection, name: str | None = None) -> dict[str, Secret]:
@@ -42,6 +51,8 @@ def timers_of(read: ReadConnection) -> tuple[int, int] | None:
 def connection_of(read: ReadConnection, *, mode: str, name: str | None = None) -> Connection:
     """The connection that the document describes, to be routed by ``mode``. A tunnel whose key is not in the document
     has no ``psk``. Raises FaultyInput for tunnels without an outside address: nothing can be made of them."""
+    from appliance.model.intent import Bgp, Connection
+
     called = name or read.name
     return Connection(
         name=called,
@@ -60,6 +71,8 @@ def _tunnel(read: ReadTunnel, name: str) -> Tunnel:
     if read.remote is None:
         fault = Fault("the gateway's outside address is not known", key=name, fix="write it into the document")
         raise FaultyInput(f"{name}: the document does not say where the gateway is", faults=(fault,))
+    from appliance.model.intent import Dpd, Esp, Ike, Tunnel
+
     return Tunnel(
         name=name,
         remote=read.remote,
@@ -121,7 +134,7 @@ def _tunnel_data(read: ReadTunnel, name: str) -> dict[str, Any]:
     data = {
         "name": name,
         "remote": _text(read.remote),
-        "psk": None if read.psk is None else {secret_ref(name).kind: secret_ref(name).name},
+        "psk": None if read.psk is None else {"file": secret_name(name)},
         f"inside{six}": _text(read.inside),
         f"peer-inside{six}": _text(read.peer_inside),
         "ike": _said(ike),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import yaml
 
 from appliance.model.document import ImportReport
-from appliance.vendors.intent_of import intent_data, secret_ref, secrets_of
+from appliance.vendors.intent_of import intent_data, secret_name, secrets_of
 from appliance.vendors.values import show
 
 _HIDDEN = "The pre-shared keys are not in this text; `-o DIR` writes them to files of their own."
@@ -22,7 +22,7 @@ def _comment(report: ImportReport, written: bool, show_secrets: bool) -> list[st
     lines = [f"From {show(document.path)} ({document.format})." for document in report.documents]
     secrets = {name: key for read in report.connections for name, key in secrets_of(read).items()}
     if show_secrets:
-        lines += [f"{secret_ref(name).name}: {key.reveal()}" for name, key in secrets.items()]
+        lines += [f"{secret_name(name)}: {key.reveal()}" for name, key in secrets.items()]
     elif secrets:
         lines.append(_WRITTEN if written else _HIDDEN)
     open_ends = [f"  {item.field} ({item.needed_for}): {item.why}; {item.hint}" for item in report.missing]

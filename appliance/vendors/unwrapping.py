@@ -5,7 +5,6 @@ Each step is taken only where its wrapping shows, and leaves every line where it
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -153,6 +152,8 @@ def _shows_html(text: str) -> bool:
 
 
 def _read_html(text: str) -> str:
+    import html
+
     seen = _TAG.sub("", _ROW_ENDS.sub("\n", _UNSEEN.sub("", text)))
     return html.unescape(seen)
 
