@@ -30,7 +30,7 @@ def find_all(intent: Intent, profiles: Mapping[str, Profile] = PROFILES) -> tupl
         *network_findings(intent),
         *path_findings(intent),
         *nat_findings(intent),
-        *probe_findings(intent),
+        *probe_findings(intent, profiles),
         *bgp_findings(intent, profiles),
         *crypto_findings(intent, profiles),
     )

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from ipaddress import ip_network
 
-from appliance.intent.finding import Finding, connections_of, within
+from appliance.intent.finding import Finding, connections_of, notice, within
 from appliance.model.address import IPNetwork
 from appliance.model.intent import Connection, Intent
+from appliance.model.profile import Profile
 
 
-def probe_findings(intent: Intent) -> Iterator[Finding]:
-    """Everything wrong with probe targets."""
+def probe_findings(intent: Intent, profiles: Mapping[str, Profile]) -> Iterator[Finding]:
+    """Everything wrong with probe targets, and a pace that is not known to be borne."""
     for key, connection in connections_of(intent):
+        profile = profiles.get(connection.cloud)
+        if profile and connection.probe.targets and intent.probe.interval * 1000 < profile.probe_interval:
+            message = f"{profile.title} is not known to answer more than one probe in {profile.probe_interval} ms"
+            yield notice("probe.interval", connection.name, message)
         place = f"{key}.probe"
         targets = connection.probe.targets
         for index in range(len(targets)):

@@ -81,9 +81,9 @@ ALIBABA = Profile(
     max_mtu=None,
     # API, CreateVpnConnection, TunnelOptionsSpecification: each tunnel names its own customer gateway.
     one_customer_gateway=False,
-    # Whether the gateway's inside address answers an echo is not published.
+    # Whether the gateway's inside address answers an echo is not published, nor how often one may ask.
     probe_target=None,
-    probe_interval=1000,
+    probe_interval=100,
     # VPN Gateway documentation, "Configure BGP dynamic routing": MED is not mentioned.
     med="unknown",
     # Guide, FAQ: with a transit router and BGP the two tunnels form equal-cost paths; a VPN gateway has roles.

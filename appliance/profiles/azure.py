@@ -76,9 +76,9 @@ AZURE = Profile(
     max_mtu=1400,
     # REST API, localNetworkGateways: one address of ours, also towards an active-active gateway.
     one_customer_gateway=True,
-    # Whether the gateway's BGP address answers an echo is not published.
+    # Whether the gateway's BGP address answers an echo is not published, nor how often one may ask.
     probe_target=None,
-    probe_interval=1000,
+    probe_interval=100,
     med="unknown",
     ecmp="an active-active gateway: both of its instances may send",
 )

@@ -88,9 +88,9 @@ GOOGLE = Profile(
     # CV, "MTU considerations": the gateway's MTU is 1460; 1406 within, with AES-GCM and IPv4 outside.
     outer_mtu=1460,
     max_mtu=1406,
-    # Whether the inside address answers an echo is not published.
+    # Whether the inside address answers an echo is not published, nor how often one may ask.
     probe_target=None,
-    probe_interval=1000,
+    probe_interval=100,
     # CR, "Learned routes" and "Advertised routes": MED both ways (advertised route priority).
     med="both",
     ecmp="its tunnels of equal MED",

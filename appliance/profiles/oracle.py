@@ -71,9 +71,9 @@ ORACLE = Profile(
     max_mtu=None,
     # API, IPSecConnection.cpeId: one customer-premises equipment, one address.
     one_customer_gateway=True,
-    # Whether Oracle's inside address answers an echo is not published.
+    # Whether Oracle's inside address answers an echo is not published, nor how often one may ask.
     probe_target=None,
-    probe_interval=1000,
+    probe_interval=100,
     # Routing: Oracle prepends by kind of connection; MED is not mentioned.
     med="unknown",
     ecmp="a DRG route table with ECMP on (it is off by default), up to 8 paths",

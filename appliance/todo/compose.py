@@ -11,6 +11,7 @@ from appliance.todo.alibaba import alibaba_tasks
 from appliance.todo.aws import aws_tasks
 from appliance.todo.azure import azure_tasks
 from appliance.todo.google import google_tasks
+from appliance.todo.habits import habit_tasks
 from appliance.todo.oracle import oracle_tasks
 from appliance.todo.task import Facts, Task
 
@@ -35,4 +36,4 @@ def compose_todo(
     networks = intent.site.networks if announced is None or connection.mode != "bgp" else announced
     behind_nat = any(uplink.public is not None for uplink in intent.uplinks)
     facts = Facts(connection, PROFILES[connection.cloud], networks, read, before, behind_nat)
-    return tuple(tasks(facts)) if networks else ()
+    return (*tasks(facts), *habit_tasks(facts)) if networks else ()

@@ -187,6 +187,7 @@ NOTICES = [
     ({f"{T0}.ike.proposals": ["aes128-sha1-modp1024"]}, "IKE offers sha1, modp1024; aws accepts aes256gcm16"),
     ({"connections[0].networks": ["203.0.113.0/30"]}, "longer than accept.max-length 28"),
     ({"connections[0].bgp.timers": [0, 0]}, "never noticed by BGP"),
+    ({"probe": {"interval": "20ms"}}, "is not known to answer more than one probe in 100 ms"),
 ]
 
 

@@ -197,3 +197,14 @@ def test_azures_names_come_from_what_azure_says() -> None:
     (policy,) = commands(found, "ipsec-policy")
     assert policy[policy.index("--resource-group") + 1] == "rg-site"
     assert policy[policy.index("--connection-name") + 1] == "to-dc1"
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+def test_what_is_known_of_balancing_and_of_probes_is_said(cloud: str) -> None:
+    said = " ".join(task.why for task in tasks(DYNAMIC, cloud))
+    assert PROFILES[cloud].ecmp in said
+    assert ("name it (probe:" in said) is (PROFILES[cloud].probe_target is None)
+
+
+def test_where_one_tunnel_carries_nothing_is_balanced() -> None:
+    assert not any("balanced" in task.why for task in tasks(DYNAMIC, mode="static"))
