@@ -150,4 +150,12 @@ FORMATS: Mapping[str, Format] = {
         marks=(r"\A#! ?/\S*sh\b", r"\bPLUTO_(VERB|CONNECTION|PEER|MY|XFRMI)|--link-(local|remote)\b"),
         needed=2,
     ),
+    "device/pfsense-xml": Format(
+        "pfSense or OPNsense, as it saves its configuration",
+        example="pfSense, Diagnostics, Backup & Restore: backup area IPsec, or all",
+        module="appliance.vendors.device.pfsense_xml",
+        marks=(r"<phase1>", r"<remote-gateway>", r"<(pfsense|opnsense|ipsec)\b"),
+        needed=2,
+        is_tree=True,
+    ),
 }

@@ -209,3 +209,78 @@ Go to Firewall --> Policy --> Policy
    g. Action = ACCEPT
 
 """
+
+
+def pfsense_xml(connection: ReadConnection) -> str:
+    """The configuration that pfSense saves, with tunnel interfaces."""
+    entries = "".join(
+        pfsense_entries(tunnel, f"Amazon-IKE-{connection.id}-{number - 1}", number)
+        for number, tunnel in enumerate(connection.tunnels, start=1)
+    )
+    return f"""<?xml version="1.0"?>
+<pfsense>
+\t<version>23.3</version>
+\t<system>
+\t\t<hostname>office</hostname>
+\t</system>
+\t<ipsec>
+{entries}\t</ipsec>
+</pfsense>
+"""
+
+
+def pfsense_entries(tunnel: ReadTunnel, name: str, number: int) -> str:
+    """One tunnel's phase 1 and phase 2."""
+    assert tunnel.inside is not None
+    cipher, digest, group = parts(tunnel.ike.proposals)
+    esp_cipher, esp_digest, esp_group = parts(tunnel.esp.proposals)
+    return f"""\t\t<phase1>
+\t\t\t<ikeid>{number}</ikeid>
+\t\t\t<iketype>ikev{tunnel.ike.version}</iketype>
+\t\t\t<interface>wan</interface>
+\t\t\t<remote-gateway>{tunnel.remote}</remote-gateway>
+\t\t\t<protocol>inet</protocol>
+\t\t\t<myid_type>address</myid_type>
+\t\t\t<myid_data>{tunnel.public}</myid_data>
+\t\t\t<peerid_type>peeraddress</peerid_type>
+\t\t\t<encryption>
+\t\t\t\t<item>
+\t\t\t\t\t<encryption-algorithm>
+\t\t\t\t\t\t<name>aes</name>
+\t\t\t\t\t\t<keylen>{cipher[3:]}</keylen>
+\t\t\t\t\t</encryption-algorithm>
+\t\t\t\t\t<hash-algorithm>{digest}</hash-algorithm>
+\t\t\t\t\t<dhgroup>{GROUP_NUMBERS[group]}</dhgroup>
+\t\t\t\t</item>
+\t\t\t</encryption>
+\t\t\t<lifetime>{tunnel.ike.lifetime}</lifetime>
+\t\t\t<pre-shared-key>{reveal(tunnel.psk)}</pre-shared-key>
+\t\t\t<authentication_method>pre_shared_key</authentication_method>
+\t\t\t<descr><![CDATA[{name}]]></descr>
+\t\t\t<nat_traversal>on</nat_traversal>
+\t\t\t<dpd_delay>{tunnel.dpd.delay}</dpd_delay>
+\t\t\t<dpd_maxfail>{tunnel.dpd.retries}</dpd_maxfail>
+\t\t</phase1>
+\t\t<phase2>
+\t\t\t<ikeid>{number}</ikeid>
+\t\t\t<uniqid>5d541916220a{number}</uniqid>
+\t\t\t<mode>vti</mode>
+\t\t\t<localid>
+\t\t\t\t<type>network</type>
+\t\t\t\t<address>{tunnel.inside.ip}</address>
+\t\t\t\t<netbits>{tunnel.inside.network.prefixlen}</netbits>
+\t\t\t</localid>
+\t\t\t<remoteid>
+\t\t\t\t<type>address</type>
+\t\t\t\t<address>{tunnel.peer_inside}</address>
+\t\t\t</remoteid>
+\t\t\t<protocol>esp</protocol>
+\t\t\t<encryption-algorithm-option>
+\t\t\t\t<name>aes</name>
+\t\t\t\t<keylen>{esp_cipher[3:]}</keylen>
+\t\t\t</encryption-algorithm-option>
+\t\t\t<hash-algorithm-option>hmac_{esp_digest}</hash-algorithm-option>
+\t\t\t<pfsgroup>{GROUP_NUMBERS[esp_group]}</pfsgroup>
+\t\t\t<lifetime>{tunnel.esp.lifetime}</lifetime>
+\t\t</phase2>
+"""

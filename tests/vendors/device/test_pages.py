@@ -9,13 +9,14 @@ import pytest
 
 from appliance.model.document import ReadDpd, ReadEsp, ReadIke
 from appliance.model.secret import Secret
-from tests.vendors.device.page_writers import fortigate_text, pfsense_text, routeros_text
+from tests.vendors.device.page_writers import fortigate_text, pfsense_text, pfsense_xml, routeros_text
 from tests.vendors.device.reading import first, first_version, read, the_connection
 from tests.vendors.samples import line_of
 
 PFSENSE = pfsense_text(first_version(ReadDpd(10, 3)))
 FORTIGATE = fortigate_text(first_version(ReadDpd()))
 ROUTEROS = routeros_text(replace(first_version(ReadDpd(10, 5)), id="office"))
+PFSENSE_XML = pfsense_xml(first_version(ReadDpd(10, 5)))
 OLD_ROUTEROS = """/ip ipsec proposal
 add auth-algorithms=sha256 enc-algorithms=aes-256-cbc,aes-128-cbc lifetime=1h name=site pfs-group=none
 /ip ipsec peer
@@ -103,3 +104,30 @@ def test_what_cannot_be_is_a_fault_with_its_line(text: str, old: str, new: str) 
     line = line_of(text, old.strip())
     assert {line, line - 1} & {fault.line for fault in faults}
     assert "Fake" not in repr(faults)
+
+
+def test_pfsense_s_own_configuration_says_the_inside_too() -> None:
+    connection = the_connection(PFSENSE_XML)
+    assert (connection.cloud, connection.id) == ("aws", "vpn-0fa4e000000000001")
+    tunnel = connection.tunnels[0]
+    assert (tunnel.inside, tunnel.peer_inside) == (ip_interface("169.254.23.6/30"), ip_address("169.254.23.5"))
+    assert (tunnel.ike.proposals, tunnel.esp.proposals) == (("aes256-sha256-modp2048",), ("aes256-sha256-modp2048",))
+
+
+def test_pfsense_with_policies_disabled_entries_and_any_size() -> None:
+    text = PFSENSE_XML.replace("<mode>vti</mode>", "<mode>tunnel</mode>", 1).replace(
+        "<ikeid>2</ikeid>", "<ikeid>2</ikeid><disabled/>"
+    )
+    text = text.replace("<keylen>256</keylen>", "<keylen>auto</keylen>", 1)
+    (tunnel,) = the_connection(text).tunnels
+    assert tunnel.inside is None
+    assert tunnel.ike.proposals[0] == "aes256-sha256-modp2048"
+    assert tunnel.ike.proposals[-1] == "aes128-sha256-modp2048"
+
+
+def test_pfsense_with_gcm_and_without_pfs() -> None:
+    text = PFSENSE_XML.replace("<name>aes</name>", "<name>aes256gcm</name>").replace("<keylen>256<", "<keylen>128<")
+    text = text.replace("<iketype>ikev1", "<iketype>ikev2").replace("<pfsgroup>14<", "<pfsgroup>0<")
+    tunnel = first(text)
+    assert tunnel.ike.proposals == ("aes256gcm16-prfsha256-modp2048",)
+    assert tunnel.esp.proposals == ("aes256gcm16",)

@@ -27,6 +27,7 @@ _PFSENSE = spoken(lambda t: told(t, version=1, dpd=ReadDpd(10, 3), mtu=False, ms
 )
 _ROUTEROS = spoken(lambda t: told(t, version=2, dpd=ReadDpd(10, 5), mtu=False, mss=False)).map(policy_based)
 _FORTIGATE = spoken(lambda t: told(t, version=1, dpd=ReadDpd(), mtu=True, mss=True)).map(unrouted)
+_PFSENSE_XML = spoken(lambda t: told(t, version=2, dpd=ReadDpd(10, 5), mtu=False, mss=False)).map(unrouted)
 
 WRITTEN: Mapping[str, st.SearchStrategy[tuple[ReadConnection, str]]] = {
     "device/ipsec-conf": conf.by_hand().map(lambda found: (found, conf.conf_text(found))),
@@ -39,6 +40,7 @@ WRITTEN: Mapping[str, st.SearchStrategy[tuple[ReadConnection, str]]] = {
     "device/junos": _JUNOS.map(lambda found: (found, sets.junos_text(found))),
     "device/panos": _PANOS.map(lambda found: (found, sets.panos_text(found))),
     "device/pfsense": _PFSENSE.map(lambda found: (found, pages.pfsense_text(found))),
+    "device/pfsense-xml": _PFSENSE_XML.map(lambda found: (anonymous(found), pages.pfsense_xml(found))),
     "device/routeros": _ROUTEROS.map(lambda found: (anonymous(found), pages.routeros_text(found))),
     "device/swanctl": conf.sections().map(lambda found: (found, conf.swanctl_text(found))),
     "device/vyos": _VYATTA.map(lambda found: (found, sets.vyatta_text(found))),
