@@ -108,8 +108,16 @@ async def make_wish(
         host_is_ours=IMAGE_MARK.exists(),
         down=taken.names,
         unprotected=taken.unprotected,
-        carrying=load_published(systems.store.run_dir).carrying if carrying is None else carrying,
+        carrying=_chosen(systems) if carrying is None else carrying,
     )
+
+
+def _chosen(systems: Systems) -> Carrying:
+    """What the daemon chose. That nothing can carry holds only as long as it lives to see when something can."""
+    carrying = load_published(systems.store.run_dir).carrying
+    if systems.store.load_daemon()["running"]:
+        return carrying
+    return {name: tunnels for name, tunnels in carrying.items() if tunnels}
 
 
 async def prepare(systems: Systems, wish: Wish, *, gone: Collection[Door] | None = None) -> Prepared:
