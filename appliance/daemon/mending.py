@@ -19,6 +19,10 @@ from appliance.model.fault import ApplianceError
 from appliance.model.resources import Resource
 
 
+SPACING = 0.1
+"""Seconds between two mendings: whoever fights us does not get all of the machine."""
+
+
 @dataclass(slots=True)
 class Memory:
     """What the last pass wanted, and by which files; ``hands`` is held by whoever changes the machine.
@@ -54,6 +58,7 @@ async def keep_mended(
             continue
         if mended:
             log(f"mended: {', '.join(mended)}")
+        await asyncio.sleep(SPACING)
 
 
 async def mend(systems: Systems, board: Switchboard, memory: Memory, doors: Iterable[Door]) -> tuple[str, ...]:
