@@ -18,7 +18,6 @@ from appliance.model.change import Door
 from appliance.model.fault import ApplianceError
 from appliance.model.resources import Resource
 
-
 SPACING = 0.1
 """Seconds between two mendings: whoever fights us does not get all of the machine."""
 
