@@ -31,8 +31,8 @@ Healths = Mapping[str, tuple[TargetHealth, ...]]
 class Asks(Protocol):
     """Whoever asks over the tunnels whether anybody answers."""
 
-    def set_targets(self, targets: Iterable[Target], pace: Probing) -> None:
-        """Ask these from now on."""
+    def set_targets(self, targets: Iterable[Target], pace: Probing, known: Mapping[Target, str] | None = None) -> None:
+        """Ask these from now on; ``known`` is what was held of them before this daemon."""
 
     def health(self, now: float) -> Healths:
         """What came back, by tunnel."""
@@ -75,8 +75,8 @@ class Switchboard:
         self._wish, self._bundles = wish, bundles(wish)
         if self._prober is not None:
             links = {tunnel.name: tunnel_link(tunnel) for _, tunnel in wish.tunnels}
-            targets = (target for connection in wish.connections for target in compose_targets(connection, links))
-            self._prober.set_targets(targets, wish.intent.probe)
+            targets = [target for connection in wish.connections for target in compose_targets(connection, links)]
+            self._prober.set_targets(targets, wish.intent.probe, _known(targets, self._published))
 
     def hear(self, sas: Iterable[TunnelSa] | None) -> None:
         """What the IKE daemon says stands; None: it says nothing."""
@@ -154,6 +154,16 @@ class Switchboard:
             failback=intent.failback,
             recovered=intent.probe.recovered,
         )
+
+
+def _known(targets: Iterable[Target], published: Published) -> dict[Target, str]:
+    """The states of targets as they were last told: a daemon that was restarted knows who ever answered."""
+    told = {
+        (tunnel, one["target"]): str(one["state"])
+        for tunnel, probe in published.probes.items()
+        for one in probe["targets"]
+    }
+    return {target: told[key] for target in targets if (key := (target.tunnel, target.name)) in told}
 
 
 def _states(published: Published) -> dict[str, object]:

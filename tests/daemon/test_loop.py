@@ -275,6 +275,28 @@ def test_the_last_path_is_never_taken_away(box: Box) -> None:
     running(box, scene)
 
 
+def test_a_restarted_daemon_knows_who_answered_before_it(box: Box, heard: list[str]) -> None:
+    """A tunnel that is dead does not count as never asked: nobody goes back to it for that."""
+    asyncio.run(applied(box, STATIC + "failback: {policy: revert, after: 0s}\n"))
+
+    async def before(said: Said) -> None:
+        await until(lambda: len(box.prober.healths) == 2)
+        box.prober.answers("vpc-1", "vpc-2")
+        await rested(box)
+        box.prober.falls_silent("vpc-1")
+        await until(lambda: over(box) == ("vpc-2",))
+
+    async def after(said: Said) -> None:
+        await until(lambda: len(box.prober.healths) == 2)
+        assert {health.target.tunnel: health.state for health in box.prober.healths.values()}["vpc-1"] == "lost"
+        await until(lambda: heard.count("READY=1") == 2)
+        assert over(box) == ("vpc-2",)
+
+    running(box, before)
+    box.prober.healths = {}
+    running(box, after)
+
+
 def test_who_is_asked_follows_the_intent(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("appliance.daemon.waking.PULSE", 0.01)
     asyncio.run(applied(box, STATIC))
@@ -302,3 +324,19 @@ def test_without_the_privilege_to_ask_the_sas_alone_tell(box: Box, monkeypatch: 
         await rested(box)
 
     assert "asking over tunnels needs the privilege CAP_NET_RAW" in running(box, scene)
+
+
+def test_that_nothing_can_carry_does_not_outlive_the_daemon(box: Box) -> None:
+    asyncio.run(applied(box, STATIC))
+
+    async def scene(said: Said) -> None:
+        await rested(box)
+        box.cloud.silent = True
+        box.charon.fall("vpc-1")
+        box.charon.fall("vpc-2")
+        await until(lambda: over(box) == ("nowhere",))
+        assert (await planned(box)).changes == ()
+
+    running(box, scene)
+    asyncio.run(applied(box))
+    assert over(box) == ("vpc-1",)

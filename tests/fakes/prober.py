@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from time import monotonic
 
-from appliance.model.health import ANSWERING, LOST, Target, TargetHealth
+from appliance.model.health import ANSWERING, LOST, UNARMED, Target, TargetHealth
 from appliance.model.intent import Probing
 
 
@@ -31,9 +31,11 @@ class FakeProber:
     def stop(self) -> None:
         self.running = False
 
-    def set_targets(self, targets: Iterable[Target], pace: Probing) -> None:
+    def set_targets(self, targets: Iterable[Target], pace: Probing, known: Mapping[Target, str] | None = None) -> None:
         self.pace = pace
-        self.healths = {target: self.healths.get(target, TargetHealth(target)) for target in targets}
+        states = known or {}
+        fresh = {target: TargetHealth(target, states.get(target, UNARMED)) for target in targets}
+        self.healths = {target: self.healths.get(target, health) for target, health in fresh.items()}
 
     def health(self, now: float) -> Mapping[str, tuple[TargetHealth, ...]]:
         found: dict[str, list[TargetHealth]] = {}
