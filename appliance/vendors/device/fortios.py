@@ -72,7 +72,7 @@ def parse(document: Document) -> list[Reading]:
 def _plain(statements: list[Statement]) -> Iterator[Statement]:
     """The statements; lists of proposals (``aes128-sha1 aes256gcm-prfsha384``) part by part, of groups as one value."""
     for statement in statements:
-        *above, key, text = (*statement.words[:5], " ".join(statement.words[5:]))
+        above, key, text = statement.words[:4], "".join(statement.words[4:5]), " ".join(statement.words[5:])
         if statement.words[:2] != ("vpn", "ipsec") or key not in ("proposal", "dhgrp"):
             yield statement
         elif key == "dhgrp":

@@ -128,7 +128,8 @@ class _SetReader:
     def _say(self, text: str, above: list[tuple[str, ...]], line: int, section: int) -> None:
         words, is_open = words_of(text)
         outer = tuple(word for part in above for word in part)
-        self.found.append(Statement(outer + words, line, section, is_open))
+        if words:
+            self.found.append(Statement(outer + words, line, section, is_open))
 
 
 _CISCO_BLOCK = re.compile(
@@ -158,6 +159,8 @@ def cisco_lines(document: Document) -> list[Statement]:
     for line, section in sectioned(document, _CISCO_STARTS):
         text = line.text
         words, is_open = words_of(text.partition(" ! ")[0])
+        if not words:
+            continue
         if text == "exit" or re.match(r"exit-address-family", text):
             block, inner, family = (block, (), False) if inner or family else ((), (), False)
         elif _CISCO_TOP.match(text):
@@ -208,7 +211,7 @@ def forti_lines(document: Document) -> list[Statement]:
         elif verb == "end":
             while above and above.pop()[:1] == ("edit",):
                 pass
-        elif verb == "set" and above:
+        elif verb == "set" and above and words:
             outer = tuple(word for part in above for word in part if word != "edit")
             found.append(Statement(outer + words, line.number, section, is_open))
     return found

@@ -304,3 +304,13 @@ def test_what_cannot_be_is_a_fault_with_its_line(text: str, old: str, new: str) 
     faults = read(text.replace(old, new, 1)).faults
     assert line_of(text, old.strip()) in {fault.line for fault in faults}
     assert "Fake" not in repr(faults)
+
+
+@pytest.mark.parametrize(
+    "line", [";", '"', "set", "set ;", "edit", "config", "exit", "next", "end", "interface", "crypto "]
+)
+@pytest.mark.parametrize("text", [IOS, ASA, FORTIOS], ids=["ios", "asa", "fortios"])
+def test_a_line_with_nothing_in_it_breaks_nothing(text: str, line: str) -> None:
+    lines = text.splitlines()
+    for at in range(0, len(lines), 23):
+        assert read("\n".join([*lines[:at], line, *lines[at:], ""])).documents
