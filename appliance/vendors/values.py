@@ -49,9 +49,18 @@ class Place:
         return Fault(message, self.file, self.line, self.key, shown, allowed, fix)
 
 
+_TELLTALE = re.compile(
+    r"(?i)(?<![a-z0-9])((?:pre-?shared-?|shared-?)?(?:psk|secret|key|passw(?:or)?d|passphrase))(?![a-z0-9-])(?=.*[^\s<>]{6})"
+)
+"""A word that a key stands behind; nothing so long behind it: a placeholder, a name."""
+
+
 def show(text: str) -> str:
-    """Text from a document as one printable line of at most 80 characters."""
+    """Text from a document as one printable line of at most 80 characters. Where lines ran into one another, a key may
+    stand in the text of anything: what follows the word for one is not shown."""
     plain = "".join(char if char.isprintable() else "?" for char in text)
+    if match := _TELLTALE.search(plain):
+        plain = f"{plain[: match.end()]} ***"
     return plain if len(plain) <= 80 else f"{plain[:77]}..."
 
 

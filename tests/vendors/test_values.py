@@ -122,3 +122,20 @@ def test_keys_are_taken_or_refused_but_never_quoted() -> None:
         assert parse_psk(text, HERE, faults, AWS) is None
         assert text not in repr(faults)
     assert len(faults) == 5
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("<PSK>", "<PSK>"),
+        ("<pre-shared key>", "<pre-shared key>"),
+        ("your-pre-shared-key", "your-pre-shared-key"),
+        ("aes256", "aes256"),
+        ("192.0.2.1 set vpn ipsec x pre-shared-secret FAKEkeyFAKE", "192.0.2.1 set vpn ipsec x pre-shared-secret ***"),
+        ('28800 : PSK "FAKEkeyFAKE"', "28800 : PSK ***"),
+        ("group2 pre-shared-key ascii-text FAKEkeyFAKE", "group2 pre-shared-key ***"),
+        ("tunnel key FAKEkeyFAKE address 198.51.100.7", "tunnel key ***"),
+    ],
+)
+def test_what_follows_the_word_for_a_key_is_not_shown(text: str, shown: str) -> None:
+    assert show(text) == shown
