@@ -8,7 +8,7 @@ SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 BIN := .venv/bin
 APT := DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends
 
-.PHONY: help venv lock check test demo soak bench guest labs clean
+.PHONY: help venv lock check test demo soak bench fuzz guest labs clean
 
 help:
 	@echo "make demo    the main job, shown: a document goes in, encrypted packets come out; no cloud needed"
@@ -16,6 +16,7 @@ help:
 	@echo "make test    everything that proves the product, labs in a guest included; time per group"
 	@echo "make soak    the labs again and again (ROUNDS=20)"
 	@echo "make bench   what is promised in figures, ours beside the peers; GOAL=C3 one of them, RECORD=1 keeps it"
+	@echo "make fuzz    damaged documents to every parser for MINUTES=10"
 	@echo "make labs    every lab's checks"
 	@echo "make guest   build and boot the lab guest (make test and the labs do so by themselves)"
 	@echo "make lock    pin the Python packages anew"
@@ -57,6 +58,12 @@ soak: venv
 
 bench: venv
 	@$(BIN)/python -m tests.bench $(GOAL) $(if $(RECORD),--record)
+
+fuzz: venv
+	@end=$$(($$(date +%s) + $(or $(MINUTES),10) * 60)); while [ $$(date +%s) -lt $$end ]; do \
+	    HYPOTHESIS_PROFILE=fuzz timeout $$((end - $$(date +%s) + 1)) \
+	        $(BIN)/python -m pytest -q -x -p no:cacheprovider tests/vendors/test_fuzz.py; \
+	    ended=$$?; if [ $$ended != 0 ] && [ $$ended != 124 ]; then exit $$ended; fi; done; echo "fuzzed: nothing found"
 
 labs: venv
 	$(BIN)/appliance lab run all

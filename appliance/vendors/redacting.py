@@ -16,7 +16,7 @@ from appliance.vendors.fake_addresses import FakeAddresses, is_address
 from appliance.vendors.psk import is_stand_in
 
 _KEY = re.compile(
-    r"(?i)((?:pre[-_ ]?shared[-_ ]?(?:key|secret)|shared[-_ ]?(?:secret|key)|\bpsk\b|\bsecret\b|password|passphrase)\w*"
+    r"(?i)((?:pre[-_ ]?shared[-_ ]?(?:key|secret)|shared[-_ ]?(?:secret|key)|\bpsk|\bsecret|password|passphrase)\w*"
     r"(?:[ \t]+address[ \t]+[\d.a-fA-F:]+)?"
     r"(?:[ \t]+(?:ascii-text|key|value|0|local|remote))*[\"'\\]{0,3}[ \t]*[:=>]{0,2}[ \t]*[\"'\\]{0,3})"
     r"([^\s\"'\\<>,;{}]{6,128})"

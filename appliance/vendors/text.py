@@ -77,7 +77,7 @@ def _decoded_once(match: re.Match[str]) -> str:
 
 def parse_document(path: str, content: bytes | str) -> Document:
     """The document with its line ends, blanks, quotes and dashes made plain. Line numbers stay the document's own."""
-    text = decode(content) if isinstance(content, bytes) else content
+    text = decode(content) if isinstance(content, bytes) else content.encode(errors="replace").decode()
     text = _undo_second_encoding(text).translate(_INVISIBLE).translate(_QUOTES).translate(_DASHES)
     rows = _LINE_END.split(text)
     lines = [Line(number, _BLANKS.sub(" ", row).strip()) for number, row in enumerate(rows, start=1)]

@@ -23,6 +23,7 @@ TOPOLOGY = "tests/bench/bench.clab.yml"
 GOALS = {
     "C3": "apply beside the native batch tools, some 7 minutes",
     "C4": "removing 500 links at once, 2 minutes",
+    "C9": "importing a document as a command, 1 minute",
     "F2": "switching 100,000 prefixes, 3 minutes",
     "I4": "memory of the daemon, 1 minute",
 }

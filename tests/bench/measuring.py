@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import sys
 
-from tests.bench import applying, memory, scaling
+from tests.bench import applying, importing, memory, scaling
 from tests.bench.rows import as_data
 
 GOALS = {
     "C3": applying.measure,
     "C4": scaling.measure_removal,
+    "C9": importing.measure,
     "F2": scaling.measure_switch,
     "I4": memory.measure,
 }
