@@ -42,6 +42,7 @@ class Prober:
         self._stopping = False
         self._identifier, self._cookie = secrets.randbits(16), secrets.randbits(64)
         self._places: list[Window | None] = []
+        self._lines: list[Echo] = []
         self._echoes: dict[Target, Echo] = {}
         self._asking: dict[Target, Connections | Datagrams] = {}
         self._pings: dict[int, Pings] = {}
@@ -129,7 +130,7 @@ class Prober:
         number = self._schedule.sent(window, now)
         target = window.target
         if target.kind == "icmp":
-            self._pings[target.address.version].ask(target, self._echoes[target], number)
+            self._pings[target.address.version].ask(target, self._lines[window.place], number)
             return
         asking = self._asking[target]
         if isinstance(asking, Connections):
@@ -167,18 +168,17 @@ class Prober:
         for target, window in windows.items():
             if target not in self._echoes:
                 self._adopt(target)
-            self._places[self._place(target)] = window
+            window.place = self._echoes[target].place
+            self._places[window.place] = window
         self._listen(busy=len(windows) / pace.interval > BUSY)
         self._news = True
         for taken in takers:
             taken.set()
 
-    def _place(self, target: Target) -> int:
-        return self._echoes[target].place
-
     def _adopt(self, target: Target) -> None:
         echo = Echo(len(self._places), self._cookie, self._identifier, target.address.version)
         self._places.append(None)
+        self._lines.append(echo)
         self._echoes[target] = echo
         if target.kind == "tcp":
             self._asking[target] = Connections(target, self._watch, lambda number: self._answered(target, number))
@@ -186,10 +186,10 @@ class Prober:
             self._asking[target] = Datagrams(target, self._watch, lambda number: self._answered(target, number), echo)
 
     def _drop(self, target: Target) -> None:
-        self._places[self._place(target)] = None
-        del self._echoes[target]
+        echo = self._echoes.pop(target)
+        self._places[echo.place] = None
         for pings in self._pings.values():
-            pings.forget(target)
+            pings.forget(echo)
         asking = self._asking.pop(target, None)
         if asking is not None:
             asking.close()

@@ -13,6 +13,9 @@ from appliance.probe.window import BURST, Window, burst_gap
 GOLDEN = 0.6180339887498949
 """Its multiples fill an interval evenly, however many there are: no two targets are asked in the same breath."""
 
+PATIENT, SELDOM = 100, 1.0
+"""After so many probes, one that never answered is asked this often only (seconds): its silence decides nothing."""
+
 REGULAR, QUICK, DEADLINE = range(3)
 
 
@@ -44,6 +47,8 @@ class Schedule:
                     windows[target].inherit(kept, now)
                 phase = next(self._places) * GOLDEN % 1 * pace.interval
                 self._push(now + phase, REGULAR, windows[target])
+        for target, window in self.windows.items():
+            window.live = windows.get(target) is window
         self.windows = windows
 
     def wake_at(self) -> float | None:
@@ -55,10 +60,10 @@ class Schedule:
         that is there before; call :meth:`sent` for each probe after."""
         asking: list[Window] = []
         lost = False
-        heap, windows = self._heap, self.windows
+        heap = self._heap
         while heap and heap[0][0] <= now:
             due, _, what, window = heappop(heap)
-            if windows.get(window.target) is not window:
+            if not window.live:
                 continue
             if what == REGULAR:
                 asking.append(window)
@@ -80,6 +85,8 @@ class Schedule:
     def _again(self, due: float, now: float, window: Window) -> None:
         """The next regular probe; those that were missed are not made up for."""
         interval = window.pace.interval
+        if window.state == UNARMED and window.newest >= PATIENT:
+            interval = max(interval, SELDOM)
         late = now - due
         self.worst_lateness = max(self.worst_lateness, late)
         self._push(due + interval if late < interval else now + interval - late % interval, REGULAR, window)

@@ -27,6 +27,9 @@ _INFO6 = struct.Struct("=16sI")
 LONGEST_WAIT = 2.0  # seconds for which a connection may still be answered
 MOST_OPEN = 64  # connections of one target at a time
 
+Info = tuple[list[tuple[int, int, bytes]], tuple[str, int]]
+"""The control message that chooses interface and source, and the destination."""
+
 
 class Pings:
     """Every echo request of one family over one raw socket; the interface is chosen packet by packet, by IP_PKTINFO.
@@ -37,23 +40,22 @@ class Pings:
 
     def __init__(self, version: int) -> None:
         self._version = version
-        self._echoes: dict[Target, Echo] = {}
-        self._infos: dict[Target, list[tuple[int, int, bytes]]] = {}
+        self._infos: dict[int, Info] = {}
         self.socket = _open_raw(version)
 
     def ask(self, target: Target, echo: Echo, number: int) -> None:
         """Send one request. An interface that was made again has another number: it is looked up again."""
-        info = self._infos.get(target)
-        if info is not None and self._send(target, info, echo, number):
+        info = self._infos.get(echo.place)
+        if info is not None and self._send(info, echo, number):
             return
-        info = self._info(target)
-        if info is not None and info != self._infos.get(target):
-            self._infos[target] = info
-            self._send(target, info, echo, number)
+        fresh = self._info(target)
+        if fresh is not None and fresh != info:
+            self._infos[echo.place] = fresh
+            self._send(fresh, echo, number)
 
-    def forget(self, target: Target) -> None:
-        """The target is asked no more."""
-        self._infos.pop(target, None)
+    def forget(self, echo: Echo) -> None:
+        """Its target is asked no more."""
+        self._infos.pop(echo.place, None)
 
     def replies(self, to_monotonic: float) -> list[tuple[Reply, float]]:
         """What has come, with the time at which the kernel got it, plus ``to_monotonic``."""
@@ -75,23 +77,25 @@ class Pings:
         """Ask nothing more."""
         self.socket.close()
 
-    def _send(self, target: Target, info: list[tuple[int, int, bytes]], echo: Echo, number: int) -> bool:
+    def _send(self, info: Info, echo: Echo, number: int) -> bool:
         try:
-            self.socket.sendmsg([echo.packet(number)], info, 0, (str(target.address), 0))
+            self.socket.sendmsg([echo.packet(number)], info[0], 0, info[1])
         except OSError:
             return False
         return True
 
-    def _info(self, target: Target) -> list[tuple[int, int, bytes]] | None:
-        """The control message that chooses interface and source; None without such an interface."""
+    def _info(self, target: Target) -> Info | None:
+        """What goes with the packets of a target; None without such an interface."""
         try:
             index = socket.if_nametoindex(target.interface)
         except OSError:
             return None
         source = target.source.packed if target.source is not None else bytes(4 if self._version == 4 else 16)
         if self._version == 4:
-            return [(socket.IPPROTO_IP, IP_PKTINFO, _INFO4.pack(index, source, bytes(4)))]
-        return [(socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, _INFO6.pack(source, index))]
+            control = (socket.IPPROTO_IP, IP_PKTINFO, _INFO4.pack(index, source, bytes(4)))
+        else:
+            control = (socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, _INFO6.pack(source, index))
+        return [control], (str(target.address), 0)
 
 
 def _open_raw(version: int) -> socket.socket:

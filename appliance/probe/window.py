@@ -41,6 +41,7 @@ class Window:
         self.state, self.since, self.streak = ANSWERING if state == SUSPECT else state, now, 0
         self.newest, self.newest_answered = -1, -1
         self.quick = 0  # quick probes still to be sent
+        self.live, self.place = True, -1  # is it asked, and where its asker keeps what it needs for that
         self._last_quick = -1
         self._answered_at: float | None = None
         self._decided_at, self._lost_at = now, now

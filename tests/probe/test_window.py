@@ -226,6 +226,22 @@ def test_what_was_known_before_a_restart_counts(before: str, soon: str) -> None:
     assert schedule.windows[one].state == soon
 
 
+def test_a_target_that_never_answers_is_asked_seldom_after_a_while_and_often_once_it_did() -> None:
+    schedule = Schedule()
+    (one,) = targets(1)
+    schedule.set_targets([one], PACE, 0.0)
+    sent = []
+    while (due := schedule.wake_at()) is not None and due < 60:
+        for window in schedule.step(due)[0]:
+            number = schedule.sent(window, due)
+            sent.append(due)
+            if due > 40:
+                window.answered(number, due)
+    assert sum(at < 10.2 for at in sent) == pytest.approx(102, abs=2)
+    assert sum(20 <= at < 40 for at in sent) == pytest.approx(20, abs=1)
+    assert sum(45 <= at < 55 for at in sent) == pytest.approx(100, abs=1)
+
+
 def test_a_replaced_window_is_not_asked_twice() -> None:
     schedule = Schedule()
     (one,) = targets(1)
