@@ -13,7 +13,7 @@ from ipaddress import ip_address
 import pytest
 
 from appliance.model.fault import SystemLacks
-from appliance.model.health import ANSWERING, LOST, UNARMED, Target
+from appliance.model.health import ANSWERING, LOST, SUSPECT, UNARMED, Target
 from appliance.model.intent import Probing
 from appliance.probe.prober import Prober
 from tests.contracts.namespace import ip, own_namespace
@@ -155,7 +155,7 @@ def test_a_host_that_accepts_refuses_or_sends_back_is_up(target: Target) -> None
         until(lambda: state(prober, target) == ANSWERING, "an answer")
         until(lambda: prober.health(time.monotonic())["vpc-1"][0].samples > 30, "some samples")
         assert state(prober, UDP_CLOSED) == UNARMED
-        assert prober.health(time.monotonic())["vpc-1"][0].loss == 0.0
+        until(lambda: prober.health(time.monotonic())["vpc-1"][0].loss == 0.0, "late answers to count")
         ip("link set v1 down")
         until(lambda: state(prober, target) == LOST, "the loss to be noticed")
         ip("link set v1 up")
@@ -177,10 +177,9 @@ def test_hundreds_of_targets_are_heard_without_a_wake_up_each() -> None:
     many = tuple(Target(f"t{n}", "lo", "icmp", ip_address(f"127.0.1.{n}")) for n in range(1, 201))
     with own_namespace(), asking(*many) as (prober, _):
         until(lambda: all(h[0].samples > 20 for h in prober.health(time.monotonic()).values()), "some samples")
-        healths = [found[0] for found in prober.health(time.monotonic()).values()]
-        assert len(healths) == 200
-        assert {health.state for health in healths} == {ANSWERING}
-        assert max(health.loss for health in healths) == 0.0
+        assert len(prober.health(time.monotonic())) == 200
+        until(lambda: all(h[0].loss == 0.0 for h in prober.health(time.monotonic()).values()), "no loss")
+        assert {h[0].state for h in prober.health(time.monotonic()).values()} <= {ANSWERING, SUSPECT}
 
 
 def test_targets_that_are_asked_no_more_are_forgotten() -> None:
