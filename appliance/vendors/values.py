@@ -55,10 +55,14 @@ _TELLTALE = re.compile(
 """A word that a key stands behind; nothing so long behind it: a placeholder, a name."""
 
 
+_LOOKED_AT = 400
+"""Characters of a text: no more are shown of it than 80, whatever it is."""
+
+
 def show(text: str) -> str:
     """Text from a document as one printable line of at most 80 characters. Where lines ran into one another, a key may
     stand in the text of anything: what follows the word for one is not shown."""
-    plain = "".join(char if char.isprintable() else "?" for char in text)
+    plain = "".join(char if char.isprintable() else "?" for char in text[:_LOOKED_AT])
     if match := _TELLTALE.search(plain):
         plain = f"{plain[: match.end()]} ***"
     return plain if len(plain) <= 80 else f"{plain[:77]}..."
