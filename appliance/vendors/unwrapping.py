@@ -196,8 +196,8 @@ def _xml(text: str) -> str | None:
             continue
         end = text.rfind(f"</{match[1]}>", match.end())
         begun, before = _beginning(text, match.start())
-        if end > 0 and before[-1:] not in _QUOTES:
-            return _only(text, [(begun, end + len(match[1]) + 3)])
+        if end > 0:
+            return None if before[-1:] in _QUOTES else _only(text, [(begun, end + len(match[1]) + 3)])
         if not before:
             return None
     return None

@@ -47,7 +47,7 @@ FORMATS: Mapping[str, Format] = {
         example="aws ec2 describe-vpn-connections --query VpnConnections[0].CustomerGatewayConfiguration --output text",
         module="appliance.vendors.aws.configuration",
         marks=(
-            r"\A(?![\s\S]*[Vv]pn_?[Cc]onnection_?[Ii]d)[^{}]*?<vpn_connection\b"
+            r"\A(?![\s\S]*(?:[Vv]pn_?[Cc]onnection_?[Ii]d|VpnConnections:))[^{}]*?<vpn_connection\b"
             r'|"value"\s*:\s*"(?:<|\\u003c)(?:[^"\\\n]|\\.)*(?:<|\\u003c)vpn_connection\b',
             r"<ipsec_tunnel\b",
             r"<customer_gateway_id>",
