@@ -204,4 +204,5 @@ def test_keys_are_shown_on_demand_only(document: tuple[ReadConnection, str]) -> 
     report = read(text)
     keys = secrets_of(connection)
     assert not any(key in str(report_as_data(report)) + repr(report) for key in keys)
-    assert all(key in str(report_as_data(report, show_secrets=True)) for key in keys)
+    told = report_as_data(report, show_secrets=True)["connections"]
+    assert {tunnel["psk"] for one in told for tunnel in one["tunnels"]} >= set(keys)
