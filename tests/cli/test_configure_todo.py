@@ -26,7 +26,7 @@ def test_programs_get_a_list(box: Box, run: Run, tmp_path: Path) -> None:
     assert done.code == 0, done.err
     todo = done.json["todo"]
     assert all(list(task) == ["cloud", "why", "command"] and task["cloud"] == "aws" for task in todo)
-    strengthening = [task for task in todo if "modify-vpn-tunnel-options" in task["command"]]
+    strengthening = [task for task in todo if "modify-vpn-tunnel-options" in (task["command"] or "")]
     assert [
         str(tunnel.remote) in task["command"] for tunnel, task in zip(CONNECTION.tunnels, strengthening, strict=True)
     ]
@@ -44,7 +44,7 @@ def test_people_read_it_after_the_status(box: Box, run: Run, tmp_path: Path) -> 
 
 def test_a_dry_run_lists_it_too(box: Box, run: Run, tmp_path: Path) -> None:
     wish = ("configure", "--bgp", "--from", described(tmp_path), *NAMED, "--dry-run")
-    assert any("enable-vgw-route-propagation" in task["command"] for task in run(*wish, "--json").json["todo"])
+    assert any("enable-vgw-route-propagation" in (task["command"] or "") for task in run(*wish, "--json").json["todo"])
     assert "enable-vgw-route-propagation" in run(*wish).err
 
 
