@@ -73,11 +73,11 @@ def command(
     beside it. What the documents do not say is left out of it and listed, each with the option of `appliance
     configure` that gives it. Nothing is changed on this machine.
     """
-    documents, flags = _told_apart(words)
-    if flags and not user_data:
-        raise click.NoSuchOption(flags[0], ctx=click.get_current_context())
-    if redact + user_data + as_json + bool(output) > 1:
-        raise WrongUsage("one of --redact, --user-data, --json and -o at a time")
+    documents, flags = _told_apart(words, user_data)
+    if redact + user_data + (as_json or bool(output)) > 1:
+        raise WrongUsage(
+            "one of --redact and --user-data at a time, without --json and -o: each prints a text of its own"
+        )
     contents = [read_document(name) for name in documents]
     if redact:
         return _redact(contents)
@@ -95,26 +95,28 @@ def command(
 def _show(report: ImportReport, output: str | None, force: bool, show_secrets: bool, as_json: bool) -> None:
     if output is not None:
         _write(report, Path(output), force)
-    elif as_json:
+    if as_json:
         from appliance.vendors.report import report_as_data
 
         return print_json(report_as_data(report, show_secrets))
-    else:
+    if output is None:
         from appliance.vendors.intent_text import intent_text
 
         click.echo(intent_text(report, show_secrets=show_secrets), nl=False)
     return _say_findings(report, missing=output is not None)
 
 
-def _told_apart(words: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
-    """Documents, and what follows them from the first flag on."""
+def _told_apart(words: Sequence[str], may_follow: bool) -> tuple[Sequence[str], Sequence[str]]:
+    """Documents, and what follows them from the first flag on where flags of another verb may follow."""
     end = next((index for index, word in enumerate(words) if word.startswith("-") and word != "-"), len(words))
-    documents = words[:end]
+    documents, flags = words[:end], words[end:]
+    if flags and not may_follow:
+        raise click.NoSuchOption(flags[0], ctx=click.get_current_context())
     if documents.count("-") > 1:
         raise WrongUsage("standard input can be read only once", hint="give - one time")
     if not documents:
         raise WrongUsage("no document is given", hint="documents come first, then flags")
-    return list(dict.fromkeys(documents)), words[end:]
+    return list(dict.fromkeys(documents)), flags
 
 
 def _redact(contents: Sequence[tuple[str, bytes]]) -> None:

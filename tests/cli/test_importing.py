@@ -250,3 +250,10 @@ def test_help_lists_every_format_with_its_example() -> None:
     shown = " ".join(run("--help").stdout.split())
     for name, known in FORMATS.items():
         assert f"{name} {known.title} {' '.join(known.example.split())}" in shown
+
+
+def test_files_and_the_report_at_once(document: Path, tmp_path: Path) -> None:
+    done = run("--json", "-o", str(tmp_path / "site"), str(document))
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["documents"][0]["format"] == "aws/generic-text"
+    assert (tmp_path / "site" / "intent.yaml").exists()
