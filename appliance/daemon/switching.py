@@ -142,7 +142,7 @@ class Switchboard:
         return reconsider(was, evidence, self._manner(connection), now)
 
     def _evidence(self, name: str, healths: Healths) -> PathEvidence:
-        installed = self._installed.get(name, False) if self._installed is not None else None
+        installed = self._installed.get(name) if self._installed is not None else None  # not heard of yet: not gone
         return PathEvidence(installed=installed, targets=healths.get(name, ()), gone_at=self._gone.get(name))
 
     def _manner(self, connection: Connection) -> Manner:

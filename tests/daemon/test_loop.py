@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from appliance.daemon.loop import keep_converged
+from appliance.daemon.loop import converge_once, keep_converged
 from appliance.daemon.published import load_published
+from appliance.daemon.switching import Switchboard
 from appliance.design.numbering import nexthop_id, nowhere_id
 from appliance.model.fault import SystemLacks
 from appliance.model.resources import Blackhole, NexthopGroup, Route
@@ -339,4 +340,18 @@ def test_that_nothing_can_carry_does_not_outlive_the_daemon(box: Box) -> None:
 
     running(box, scene)
     asyncio.run(applied(box))
+    assert over(box) == ("vpc-1",)
+
+
+def test_a_tunnel_that_was_not_heard_of_yet_is_not_taken_for_dead(box: Box) -> None:
+    """A new daemon may hear of SAs before it knows the tunnels: its first judgement must not empty the group."""
+    asyncio.run(applied(box, STATIC))
+    board = Switchboard(box.systems)
+
+    async def begin() -> None:
+        board.hear([])
+        await converge_once(box.systems, board)
+        await board.decide()
+
+    asyncio.run(begin())
     assert over(box) == ("vpc-1",)
