@@ -111,8 +111,10 @@ def take_one_away() -> None:
     result = json.loads(answer)
     gap = result["gap_ms"] / 1000
     print(f"   {result['sent']} packets sent, {result['lost']} lost; the longest gap of a flow: {gap:.1f} s")
-    seen = watcher.communicate(timeout=120)[0].splitlines()
-    print(f"   In clear on the Internet meanwhile: {len(seen)} packets. What status says now:\n", flush=True)
+    seen = watcher.communicate(timeout=120)[0].split("\n")
+    seen = [packet for packet in seen if packet.strip()]  # tcpdump ends with an empty line
+    print(f"   In clear on the Internet meanwhile: {len(seen)} packets", *seen[:5], sep="\n      ")
+    print("   What status says now:\n", flush=True)
     lab("exec", "--lab", LAB, "gw", "--", "appliance", "status", check=False)
 
 
