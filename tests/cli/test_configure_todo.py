@@ -27,9 +27,9 @@ def test_programs_get_a_list(box: Box, run: Run, tmp_path: Path) -> None:
     todo = done.json["todo"]
     assert all(list(task) == ["cloud", "why", "command"] and task["cloud"] == "aws" for task in todo)
     strengthening = [task for task in todo if "modify-vpn-tunnel-options" in (task["command"] or "")]
-    assert [
+    assert all(
         str(tunnel.remote) in task["command"] for tunnel, task in zip(CONNECTION.tunnels, strengthening, strict=True)
-    ]
+    )
     assert "vpc-1" in strengthening[0]["why"]
     assert f"--gateway-id {CONNECTION.cloud_gateway}" in todo[0]["command"]
 
