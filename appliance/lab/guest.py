@@ -57,7 +57,7 @@ class Guest:
         with self._lock("boot.lock"):
             if not self.running():
                 self._boot()
-            if not self._control.exists():
+            if not self._channel_answers():
                 self._open_channel()
 
     def is_stale(self) -> bool:
@@ -247,22 +247,30 @@ class Guest:
             )
 
     def _try_channel(self) -> bool:
+        self._control.unlink(missing_ok=True)
         with (self.state / "ssh.log").open("wb") as log:
             done = subprocess.run(
                 [*self._ssh(), "-fNM", "root@127.0.0.1"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=False
             )
         return done.returncode == 0
 
+    def _channel_answers(self) -> bool:
+        """Whether the ssh that holds the channel lives: its socket alone may be what another checkout left here."""
+        return self._ask_master("check")
+
     def _close_channel(self) -> None:
-        if self._control.exists():
-            subprocess.run(
-                [*self._ssh(), "-O", "exit", "root@127.0.0.1"],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                check=False,
-            )
-            self._control.unlink(missing_ok=True)
+        self._ask_master("exit")
+        self._control.unlink(missing_ok=True)
+
+    def _ask_master(self, order: str) -> bool:
+        """Speak to the ssh behind the socket, if there is one; it needs neither the key nor the port."""
+        if not self._control.exists():
+            return False
+        command = ["ssh", "-F", "/dev/null", "-S", str(self._control), "-O", order, "root@127.0.0.1"]
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False
+        )
+        return done.returncode == 0
 
     @contextmanager
     def _lock(self, name: str) -> Iterator[None]:
