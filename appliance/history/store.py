@@ -19,6 +19,7 @@ from typing import TypeVar
 
 from appliance.history import learned, phrase
 from appliance.history.journal import Journal, parse_journal, render_beginning, render_done
+from appliance.history.operations import parse_operations, render_operations
 from appliance.history.revision import (
     Down,
     Revision,
@@ -32,6 +33,7 @@ from appliance.model.address import IPNetwork
 from appliance.model.fault import ApplianceError, Fault, FaultyInput, SystemFailure, SystemLacks, WrongUsage
 from appliance.model.intent import SecretRef
 from appliance.model.machine import Learned
+from appliance.model.operation import Operations
 from appliance.model.secret import Secret
 
 PUBLIC, PRIVATE = 0o644, 0o600
@@ -128,6 +130,20 @@ class Store:
         """Keep what is down; a reboot does not bring it back."""
         if down != self.load_down():
             _write(self.state_dir / "down.json", render_down(down), PUBLIC)
+
+    @property
+    def operations_file(self) -> Path:
+        """What was asked of single tunnels."""
+        return self.state_dir / "operations.json"
+
+    def load_operations(self) -> Operations:
+        """What the operator asked of single tunnels."""
+        return self._parsed(self.operations_file, parse_operations, Operations())
+
+    def save_operations(self, operations: Operations) -> None:
+        """Keep what was asked of single tunnels; a reboot does not undo it."""
+        if operations != self.load_operations():
+            _write(self.operations_file, render_operations(operations), PUBLIC)
 
     def load_daemon(self) -> dict[str, object]:
         """Whether the daemon runs, and since when: it holds the lock on its file as long as it lives."""
