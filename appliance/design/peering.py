@@ -10,7 +10,7 @@ from appliance.design.wish import Wish, profile_of
 from appliance.frr.render import render_frr
 from appliance.model.address import IPNetwork
 from appliance.model.intent import Connection, Tunnel
-from appliance.model.peering import BgpRouter, Neighbor, PrefixRule
+from appliance.model.peering import OPEN, BgpRouter, Neighbor, PrefixRule
 from appliance.model.resources import FrrConfig
 
 MARTIANS = tuple(
@@ -95,6 +95,7 @@ def _neighbors(wish: Wish, connection: Connection, tunnel: Tunnel, router_asn: i
             med=tunnel.announce.med if tunnel.announce.med is not None else connection.announce.med,
             prepend=tunnel.announce.prepend if tunnel.announce.prepend is not None else connection.announce.prepend,
             communities=tuple(sorted(set(connection.announce.communities))),
+            stance=wish.stances.get(tunnel.name, OPEN),
             local_asn=own if own is not None and own != router_asn else None,
         )
         for near, far, family in ends

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from appliance.model.intent import Connection, Intent, Tunnel
 from appliance.model.machine import Carrying, Learned, Machine
+from appliance.model.peering import Stances
 from appliance.model.profile import Profile
 from appliance.model.secret import Secret
 from appliance.profiles import PROFILES
@@ -19,7 +20,7 @@ class Wish:
     ``secrets`` are by tunnel name; ``fingerprint`` digests one under a key of this machine; ``templates`` are FRR's by
     file name; ``down`` names connections that are taken down for now: only their blackholes stay,
     but for those in ``unprotected``. ``carrying`` names the tunnels that carry now for a connection with static routes;
-    one that is not in it has not been judged yet.
+    one that is not in it has not been judged yet. ``stances`` are those of tunnels with BGP that should not carry.
     """
 
     intent: Intent
@@ -33,6 +34,7 @@ class Wish:
     down: frozenset[str] = frozenset()
     unprotected: frozenset[str] = frozenset()
     carrying: Carrying = field(default_factory=dict)
+    stances: Stances = field(default_factory=dict)
 
     @property
     def connections(self) -> tuple[Connection, ...]:

@@ -13,13 +13,19 @@ from appliance.frr.marks import MARK, SOURCE_MAP
 from appliance.frr.tree import merge_trees, parse_tree, render_tree, sort_tree
 from appliance.model.address import IPAddress, IPNetwork
 from appliance.model.fault import ApplianceError
-from appliance.model.peering import BgpRouter, Neighbor, PrefixRule
+from appliance.model.peering import BEHIND, CLOSED, OPEN, SHUT, BgpRouter, Neighbor, PrefixRule
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
 CONNECT_RETRY = 10
 """Seconds between attempts to connect; FRR's own 120 would be the longest wait after any outage."""
+
+WORSE_PREPEND, WORSE_MED, LAST_CHOICE = 3, 1000, 50
+"""What makes a path that should not carry unattractive: repetitions of our number and MED beyond the usual ones for the
+cloud, and the local preference of what it brings for us (RFC 4271 section 5.1.5: 100 is usual)."""
+
+LARGEST_MED = 2**32 - 1
 
 LAST = 1_000_000
 """Sequence number of the final deny. FRR takes larger ones, but sorts those from 2**31 on before all others."""
@@ -46,7 +52,8 @@ class PrefixList:
 
 @dataclass(frozen=True, slots=True)
 class RouteMap:
-    """A route-map of one entry: what ``list`` permits, with these attributes."""
+    """A route-map of one entry: what ``list`` permits, with these attributes. ``shut``: one before it denies all, so
+    that nothing of it changes when it is opened again."""
 
     name: str
     family: str = "ip"
@@ -54,8 +61,10 @@ class RouteMap:
     prepend: tuple[int, ...] = ()
     communities: tuple[str, ...] = ()
     large_communities: tuple[str, ...] = ()
+    local_pref: int | None = None
     metric: int | None = None
     source: IPAddress | None = None
+    shut: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,12 +172,16 @@ def _match(rule: PrefixRule) -> str:
 
 
 def _inbound(peer: Neighbor) -> RouteMap:
+    """Behind others, what it brings has the lowest local preference there is here."""
     name = map_name(peer, "in")
-    return RouteMap(name, _word(peer), name, metric=peer.force_med)
+    preference = LAST_CHOICE if peer.stance == BEHIND else peer.local_pref
+    shut = peer.stance in (CLOSED, SHUT)
+    return RouteMap(name, _word(peer), name, local_pref=preference, metric=peer.force_med, shut=shut)
 
 
 def _outbound(peer: Neighbor, router: BgpRouter) -> RouteMap:
-    """Prepends carry the number by which this cloud knows us."""
+    """Prepends carry the number by which this cloud knows us. A path that should not carry is told with worse
+    attributes, for the cloud chooses by them what comes back."""
     name = map_name(peer, "out")
     standard = [item for item in peer.communities if item.count(":") == 1]
     large = [item for item in peer.communities if item.count(":") == 2]
@@ -176,10 +189,10 @@ def _outbound(peer: Neighbor, router: BgpRouter) -> RouteMap:
         name,
         _word(peer),
         name,
-        prepend=(peer.local_asn or router.asn,) * peer.prepend,
+        prepend=(peer.local_asn or router.asn,) * (peer.prepend + WORSE_PREPEND * (peer.stance != OPEN)),
         communities=_numeric(standard),
         large_communities=_numeric(large),
-        metric=peer.med,
+        metric=peer.med if peer.stance == OPEN else min(LARGEST_MED, (peer.med or 0) + WORSE_MED),
     )
 
 

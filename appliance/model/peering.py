@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
 from appliance.model.address import IPAddress, IPNetwork
+
+OPEN, BEHIND, CLOSED, SHUT = "open", "behind", "closed", "shut"
+"""How a session is held: as the intent says · taken from only when no other brings the same, and made less attractive
+to the cloud · nothing is taken from it, and less attractive · ended on our side."""
+
+Stances = Mapping[str, str]
+"""By tunnel name; a tunnel that is not in it is open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +32,7 @@ class Neighbor:
 
     ``accept`` is looked through in order and ends in deny; ``announce`` likewise. ``force_med`` replaces a received
     MED, so that unequal ones still balance; ``med``, ``prepend`` and ``communities`` are what we tell the cloud.
+    ``local_pref`` is given to what it brings: the highest goes first (RFC 4271, section 5.1.5; 100 is usual).
     """
 
     address: IPAddress
@@ -40,6 +49,8 @@ class Neighbor:
     med: int | None = None
     prepend: int = 0
     communities: tuple[str, ...] = ()
+    local_pref: int | None = None
+    stance: str = OPEN
     local_asn: int | None = None  # how this cloud knows us, when not the router's ASN
 
 

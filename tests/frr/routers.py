@@ -9,7 +9,7 @@ from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 from appliance.frr.render import render_frr
-from appliance.model.peering import BgpRouter, Neighbor, PrefixRule
+from appliance.model.peering import BEHIND, CLOSED, OPEN, SHUT, BgpRouter, Neighbor, PrefixRule
 from appliance.model.resources import FrrConfig
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "frr-templates"
@@ -101,6 +101,8 @@ def _random_neighbor(chance: random.Random, template: Neighbor) -> Neighbor:
         prepend=chance.randint(0, 3),
         communities=tuple(chance.sample(("64512:1", "65000:9300", "64512:1:2"), chance.randint(0, 3))),
         local_asn=chance.choice((None, None, 65010)),
+        local_pref=chance.choice((None, 200)),
+        stance=chance.choice((OPEN, OPEN, BEHIND, CLOSED, SHUT)),
     )
 
 

@@ -17,7 +17,7 @@ import pytest
 from appliance.frr.tree import Tree, parse_tree
 from appliance.frr.vtysh import Frr, open_vty
 from appliance.model.change import Change
-from appliance.model.peering import BgpRouter, Neighbor, PrefixRule
+from appliance.model.peering import BEHIND, CLOSED, SHUT, BgpRouter, Neighbor, PrefixRule
 from appliance.model.resources import FrrConfig
 from appliance.model.session import BgpSession
 from tests.frr import rig
@@ -64,6 +64,11 @@ class Bench:
         """The interfaces by which packets to a prefix leave; empty where they do not."""
         routes = [route for route in self.routes(prefix, version) if route.get("type") != "blackhole"]
         return {hop["dev"] for route in routes for hop in route.get("nexthops", [route])}
+
+    def far_prefers(self, prefix: str = "172.16.20.0/24") -> str | None:
+        """By which of our addresses the cloud would send to a prefix of ours."""
+        paths = self.pair.far.json(f"show bgp ipv4 unicast {prefix} json").get("paths", [])
+        return next((path["peer"]["peerId"] for path in paths if path.get("bestpath", {}).get("overall")), None)
 
 
 @pytest.fixture
@@ -153,6 +158,37 @@ def test_a_policy_takes_a_path_out_and_back_without_touching_its_session(bench: 
     bench.apply(ROUTER)
     rig.until(lambda: bench.ways() == {"t1", "t2"}, lambda: f"ways: {bench.ways()}", within=2)
     assert all(same_moment(one, before[address]) for address, one in bench.sessions().items())
+
+
+@pytest.mark.usefixtures("quick_machine")
+def test_a_closed_gate_takes_a_path_out_at_once_and_tells_the_cloud_without_touching_the_session(bench: Bench) -> None:
+    bench.pair.far.configure(rig.cloud(BOTH))
+    bench.apply(ROUTER)
+    before = bench.all_up(2)
+    rig.until(lambda: bench.ways() == {"t1", "t2"}, lambda: f"ways: {bench.ways()}")
+    bench.apply(with_neighbors(replace(FIRST, stance=CLOSED), SECOND))
+    rig.until(lambda: bench.ways() == {"t2"}, lambda: f"ways: {bench.ways()}", within=1)
+    rig.until(lambda: bench.far_prefers() == "169.254.24.6", lambda: f"the far end: {bench.far_prefers()}", within=2)
+    bench.apply(with_neighbors(replace(FIRST, stance=BEHIND), SECOND))
+    rig.until(lambda: bench.sessions()["169.254.23.5"].accepted == 1, lambda: str(bench.sessions()), within=1)
+    assert bench.ways() == {"t2"}
+    bench.apply(ROUTER)
+    rig.until(lambda: bench.ways() == {"t1", "t2"}, lambda: f"ways: {bench.ways()}", within=1)
+    assert all(same_moment(one, before[address]) for address, one in bench.sessions().items())
+
+
+@pytest.mark.usefixtures("quick_machine")
+def test_a_session_that_is_shut_ends_alone_and_comes_back_when_it_is_opened(bench: Bench) -> None:
+    bench.pair.far.configure(rig.cloud(BOTH))
+    bench.apply(ROUTER)
+    before = bench.all_up(2)["169.254.24.5"]
+    bench.apply(with_neighbors(replace(FIRST, stance=SHUT), SECOND))
+    rig.until(lambda: not bench.sessions()["169.254.23.5"].up, lambda: str(bench.sessions()), within=2)
+    bench.apply(with_neighbors(replace(FIRST, stance=CLOSED), SECOND))
+    rig.until(lambda: bench.sessions()["169.254.23.5"].received == 1, lambda: str(bench.sessions()))
+    after = bench.sessions()
+    assert same_moment(before, after["169.254.24.5"])
+    assert after["169.254.23.5"].accepted == 0
 
 
 def test_two_tunnels_are_one_nexthop_group_and_unequal_med_is_one_path(bench: Bench) -> None:

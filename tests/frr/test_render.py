@@ -14,15 +14,23 @@ from appliance.frr.policy import first_match, inbound_rules
 from appliance.frr.render import render_frr
 from appliance.frr.tree import parse_tree, render_tree, sort_tree
 from appliance.model.fault import ApplianceError, FaultyInput
-from appliance.model.peering import BgpRouter, PrefixRule
+from appliance.model.peering import BEHIND, CLOSED, OPEN, SHUT, BgpRouter, PrefixRule
 from tests.frr.routers import FIRST, ROUTER, SECOND, SIXTH, random_router, render, templates, with_neighbors
 
 GOLDEN = Path(__file__).parent / "frr.conf"
 
 FULL = with_neighbors(
-    replace(SECOND, local_asn=65010, force_med=0, keepalive=10, hold=30),
-    replace(FIRST, med=50, prepend=2, communities=("65000:9300", "64512:1", "64512:1:2"), keepalive=10, hold=30),
-    replace(SIXTH, keepalive=10, hold=30),
+    replace(SECOND, local_asn=65010, force_med=0, stance=SHUT, keepalive=10, hold=30),
+    replace(
+        FIRST,
+        local_pref=200,
+        med=50,
+        prepend=2,
+        communities=("65000:9300", "64512:1", "64512:1:2"),
+        keepalive=10,
+        hold=30,
+    ),
+    replace(SIXTH, stance=BEHIND, force_med=0, keepalive=10, hold=30),
     networks=(ip_network("fd00:20::/64"), ip_network("172.16.21.0/24"), ip_network("172.16.20.0/24")),
     source=ip_address("172.16.20.80"),
 )
@@ -44,6 +52,20 @@ def test_the_text_is_read_back_as_it_was_written(seed: int) -> None:
     text = render(random_router(random.Random(seed)))
     assert render_tree(parse_tree(text)) == text
     assert render_tree(sort_tree(parse_tree(text))) == text
+
+
+def test_a_path_that_should_not_carry_is_closed_by_an_entry_of_its_own_and_told_with_worse_attributes() -> None:
+    """So that opening it again takes nothing but that entry away, and puts nothing but attributes back."""
+    opened, closed = (
+        set(render(with_neighbors(replace(FIRST, med=50, prepend=1, stance=stance), SECOND)).splitlines())
+        for stance in (OPEN, CLOSED)
+    )
+    assert opened - closed == {" set as-path prepend 65000", " set metric 50"}
+    assert closed - opened == {
+        "route-map appliance-169.254.23.5-in deny 5",
+        " set as-path prepend 65000 65000 65000 65000",
+        " set metric 1050",
+    }
 
 
 def test_every_list_ends_in_deny_so_that_none_is_ever_empty() -> None:
