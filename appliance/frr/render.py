@@ -13,19 +13,13 @@ from appliance.frr.marks import MARK, SOURCE_MAP
 from appliance.frr.tree import merge_trees, parse_tree, render_tree, sort_tree
 from appliance.model.address import IPAddress, IPNetwork
 from appliance.model.fault import ApplianceError
-from appliance.model.peering import BEHIND, CLOSED, OPEN, SHUT, BgpRouter, Neighbor, PrefixRule
+from appliance.model.peering import CLOSED, SHUT, BgpRouter, Neighbor, PrefixRule
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
 CONNECT_RETRY = 10
 """Seconds between attempts to connect; FRR's own 120 would be the longest wait after any outage."""
-
-WORSE_PREPEND, WORSE_MED, LAST_CHOICE = 3, 1000, 50
-"""What makes a path that should not carry unattractive: repetitions of our number and MED beyond the usual ones for the
-cloud, and the local preference of what it brings for us (RFC 4271 section 5.1.5: 100 is usual)."""
-
-LARGEST_MED = 2**32 - 1
 
 LAST = 1_000_000
 """Sequence number of the final deny. FRR takes larger ones, but sorts those from 2**31 on before all others."""
@@ -172,16 +166,13 @@ def _match(rule: PrefixRule) -> str:
 
 
 def _inbound(peer: Neighbor) -> RouteMap:
-    """Behind others, what it brings has the lowest local preference there is here."""
     name = map_name(peer, "in")
-    preference = LAST_CHOICE if peer.stance == BEHIND else peer.local_pref
     shut = peer.stance in (CLOSED, SHUT)
-    return RouteMap(name, _word(peer), name, local_pref=preference, metric=peer.force_med, shut=shut)
+    return RouteMap(name, _word(peer), name, local_pref=peer.preference, metric=peer.force_med, shut=shut)
 
 
 def _outbound(peer: Neighbor, router: BgpRouter) -> RouteMap:
-    """Prepends carry the number by which this cloud knows us. A path that should not carry is told with worse
-    attributes, for the cloud chooses by them what comes back."""
+    """Prepends carry the number by which this cloud knows us."""
     name = map_name(peer, "out")
     standard = [item for item in peer.communities if item.count(":") == 1]
     large = [item for item in peer.communities if item.count(":") == 2]
@@ -189,10 +180,10 @@ def _outbound(peer: Neighbor, router: BgpRouter) -> RouteMap:
         name,
         _word(peer),
         name,
-        prepend=(peer.local_asn or router.asn,) * (peer.prepend + WORSE_PREPEND * (peer.stance != OPEN)),
+        prepend=(peer.local_asn or router.asn,) * peer.told_prepend,
         communities=_numeric(standard),
         large_communities=_numeric(large),
-        metric=peer.med if peer.stance == OPEN else min(LARGEST_MED, (peer.med or 0) + WORSE_MED),
+        metric=peer.told_med,
     )
 
 

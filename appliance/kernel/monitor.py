@@ -12,6 +12,7 @@ from appliance.kernel.routes import INFO as ROUTE_INFO
 from appliance.kernel.wire import DEL_NEXTHOP, DEL_ROUTE, NEW_NEXTHOP, NEW_ROUTE, Message, messages
 from appliance.model.fault import SystemLacks
 from appliance.model.forwarding import BGP_PROTOCOL
+from appliance.model.resources import LEARNED_PROTOCOL
 
 SOL_NETLINK, ADD_MEMBERSHIP = 270, 1
 LINK, ADDRESS4, ROUTE4, RULE4, ADDRESS6, ROUTE6, RULE6 = 1, 5, 7, 8, 9, 11, 19
@@ -21,6 +22,7 @@ GROUPS = (LINK, ADDRESS4, ROUTE4, RULE4, ADDRESS6, ROUTE6, RULE6, SETTINGS4, SET
 
 NETLINK_NETFILTER, NFTABLES = 12, 7
 ZEBRA_PROTOCOL = 11  # nexthop objects of FRR's
+COMES_AND_GOES = (BGP_PROTOCOL, LEARNED_PROTOCOL)
 DATAGRAM = 1 << 16
 BUFFER = 1 << 20  # bytes: some thousand changes at once; beyond it we only learn that there were many
 
@@ -76,7 +78,7 @@ def _hear(sock: socket.socket, protocol: int, tell: Tell) -> None:
 def kind_of(message: Message) -> str:
     """What a message of rtnetlink is about."""
     if message.type in (NEW_ROUTE, DEL_ROUTE):
-        return LEARNED if ROUTE_INFO.unpack_from(message.body)[5] == BGP_PROTOCOL else NETWORK
+        return LEARNED if ROUTE_INFO.unpack_from(message.body)[5] in COMES_AND_GOES else NETWORK
     if message.type in (NEW_NEXTHOP, DEL_NEXTHOP):
-        return LEARNED if NEXTHOP_INFO.unpack_from(message.body)[2] == ZEBRA_PROTOCOL else NETWORK
+        return LEARNED if NEXTHOP_INFO.unpack_from(message.body)[2] in (ZEBRA_PROTOCOL, LEARNED_PROTOCOL) else NETWORK
     return NETWORK

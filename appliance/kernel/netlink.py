@@ -29,7 +29,16 @@ from appliance.kernel.links import (
 )
 from appliance.kernel.monitor import Tell, watching
 from appliance.kernel.nexthops import NexthopFacts, dump_nexthops, own_nexthop, parse_nexthop, probe_nexthop
-from appliance.kernel.routes import RouteFacts, dump_main_routes, dump_own_routes, is_default, own_route, parse_route
+from appliance.kernel.routes import (
+    RouteFacts,
+    dump_learned_routes,
+    dump_main_routes,
+    dump_own_routes,
+    is_default,
+    learned_route,
+    own_route,
+    parse_route,
+)
 from appliance.kernel.rules import dump_rules, own_rule
 from appliance.kernel.wire import (
     DONE,
@@ -49,6 +58,7 @@ from appliance.model.fault import SystemFailure, SystemLacks
 from appliance.model.forwarding import ForwardingRoute, LinkCounters
 from appliance.model.machine import Interface, Machine
 from appliance.model.resources import (
+    LEARNED_PROTOCOL,
     Blackhole,
     InsideAddress,
     Nexthop,
@@ -180,6 +190,10 @@ class Kernel:
         """What is there and carries our mark."""
         return await _converse(_observe)
 
+    async def learned(self) -> frozenset[Resource]:
+        """Routes, nexthops and groups of the embedded speaker."""
+        return await _converse(_observe_learned)
+
     async def apply(self, changes: Sequence[Change]) -> Sequence[Outcome]:
         """Carry out the changes in order, one outcome each; go on past a failed one."""
         return await _converse(lambda talk: carry_out(changes, talk)) if changes else ()
@@ -231,6 +245,15 @@ def _observe(talk: Conversation) -> frozenset[Resource]:
         (own_route(facts, links) for facts in talk.routes(dump_own_routes)),
         (own_nexthop(facts, links) for facts in talk.nexthops().values()),
         map(own_rule, talk.of_both_families(dump_rules)),
+    )
+    return frozenset(resource for resource in found if resource is not None)
+
+
+def _observe_learned(talk: Conversation) -> frozenset[Resource]:
+    links = talk.links()
+    found: Iterable[Resource | None] = chain(
+        map(learned_route, talk.routes(dump_learned_routes)),
+        (own_nexthop(facts, links, LEARNED_PROTOCOL) for facts in talk.nexthops().values()),
     )
     return frozenset(resource for resource in found if resource is not None)
 

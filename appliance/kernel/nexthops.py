@@ -73,16 +73,18 @@ def parse_nexthop(body: bytes) -> NexthopFacts:
     )
 
 
-def own_nexthop(facts: NexthopFacts, links: Mapping[int, LinkFacts]) -> Nexthop | NexthopGroup | None:
-    """The resource, or None for an object that does not carry our protocol number."""
-    if facts.protocol != ROUTE_PROTOCOL:
+def own_nexthop(
+    facts: NexthopFacts, links: Mapping[int, LinkFacts], protocol: int = ROUTE_PROTOCOL
+) -> Nexthop | NexthopGroup | None:
+    """The resource, or None for an object that does not carry ``protocol``, a number of ours."""
+    if facts.protocol != protocol:
         return None
     if facts.members:
-        return NexthopGroup(facts.id, tuple(sorted(facts.members)))
+        return NexthopGroup(facts.id, tuple(sorted(facts.members)), protocol)
     if facts.blackhole:
-        return Nexthop(facts.id, None, facts.family)
+        return Nexthop(facts.id, None, facts.family, protocol=protocol)
     link = links.get(facts.oif)
-    return None if link is None else Nexthop(facts.id, link.name, facts.family, facts.gateway)
+    return None if link is None else Nexthop(facts.id, link.name, facts.family, facts.gateway, protocol)
 
 
 def steps(change: Change, present: Mapping[str, LinkFacts]) -> tuple[Request, ...]:
@@ -105,17 +107,17 @@ def steps(change: Change, present: Mapping[str, LinkFacts]) -> tuple[Request, ..
 
 
 def _single(nexthop: Nexthop, link: LinkFacts) -> bytes:
-    body = INFO.pack(NUMBERS[nexthop.family], 0, ROUTE_PROTOCOL, 0, 0) + u32(ID, nexthop.id)
+    body = INFO.pack(NUMBERS[nexthop.family], 0, nexthop.protocol, 0, 0) + u32(ID, nexthop.id)
     if nexthop.gateway is not None:
         body += attribute(GATEWAY, nexthop.gateway.packed)
     return body + u32(OIF, link.index)
 
 
 def _nowhere(nexthop: Nexthop) -> bytes:
-    head = INFO.pack(NUMBERS[nexthop.family], 0, ROUTE_PROTOCOL, 0, 0)
+    head = INFO.pack(NUMBERS[nexthop.family], 0, nexthop.protocol, 0, 0)
     return head + u32(ID, nexthop.id) + attribute(BLACKHOLE, b"")
 
 
 def _group(group: NexthopGroup) -> bytes:
     members = b"".join(MEMBER.pack(id, (weight - 1) & 0xFF, 0, 0) for id, weight in group.members)
-    return INFO.pack(0, 0, ROUTE_PROTOCOL, 0, 0) + u32(ID, group.id) + attribute(GROUP, members)
+    return INFO.pack(0, 0, group.protocol, 0, 0) + u32(ID, group.id) + attribute(GROUP, members)

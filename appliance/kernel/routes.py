@@ -29,7 +29,7 @@ from appliance.kernel.wire import (
 from appliance.model.address import IPAddress, IPNetwork
 from appliance.model.change import Change
 from appliance.model.fault import SystemFailure
-from appliance.model.resources import ROUTE_PROTOCOL, Blackhole, Route
+from appliance.model.resources import LEARNED_PROTOCOL, ROUTE_PROTOCOL, Blackhole, Route
 
 INFO = Struct("=BBBBBBBBI")  # family, lengths of destination and source, tos, table, protocol, scope, type, flags
 HOP = Struct("=HBBi")  # length, flags, weight - 1, interface index (struct rtnexthop)
@@ -71,6 +71,11 @@ class RouteFacts(NamedTuple):
 def dump_own_routes(family: int) -> Request:
     """Ask for the routes of our protocol number in every table: Linux leaves out the rest, be it all of BGP."""
     return Request(GET_ROUTE, DUMP, INFO.pack(family, 0, 0, 0, 0, ROUTE_PROTOCOL, 0, 0, 0))
+
+
+def dump_learned_routes(family: int) -> Request:
+    """Ask for the routes of the embedded speaker."""
+    return Request(GET_ROUTE, DUMP, INFO.pack(family, 0, 0, 0, 0, LEARNED_PROTOCOL, 0, 0, 0))
 
 
 def dump_main_routes(family: int) -> Request:
@@ -115,6 +120,13 @@ def own_route(facts: RouteFacts, links: Mapping[int, LinkFacts]) -> Route | Blac
     return Route(facts.prefix, facts.metric, facts.table, gateway=hop.gateway, link=link.name if link else None)
 
 
+def learned_route(facts: RouteFacts) -> Route | None:
+    """The resource, or None for a route that is not one of the embedded speaker's over a nexthop object."""
+    if facts.protocol != LEARNED_PROTOCOL or facts.nexthop is None:
+        return None
+    return Route(facts.prefix, facts.metric, facts.table, nexthop=facts.nexthop, protocol=LEARNED_PROTOCOL)
+
+
 def steps(change: Change, present: Mapping[str, LinkFacts]) -> tuple[Request, ...]:
     """The messages that carry out a change. A new metric is a second route to Linux: it stands before the old goes."""
     old, new = change.old, change.new
@@ -133,7 +145,7 @@ def _removal(resource: object) -> Request:
     """By prefix, table, metric, type and our protocol number: no other's route can match."""
     assert isinstance(resource, Route | Blackhole)
     kind = BLACKHOLE if isinstance(resource, Blackhole) else UNICAST
-    body = _head(resource.prefix, resource.table, kind, SCOPE_NOWHERE) + _tail(resource)
+    body = _head(resource, kind, SCOPE_NOWHERE) + _tail(resource)
     return Request(DEL_ROUTE, 0, body, forgive=(ESRCH, ENOENT, ENODEV))
 
 
@@ -141,9 +153,9 @@ def _body(resource: Route | Blackhole, present: Mapping[str, LinkFacts]) -> byte
     if resource.prefix.version == 6 and resource.metric == 0:
         raise SystemFailure(f"{resource.prefix}: an IPv6 route needs a metric, Linux makes 1024 out of 0")
     if isinstance(resource, Blackhole):
-        return _head(resource.prefix, resource.table, BLACKHOLE, SCOPE_UNIVERSE) + _tail(resource)
+        return _head(resource, BLACKHOLE, SCOPE_UNIVERSE) + _tail(resource)
     via_device = resource.gateway is None and resource.nexthop is None
-    body = _head(resource.prefix, resource.table, UNICAST, SCOPE_LINK if via_device else SCOPE_UNIVERSE)
+    body = _head(resource, UNICAST, SCOPE_LINK if via_device else SCOPE_UNIVERSE)
     body += _tail(resource) + _way_out(resource)
     if resource.link is None:
         return body
@@ -152,9 +164,10 @@ def _body(resource: Route | Blackhole, present: Mapping[str, LinkFacts]) -> byte
     return body + u32(OIF, present[resource.link].index)
 
 
-def _head(prefix: IPNetwork, table: int, kind: int, scope: int) -> bytes:
-    low = table if table < 256 else 0
-    return INFO.pack(family_of(prefix), prefix.prefixlen, 0, 0, low, ROUTE_PROTOCOL, scope, kind, 0) + (
+def _head(resource: Route | Blackhole, kind: int, scope: int) -> bytes:
+    prefix, low = resource.prefix, resource.table if resource.table < 256 else 0
+    protocol = resource.protocol if isinstance(resource, Route) else ROUTE_PROTOCOL
+    return INFO.pack(family_of(prefix), prefix.prefixlen, 0, 0, low, protocol, scope, kind, 0) + (
         attribute(DST, prefix.network_address.packed) if prefix.prefixlen else b""
     )
 

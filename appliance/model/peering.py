@@ -16,6 +16,13 @@ Stances = Mapping[str, str]
 """By tunnel name; a tunnel that is not in it is open."""
 
 
+WORSE_PREPEND, WORSE_MED, LAST_CHOICE = 3, 1000, 50
+"""What makes a path that should not carry unattractive: repetitions of our number and MED beyond the usual ones for the
+cloud, and the local preference of what it brings for us (RFC 4271 section 5.1.5: 100 is usual)."""
+
+LARGEST_MED = 2**32 - 1
+
+
 @dataclass(frozen=True, slots=True)
 class PrefixRule:
     """One line of a prefix-list. ``ge``/``le`` bound the length of what lies inside ``prefix``; None: exactly it."""
@@ -52,6 +59,21 @@ class Neighbor:
     local_pref: int | None = None
     stance: str = OPEN
     local_asn: int | None = None  # how this cloud knows us, when not the router's ASN
+
+    @property
+    def preference(self) -> int | None:
+        """Of what it brings; behind others the lowest there is here. None: the usual one."""
+        return LAST_CHOICE if self.stance == BEHIND else self.local_pref
+
+    @property
+    def told_prepend(self) -> int:
+        """A path that should not carry is told with worse attributes, for the cloud chooses by them what comes back."""
+        return self.prepend + WORSE_PREPEND * (self.stance != OPEN)
+
+    @property
+    def told_med(self) -> int | None:
+        """As :attr:`told_prepend`."""
+        return self.med if self.stance == OPEN else min(LARGEST_MED, (self.med or 0) + WORSE_MED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,10 @@ from appliance.model.secret import Secret
 ROUTE_PROTOCOL = 173
 """The rtnetlink protocol number on every route, rule and nexthop object of ours; unassigned in rt_protos."""
 
+LEARNED_PROTOCOL = 174
+"""The same for what the embedded BGP speaker learned: routes, nexthops and groups that come and go by the thousand, and
+that a pass neither compares nor takes away."""
+
 OWN_NEXTHOPS = range(0x4000_0000, 0x8000_0000)
 """Ids of nexthop objects that nobody else takes (zebra counts from 1). One of these that carries another's protocol
 number is ours all the same: zebra sends an object that vanished under its routes back down, as its own."""
@@ -90,6 +94,7 @@ class Nexthop:
     link: str | None
     family: int  # 4 or 6
     gateway: IPAddress | None = None
+    protocol: int = ROUTE_PROTOCOL
 
     @property
     def key(self) -> str:
@@ -102,6 +107,7 @@ class NexthopGroup:
 
     id: int
     members: tuple[tuple[int, int], ...]
+    protocol: int = ROUTE_PROTOCOL
 
     @property
     def key(self) -> str:
@@ -118,6 +124,7 @@ class Route:
     nexthop: int | None = None
     gateway: IPAddress | None = None
     link: str | None = None
+    protocol: int = ROUTE_PROTOCOL
 
     @property
     def key(self) -> str:
@@ -221,6 +228,17 @@ class FrrConfig:
         return "frr-config"
 
 
+@dataclass(frozen=True, slots=True)
+class ExabgpConfig:
+    """The whole configuration of the embedded speaker, ExaBGP."""
+
+    text: str
+
+    @property
+    def key(self) -> str:
+        return "exabgp-config"
+
+
 Resource = (
     Sysctl
     | XfrmLink
@@ -234,4 +252,5 @@ Resource = (
     | IkeConnection
     | FirewallTable
     | FrrConfig
+    | ExabgpConfig
 )

@@ -12,6 +12,7 @@ from appliance.model.address import IPInterface
 from appliance.model.change import Change
 from appliance.model.resources import (
     Blackhole,
+    ExabgpConfig,
     FirewallTable,
     FrrConfig,
     IkeConnection,
@@ -39,6 +40,7 @@ BUILD_ORDER: tuple[type, ...] = (
     SharedKey,
     IkeConnection,
     FrrConfig,
+    ExabgpConfig,
 )
 """Blackholes and filter first: forwarding, a Sysctl, only once they stand. Links before what encrypts into them."""
 

@@ -16,6 +16,7 @@ from appliance.model.fault import SystemFailure, SystemLacks
 from appliance.model.forwarding import ForwardingRoute, LinkCounters, Via
 from appliance.model.machine import DefaultRoute, Interface, Machine
 from appliance.model.resources import (
+    LEARNED_PROTOCOL,
     OWN_NEXTHOPS,
     ROUTE_PROTOCOL,
     Blackhole,
@@ -70,6 +71,10 @@ class FakeKernel:
         )
         ours = (entry.resource for entry in held if entry.protocol == ROUTE_PROTOCOL)
         return frozenset(link for link in links if link is not None) | frozenset(addresses) | frozenset(ours)
+
+    async def learned(self) -> frozenset[Resource]:
+        held = (*self._nexthops.values(), *self._routes.values())
+        return frozenset(entry.resource for entry in held if entry.protocol == LEARNED_PROTOCOL)
 
     async def apply(self, changes: Sequence[Change]) -> Sequence[Outcome]:
         return tuple(map(self._try, changes))
@@ -237,7 +242,7 @@ class FakeKernel:
             self._judge_members([id for id, _ in nexthop.members])
         elif nexthop.link is not None:
             self._judge_path(nexthop.link, nexthop.gateway)
-        self._nexthops[nexthop.id] = Held(nexthop, ROUTE_PROTOCOL)
+        self._nexthops[nexthop.id] = Held(nexthop, nexthop.protocol)
 
     def _judge_members(self, ids: Sequence[int]) -> None:
         if len(set(ids)) < len(ids):
@@ -273,7 +278,7 @@ class FakeKernel:
             self._put_route(new, may_stand=old is not None)
         if isinstance(old, Route | Blackhole) and (new is None or old.metric != route.metric):
             key = (old.prefix, old.table, old.metric)
-            if key in self._routes and self._routes[key].protocol == ROUTE_PROTOCOL:
+            if key in self._routes and self._routes[key].protocol == _writer(old):
                 del self._routes[key]
 
     def _put_route(self, route: Route | Blackhole, *, may_stand: bool) -> None:
@@ -284,7 +289,7 @@ class FakeKernel:
         key = (route.prefix, route.table, route.metric)
         if key in self._routes and not may_stand:
             raise Refusal(EEXIST, "File exists")
-        self._routes[key] = Held(route, ROUTE_PROTOCOL)
+        self._routes[key] = Held(route, _writer(route))
 
     def _judge_ways_out(self, route: Route) -> None:
         if route.nexthop is None:
@@ -333,3 +338,8 @@ class FakeKernel:
             if table == MAIN_TABLE and isinstance(held.resource, Route):
                 vias = self._vias(held.resource)
                 yield ForwardingRoute(prefix, held.protocol, metric, vias, held.resource.nexthop)
+
+
+def _writer(route: Route | Blackhole) -> int:
+    """The protocol number that a route is written under."""
+    return route.protocol if isinstance(route, Route) else ROUTE_PROTOCOL
