@@ -79,7 +79,7 @@ class PathEvidence:
     """Everything known of one tunnel. ``installed``: its child SA (None: the IKE daemon is silent).
 
     ``gone_at`` is when the SA went, None while it stands. ``bgp`` says whether the session is up, None in a mode
-    without one. ``inbound_at`` is when the bytes of the inbound SA were last seen to grow.
+    without one, and while nobody can tell. ``inbound_at``: something came in over the inbound SA since then.
     """
 
     installed: bool | None
@@ -94,8 +94,8 @@ class PathEvidence:
 class PathVerdict:
     """What is held of one tunnel. ``state`` is the operator's word for it, ``why`` the sentence beside it.
 
-    ``health`` is what was found of the path itself, whatever it is used for: ``up``, ``poor``, ``lost``, ``down`` or
-    ``unknown``. ``failed`` until it carries again. ``flaps`` are the times of the last hour at which it was lost.
+    ``health`` is what was found of the path itself, whatever it is used for: ``up``, ``poor``, ``lost``, ``down``,
+    ``unrouted`` (BGP brings nothing over it) or ``unknown``. ``failed`` until it carries again. ``flaps`` are the times of the last hour at which it was lost.
     ``answering``: probes come back, though not long enough yet. ``remark`` is said of a path that is all right.
     ``long_dead``: nothing came back for so long that its routing session may be given up too.
     """

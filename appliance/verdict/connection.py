@@ -54,7 +54,7 @@ def _judge(name: str, evidence: Mapping[str, PathEvidence], before: ConnectionVe
            now: float) -> PathVerdict:  # fmt: skip
     seen, was = evidence[name], before.paths.get(name)
     found = examine(seen, newest_answers(evidence, name), was, manner)
-    return remember(was, found, drained=seen.drained, now=now, manner=manner)
+    return remember(was, found, seen, now=now, manner=manner)
 
 
 def _name(name: str, path: PathVerdict, grade: Grade, choice: Choice, manner: Manner, now: float) -> PathVerdict:

@@ -8,17 +8,18 @@ from __future__ import annotations
 from dataclasses import replace
 from math import log2
 
-from appliance.model.health import HALF_LIFE, UNKNOWN, PathVerdict
+from appliance.model.health import HALF_LIFE, UNKNOWN, PathEvidence, PathVerdict
 from appliance.verdict.manner import Manner
-from appliance.verdict.path import GONE_SILENT, POOR, UP, WITHOUT_SA, Finding
+from appliance.verdict.path import GONE_SILENT, POOR, UP, WITHOUT_SA, WITHOUT_SESSION, Finding
 
 HOUR = 3600.0
 WORKS = (UP, POOR)
-DEAD = (GONE_SILENT, WITHOUT_SA)
+DEAD = (GONE_SILENT, WITHOUT_SA, WITHOUT_SESSION)
 
 
-def remember(was: PathVerdict | None, found: Finding, *, drained: bool, now: float, manner: Manner) -> PathVerdict:
+def remember(was: PathVerdict | None, found: Finding, seen: PathEvidence, *, now: float, manner: Manner) -> PathVerdict:
     """The path's verdict with its history, still without the word for what it is used for."""
+    drained = seen.drained
     before = was or PathVerdict(UNKNOWN, found.health, now)
     verdict = replace(
         before,
@@ -36,7 +37,8 @@ def remember(was: PathVerdict | None, found: Finding, *, drained: bool, now: flo
     if verdict.reuse_at is not None and verdict.reuse_at <= now:
         verdict = replace(verdict, reuse_at=None)
     silent = verdict.health in DEAD and not verdict.answering
-    return replace(verdict, long_dead=silent and now - verdict.since >= manner.long_dead)
+    heard = max(verdict.since, seen.inbound_at or verdict.since)
+    return replace(verdict, long_dead=silent and now - heard >= manner.long_dead)
 
 
 def _up_since(before: PathVerdict, health: str, now: float) -> float | None:

@@ -11,7 +11,9 @@ from appliance.model.health import LOST, PathEvidence, PathVerdict, TargetHealth
 from appliance.verdict.manner import Manner
 
 UP, POOR, GONE_SILENT, WITHOUT_SA, UNSURE = "up", "poor", "lost", "down", "unknown"
-"""What a path's health can be: works · works badly · has an SA and no answers · has no SA · nobody knows."""
+WITHOUT_SESSION = "unrouted"
+"""What a path's health can be: works · works badly · has an SA and no answers · has no SA · nobody knows · would work,
+but nothing is routed to it for want of its BGP session."""
 
 Question = tuple[str, IPAddress, int | None]
 Elsewhere = Mapping[Question, float]
@@ -40,7 +42,15 @@ def newest_answers(evidence: Mapping[str, PathEvidence], name: str) -> Elsewhere
 
 
 def examine(seen: PathEvidence, elsewhere: Elsewhere, was: PathVerdict | None, manner: Manner) -> Finding:
-    """The health of a path now. Targets that answered once decide; until then the SA and BGP do."""
+    """The health of a path now. Targets that answered once decide; until then the SA and BGP do. Where BGP brings the
+    routes, a path without its session carries nothing however well it would."""
+    found = _examine(seen, elsewhere, was, manner)
+    if seen.bgp is False and found.health in (UP, POOR, UNSURE):
+        return Finding(WITHOUT_SESSION, "its BGP session is not established", found.remark, found.answering)
+    return found
+
+
+def _examine(seen: PathEvidence, elsewhere: Elsewhere, was: PathVerdict | None, manner: Manner) -> Finding:
     armed = [health for health in seen.targets if health.armed]
     if seen.installed is False and not _lives_without(seen, armed):
         return Finding(WITHOUT_SA, "no child SA is installed")

@@ -12,7 +12,8 @@ from appliance.verdict.path import POOR, UNSURE, UP, WITHOUT_SA
 
 
 class Grade(IntEnum):
-    """How good a path is to carry; paths of the best grade there is do. From ANSWERING on it is a last resort."""
+    """How good a path is to carry; paths of the best grade there is do. From ANSWERING on it is a last resort. Without
+    its session a path is worse than a silent one that has it: nothing is routed to it."""
 
     GOOD = 0
     HELD_BACK = 1
@@ -22,7 +23,8 @@ class Grade(IntEnum):
     UNSURE = 5
     SILENT = 6
     DRAINED_SILENT = 7
-    UNUSABLE = 8
+    WITHOUT_SESSION = 8
+    UNUSABLE = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,8 @@ def grade(path: PathVerdict, seen: PathEvidence) -> Grade:
     """How good a path is to carry."""
     if path.health == WITHOUT_SA and not path.answering:
         return Grade.UNUSABLE
+    if seen.bgp is False:
+        return Grade.WITHOUT_SESSION
     works = path.health in (UP, POOR)
     if seen.drained:
         return Grade.DRAINED if works or path.answering else Grade.DRAINED_SILENT

@@ -153,7 +153,13 @@ def test_bgp_decides_until_a_probe_is_answered() -> None:
     assert verdict.carrying == ("b",)
     assert "BGP is not established" in str(verdict.paths["a"].why)
     assert "the BGP session decides" in str(verdict.paths["b"].remark)
-    assert shared(replace(good("a", 99.0), bgp=False), good("b", 99.0)).carrying == ("a", "b")
+    assert shared(replace(good("a", 99.0), bgp=True), good("b", 99.0)).carrying == ("a", "b")
+
+
+def test_a_path_without_its_session_carries_nothing_however_well_it_answers() -> None:
+    verdict = shared(replace(good("a", 99.0), bgp=False), replace(good("b", 99.0), bgp=True))
+    assert verdict.carrying == ("b",)
+    assert (verdict.paths["a"].state, verdict.paths["a"].why) == ("down", "its BGP session is not established")
 
 
 def test_a_path_that_loses_much_gives_way_and_is_kept_where_there_is_no_better() -> None:
