@@ -14,6 +14,7 @@ from appliance.daemon.published import load_published
 from appliance.daemon.wiring import IMAGE_MARK, Systems, read_templates
 from appliance.design.compose import compose
 from appliance.design.tunnels import tunnel_if_id, tunnel_link
+from appliance.design.underlay import lack_of
 from appliance.design.wish import Wish
 from appliance.history.revision import Down
 from appliance.intent.read import locate, read_intent
@@ -187,12 +188,24 @@ async def _strangers(systems: Systems, prepared: Prepared) -> tuple[tuple[str, .
 
 
 def refuse_unsafe(prepared: Prepared, administrators: Sequence[str], allowed: Collection[str]) -> None:
-    """Raise Refused for the first rule that the plan breaks and nobody allowed."""
+    """Raise Refused for the first rule that the plan breaks and nobody allowed; FaultyInput when a tunnel cannot leave
+    this machine."""
+    _refuse_stranded(prepared.wish)
     sources = prepared.wish.intent.management.sources if prepared.wish.intent.management else ()
     known = [ip_address(address) for address in administrators]
     for objection in object_to(prepared.changes, prepared.machine, (*known, *sources), prepared.desired):
         if objection.rule not in allowed:
             raise Refused(objection.message, hint=objection.hint, code=objection.rule)
+
+
+def _refuse_stranded(wish: Wish) -> None:
+    lacks = {tunnel.name: lack_of(wish, tunnel) for _, tunnel in wish.tunnels}
+    fix = "bring the uplink up first, or name the right one under uplinks: interface, and gateway where none is seen"
+    faults = tuple(Fault(lack, key=name, fix=fix) for name, lack in lacks.items() if lack is not None)
+    if faults:
+        named = ", ".join(fault.key for fault in faults if fault.key)
+        message = f"no way out of this machine for {named}: {faults[0].message}"
+        raise FaultyInput(message, hint="nothing was changed", code="no-uplink", faults=faults)
 
 
 async def apply(systems: Systems, prepared: Prepared, text: str, summary: str, progress: Progress | None) -> Report:

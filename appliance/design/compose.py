@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from appliance.design.egress import egress_resources
 from appliance.design.filtering import firewall_tables
 from appliance.design.paths import static_routes
 from appliance.design.peering import router_configs
@@ -15,6 +16,7 @@ def compose(wish: Wish) -> frozenset[Resource]:
     """Desired resources. The same wish gives the same set, whatever the order of the intent's lists."""
     return (
         tunnel_resources(wish)
+        | egress_resources(wish)
         | route_resources(wish)
         | static_routes(wish)
         | machine_settings(wish)

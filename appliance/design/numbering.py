@@ -5,6 +5,7 @@ from __future__ import annotations
 from ipaddress import IPv4Address
 from zlib import crc32
 
+from appliance.model.address import IPAddress
 from appliance.model.resources import OWN_NEXTHOPS
 
 MAIN_TABLE = 254
@@ -13,6 +14,9 @@ BLACKHOLE_METRIC = 0xFF000000
 
 STATIC_BESIDE_BGP = 0xFA000000
 """Added to a static route's metric where FRR runs: what BGP brings for the same prefix goes first (distance 250)."""
+
+FIRST_SOURCE_RULE = 17_000
+"""Our rules' priorities count from here. The local table's is 0, the main table's 32766."""
 
 _LINK_NAME_LIMIT = 15  # IFNAMSIZ less its terminating zero
 
@@ -48,6 +52,16 @@ def group_id(connections: tuple[str, ...], family: int) -> int:
 def nowhere_id(family: int) -> int:
     """The id of the nexthop that drops what it is given: beyond every group's."""
     return 0x7FFF_FFF0 + family
+
+
+def uplink_table(link: str) -> int:
+    """The routing table with the far ends that are reached by an uplink's interface."""
+    return 0x5A00_0000 + crc32(link.encode()) % 0xFF_FFFF
+
+
+def source_priority(address: IPAddress, link: str) -> int:
+    """Of the rule that sends what comes from our address on an uplink into its table: before the main table's."""
+    return FIRST_SOURCE_RULE + crc32(f"{address} {link}".encode()) % 10_000
 
 
 def router_id(site: str) -> IPv4Address:

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_network
-
 from appliance.design.numbering import BLACKHOLE_METRIC
 from appliance.design.tunnels import families_of
-from appliance.design.underlay import choose_uplink
 from appliance.design.wish import Wish
 from appliance.model.address import IPNetwork
-from appliance.model.resources import Blackhole, Resource, Route, Sysctl
-
-HOST_ROUTE_METRIC = 10
+from appliance.model.resources import Blackhole, Sysctl
 
 
 def protected_prefixes(wish: Wish) -> tuple[IPNetwork, ...]:
@@ -26,22 +21,9 @@ def protected_prefixes(wish: Wish) -> tuple[IPNetwork, ...]:
     return tuple(sorted(found, key=lambda network: (network.version, network)))
 
 
-def route_resources(wish: Wish) -> frozenset[Resource]:
-    """Blackhole twins, and host routes to far ends whose uplink has a gateway of its own."""
-    twins = {Blackhole(prefix, BLACKHOLE_METRIC) for prefix in protected_prefixes(wish)}
-    return frozenset(twins | _host_routes(wish))
-
-
-def _host_routes(wish: Wish) -> frozenset[Route]:
-    """IKE and ESP keep to their uplink whatever else is learned. Only where the intent states the gateway: one that
-    was merely seen may move with the next DHCP lease."""
-    found = set()
-    for _, tunnel in wish.tunnels:
-        uplink = choose_uplink(wish.intent.uplinks, tunnel)
-        if uplink and uplink.gateway:
-            remote = ip_network(tunnel.remote)
-            found.add(Route(remote, HOST_ROUTE_METRIC, gateway=uplink.gateway, link=uplink.interface))
-    return frozenset(found)
+def route_resources(wish: Wish) -> frozenset[Blackhole]:
+    """Blackhole twins: what catches the traffic to a protected prefix when nothing else does."""
+    return frozenset(Blackhole(prefix, BLACKHOLE_METRIC) for prefix in protected_prefixes(wish))
 
 
 def machine_settings(wish: Wish) -> frozenset[Sysctl]:

@@ -6,7 +6,7 @@ from collections import Counter
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from appliance.design.numbering import child_name, if_id, link_alias, link_name, nexthop_id, shared_key_id
-from appliance.design.underlay import Underlay, underlay_of
+from appliance.design.underlay import Underlay, lack_of, underlay_of
 from appliance.design.wish import Wish, profile_of
 from appliance.intent.crypto import inner_mtu
 from appliance.model.intent import Connection, Tunnel
@@ -34,10 +34,10 @@ def tunnel_resources(wish: Wish) -> frozenset[Resource]:
     for connection, tunnel in wish.tunnels:
         under = underlay_of(wish, tunnel)
         alone = sharing[tunnel.remote_id or str(tunnel.remote)] == 1
+        if lack_of(wish, tunnel) is None:  # else it would call from wherever, under another identity
+            found |= {ike_connection(connection, tunnel, under, alone=alone), shared_key(wish, tunnel, under)}
         found |= {
             xfrm_link(wish, connection, tunnel),
-            ike_connection(connection, tunnel, under, alone=alone),
-            shared_key(wish, tunnel, under),
             *inside_addresses(tunnel),
             *paths(connection, tunnel),
             Sysctl(f"net.ipv4.conf.{_sysctl_name(tunnel_link(tunnel))}.rp_filter", "2"),

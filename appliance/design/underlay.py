@@ -13,24 +13,73 @@ from appliance.model.machine import Interface
 @dataclass(frozen=True, slots=True)
 class Underlay:
     """``address`` is ours on the uplink (None: not known), ``public`` as the cloud sees us. ``nat``: the two differ, or
-    nobody can tell, in which case the smaller packet is the safe choice. ``mtu`` in bytes."""
+    nobody can tell, in which case the smaller packet is the safe choice. ``mtu`` in bytes. ``way``: how the far end is
+    reached on that link; None: not known."""
 
     link: str | None
     address: IPAddress | None
     public: IPAddress | None
     nat: bool
     mtu: int | None
+    way: Way | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """By a gateway, or, where that is None, straight out of the link: a neighbour's, or a point-to-point line."""
+
+    gateway: IPAddress | None
 
 
 def underlay_of(wish: Wish, tunnel: Tunnel) -> Underlay:
     """The underlay of one tunnel: its own uplink, or the only one, or wherever the default route leads."""
+    family = tunnel.remote.version
     uplink = choose_uplink(wish.intent.uplinks, tunnel)
-    link = uplink.interface if uplink else default_link(wish, tunnel.remote.version)
+    link = uplink.interface if uplink else default_link(wish, family)
     interface = wish.machine.interfaces.get(link) if wish.machine and link else None
-    address = (uplink.address if uplink else None) or _address_on(interface, tunnel.remote.version)
-    public = (uplink.public if uplink else None) or address
+    stated = _of(family, uplink.address) if uplink else None
+    address = stated or _address_on(interface, family)
+    public = (_of(family, uplink.public) if uplink else None) or address
     nat = bool(tunnel.encap) or address is None or address != public
-    return Underlay(link, address, public, nat, interface.mtu if interface else None)
+    way = _way(wish, uplink, link, tunnel.remote)
+    return Underlay(link, address, public, nat, interface.mtu if interface else None, way)
+
+
+def lack_of(wish: Wish, tunnel: Tunnel) -> str | None:
+    """What is not there for the tunnel to leave the box; None when it can, and offline, where nobody knows."""
+    machine, under = wish.machine, underlay_of(wish, tunnel)
+    if machine is None:
+        return None
+    family = f"IPv{tunnel.remote.version}"
+    if under.link is None:
+        return f"no uplink is known: the intent names none, and there is no {family} default route"
+    interface = machine.interfaces.get(under.link)
+    if interface is None:
+        return f"there is no interface {under.link}"
+    if under.address is None:
+        return f"{under.link} has no {family} address"
+    if under.address not in {address.ip for address in interface.addresses}:
+        return f"{under.link} does not have the address {under.address}"
+    if under.way is None and len(wish.intent.uplinks) > 1:
+        return f"no gateway is known on {under.link}"
+    return None
+
+
+def _way(wish: Wish, uplink: Uplink | None, link: str | None, remote: IPAddress) -> Way | None:
+    """Stated in the intent, else what the machine shows: the far end is a neighbour, or the link's default route."""
+    if uplink is not None and (stated := _of(remote.version, uplink.gateway)):
+        return Way(stated)
+    interface = wish.machine.interfaces.get(link) if wish.machine and link else None
+    if interface is None:
+        return None
+    if any(remote in address.network for address in interface.addresses if address.version == remote.version):
+        return Way(None)
+    routes = wish.machine.defaults if wish.machine else ()
+    return next((Way(r.gateway) for r in routes if r.link == link and r.family == remote.version), None)
+
+
+def _of(family: int, address: IPAddress | None) -> IPAddress | None:
+    return address if address is not None and address.version == family else None
 
 
 def choose_uplink(uplinks: tuple[Uplink, ...], tunnel: Tunnel) -> Uplink | None:

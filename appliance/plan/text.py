@@ -10,7 +10,7 @@ from appliance.model.change import Change
 from appliance.model.resources import FirewallTable, FrrConfig, IkeConnection, Nexthop, Resource, SharedKey, Sysctl
 
 SIGNS = {"add": "+", "change": "~", "remove": "-"}
-_HIDDEN = {"secret", "fingerprint"}
+_HIDDEN = {"secret", "fingerprint", "protocol"}
 _UNSAID = {"text", "child", "machine_wide", "up"}
 
 

@@ -23,7 +23,6 @@ from appliance.model.resources import (
     IkeConnection,
     InsideAddress,
     Resource,
-    Route,
     SharedKey,
     Sysctl,
     XfrmLink,
@@ -177,16 +176,6 @@ def test_offline_the_smaller_packet_is_the_safe_choice() -> None:
     offline = compose(wish_for(fixed(), machine=None))
     assert {link.mtu for link in of(XfrmLink, offline)} == {1422}
     assert {ike.local for ike in of(IkeConnection, offline)} == {None}
-
-
-def test_far_ends_keep_to_their_uplink_where_its_gateway_is_stated() -> None:
-    intent = fixed()
-    assert of(Route, compose(wish_for(intent))) == []
-    uplink = replace(intent.uplinks[0], gateway=ip_address("203.0.113.1"))
-    routes = of(Route, compose(wish_for(replace(intent, uplinks=(uplink,)))))
-    assert {(str(route.prefix), str(route.gateway), route.link) for route in routes} == {
-        (f"{tunnel.remote}/32", "203.0.113.1", "eth0") for c in intent.connections for tunnel in c.tunnels
-    }
 
 
 def test_ours_never_comes_from_a_cloud_and_only_ours_goes_to_it() -> None:

@@ -26,7 +26,10 @@ MACHINE = Machine(
         "eth1": Interface("eth1", 1500, True, (ip_interface("192.168.7.2/24"),)),
         "eth2": Interface("eth2", 1500, True, (ip_interface("172.16.20.1/24"),)),
     },
-    (DefaultRoute("eth0", ip_address("203.0.113.1"), 100, 4),),
+    (
+        DefaultRoute("eth0", ip_address("203.0.113.1"), 100, 4),
+        DefaultRoute("eth1", ip_address("192.168.7.1"), 200, 4),
+    ),
 )
 UPLINKS = (
     Uplink("isp1", "eth0", gateway=ip_address("203.0.113.1")),

@@ -125,6 +125,12 @@ class FakeKernel:
     def add_foreign_address(self, link: str, address: IPInterface) -> None:
         self._addresses[link, address] = 0
 
+    def drop_foreign_addresses(self, link: str) -> None:
+        """Others' addresses on a link go, as at the end of a lease."""
+        for place in [place for place, protocol in self._addresses.items() if place[0] == link and not protocol]:
+            del self._addresses[place]
+        self._tell()
+
     def add_foreign_route(self, route: Route | Blackhole, protocol: int) -> None:
         self._routes[route.prefix, route.table, route.metric] = Held(route, protocol)
 

@@ -1,0 +1,54 @@
+"""How IKE and ESP leave the box: each tunnel by its own uplink, and never through a tunnel.
+
+What our address on an uplink sends to a far end is looked up in that uplink's own table before the main one, which so
+may hold whatever a cloud announces, a default route too. The table holds far ends and nothing else: all other traffic
+from that address goes on to the main table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import ip_network
+
+from appliance.design.numbering import MAIN_TABLE, source_priority, uplink_table
+from appliance.design.underlay import Underlay, choose_uplink, underlay_of
+from appliance.design.wish import Wish
+from appliance.model.intent import Tunnel
+from appliance.model.resources import Resource, Route, Rule
+
+HOST_ROUTE_METRIC = 10
+
+
+def egress_resources(wish: Wish) -> frozenset[Resource]:
+    """The uplinks' rules and tables, and host routes in the main table for whoever asks there."""
+    found: set[Resource] = set()
+    for _, tunnel in wish.tunnels:
+        under = underlay_of(wish, tunnel)
+        if wish.machine is not None and under.link and under.address and under.way:
+            found |= {_source_rule(under), _host_route(tunnel, under, uplink_table(under.link))}
+    return frozenset(found | set(_main_routes(wish)))
+
+
+def _source_rule(under: Underlay) -> Rule:
+    assert under.link is not None
+    assert under.address is not None
+    priority = source_priority(under.address, under.link)
+    source = ip_network(under.address)
+    return Rule(priority, uplink_table(under.link), source=source, family=under.address.version)
+
+
+def _host_route(tunnel: Tunnel, under: Underlay, table: int) -> Route:
+    assert under.way is not None
+    remote = ip_network(tunnel.remote)
+    return Route(remote, HOST_ROUTE_METRIC, table=table, gateway=under.way.gateway, link=under.link)
+
+
+def _main_routes(wish: Wish) -> Iterator[Route]:
+    """To far ends of uplinks whose gateway the intent states, or that are not the only one: who does not say from which
+    address (a ping to see whether they answer) goes the same way. Of two uplinks to one far end the first does."""
+    several, seen = len(wish.intent.uplinks) > 1, set()
+    for _, tunnel in wish.tunnels:
+        uplink, under = choose_uplink(wish.intent.uplinks, tunnel), underlay_of(wish, tunnel)
+        if uplink and under.way and (uplink.gateway or several) and tunnel.remote not in seen:
+            seen.add(tunnel.remote)
+            yield _host_route(tunnel, under, MAIN_TABLE)

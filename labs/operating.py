@@ -1,0 +1,189 @@
+"""What an operator does on the appliance, and what it then shows: for labs whose appliance is told by an intent.
+
+Such a lab has a folder ``site`` with ``intent.yaml`` and the keys it names; the appliance's node has it at /opt/site.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from checking import Done, Failed, node, wait_for
+from measuring import end
+from observing import charon, sas
+
+BOX = "gw"
+SITE = "/root/site"
+INTENT = "/etc/appliance/intent.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Tunnel:
+    """One tunnel: its name in the intent, the cloud's outside address, the node at its far end."""
+
+    name: str
+    remote: str
+    end: str
+
+
+# What the operator does
+
+
+def lay_out_site() -> None:
+    """The site's files as an operator keeps them: the keys for root's eyes alone."""
+    node(BOX).shell(f"rm -rf {SITE}; cp -r /opt/site {SITE}; chmod -R go= {SITE}")
+
+
+def edit_intent(old: str, new: str) -> None:
+    """Change the intent in force by hand and apply it, as an operator does; ``old`` must stand in it."""
+    text = node(BOX).run("cat", INTENT).out
+    if old not in text:
+        raise Failed(f"the intent has no {old!r}")
+    node(BOX).shell(f"cat > {INTENT}", given=text.replace(old, new))
+    appliance("apply", "--yes")
+
+
+def apply_site() -> None:
+    """The whole site again, its keys too."""
+    node(BOX).shell(f"cp {SITE}/intent.yaml {INTENT}; cp {SITE}/secrets/* /etc/appliance/secrets/")
+    appliance("apply", "--yes")
+
+
+def configure(mode: str, wait: int = 60) -> Done:
+    """The main job, as a script runs it. Its end is for the caller to judge."""
+    return node(BOX).run(
+        "appliance", "configure", f"--{mode}", "--intent", f"{SITE}/intent.yaml", "--wait", f"{wait}s", "--yes",
+        "--json", ok=False, timeout=wait + 120,
+    )  # fmt: skip
+
+
+def must_configure(mode: str, wait: int = 60) -> Any:
+    """Configure to the end; its JSON."""
+    done = configure(mode, wait)
+    if done.code:
+        raise Failed(f"configure ended with {done.code}: {(done.out + done.err).strip()[-900:]}")
+    return done.json()
+
+
+def appliance(*words: str) -> Any:
+    """A verb that must succeed; its JSON."""
+    return node(BOX).run("appliance", *words, "--json", timeout=120).json()
+
+
+def forget_everything() -> None:
+    """What a reboot takes: processes, what they kept in /run, and all that the kernel held of ours. Files stay."""
+    node(BOX).shell(
+        """
+        kill -9 $(pgrep -f '^/usr/bin/python3 .*appliance run$') $(pgrep charon)
+        /usr/lib/frr/frrinit.sh stop >/dev/null 2>&1
+        rm -rf /run/appliance /run/charon.vici
+        for link in $(ip -o link show type xfrm | cut -d: -f2 | cut -d@ -f1); do ip link del $link; done
+        for family in 4 6; do
+            ip -$family rule flush proto 173
+            ip -$family route flush table all proto 173
+        done
+        ip nexthop flush proto 173
+        ip xfrm state flush; ip xfrm policy flush; nft flush ruleset
+        sysctl -q -w net.ipv4.ip_forward=0
+        /usr/lib/frr/frrinit.sh start >/dev/null 2>&1
+        """,
+        timeout=60,
+    )
+
+
+# What it shows
+
+
+def told() -> dict[str, dict[str, Any]]:
+    """What the status says of each tunnel, by name."""
+    return {tunnel["name"]: tunnel for one in appliance("status")["connections"] for tunnel in one["tunnels"]}
+
+
+def states() -> dict[str, str]:
+    """Each tunnel's state, by name."""
+    return {name: str(tunnel["state"]) for name, tunnel in told().items()}
+
+
+def reason(done: Done) -> str:
+    """What a failed verb says to a program."""
+    try:
+        return json.dumps(json.loads(done.out))
+    except ValueError:
+        raise Failed(f"not one JSON value on stdout: {done.out[-300:]!r}, stderr {done.err[-300:]!r}") from None
+
+
+def children(tunnel: Tunnel) -> list[dict[str, Any]]:
+    """The installed child SAs of a tunnel."""
+    return [
+        child
+        for sa in sas(BOX)
+        if sa["name"] == tunnel.name
+        for child in sa["child-sas"]
+        if child["state"] == "INSTALLED"
+    ]
+
+
+def spis(tunnels: Iterable[Tunnel]) -> dict[str, set[str]]:
+    """Tunnel -> the inbound SPIs of its child SAs."""
+    return {tunnel.name: {child["spi-in"] for child in children(tunnel)} for tunnel in tunnels}
+
+
+def refuse_a_second_write() -> None:
+    """Fail unless the plan is empty, and an apply says nothing to the kernel, to nftables, to charon or to FRR."""
+    plan = appliance("plan")
+    assert plan["changes"] == 0, plan
+    gw = node(BOX)
+    charon_heard = gw.run("grep", "-c", "vici", "/var/log/charon.log", ok=False).out
+    running = gw.run("vtysh", "-c", "show running-config").out
+    monitors = [gw.start("ip", "monitor", "link", "address", "route", "rule", "nexthop"), gw.start("nft", "monitor")]
+    answer = appliance("apply", "--yes")
+    heard = [end(monitor).strip() for monitor in monitors]
+    assert heard == ["", ""], f"the kernel was told: {heard}"
+    assert gw.run("grep", "-c", "vici", "/var/log/charon.log", ok=False).out == charon_heard, (
+        "charon was told something"
+    )
+    assert gw.run("vtysh", "-c", "show running-config").out == running, "FRR's configuration changed"
+    assert answer.get("changes", 0) == 0, answer
+
+
+# New keys
+
+
+def rekey_everything(tunnels: Sequence[Tunnel], kinds: Sequence[str] = ("child", "ike")) -> None:
+    """New IKE SAs (``ike``) and children (``child``), asked for by us, then by the cloud."""
+    for kind in kinds:
+        for tunnel in tunnels:
+            for where, outside in ((BOX, "remote-host"), (tunnel.end, "local-host")):
+                before = _generation(kind, tunnel)
+                _rekey(where, kind, tunnel, outside)
+                what = f"a new {kind} SA of {tunnel.name}, asked for by {where}"
+                wait_for(partial(_is_new, kind, tunnel, before), 20, what)
+
+
+def _rekey(where: str, kind: str, tunnel: Tunnel, outside: str) -> None:
+    sa = _established(where, outside, tunnel)[0]
+    with charon(where) as session:
+        if kind == "ike":
+            session.rekey({"ike-id": sa["uniqueid"]})
+        else:
+            child = next(child for child in sa["child-sas"] if child["state"] == "INSTALLED")
+            session.rekey({"child-id": child["uniqueid"]})
+
+
+def _established(where: str, outside: str, tunnel: Tunnel) -> list[dict[str, Any]]:
+    """A node's IKE SAs of the tunnel; ``outside`` is the side the cloud is on."""
+    return [sa for sa in sas(where) if sa[outside] == tunnel.remote and sa["state"] == "ESTABLISHED"]
+
+
+def _generation(kind: str, tunnel: Tunnel) -> set[str]:
+    if kind == "child":
+        return spis([tunnel])[tunnel.name]
+    return {sa["initiator-spi"] for sa in _established(BOX, "remote-host", tunnel)}
+
+
+def _is_new(kind: str, tunnel: Tunnel, before: set[str]) -> bool:
+    now = _generation(kind, tunnel)
+    return bool(now) and not now & before
