@@ -14,9 +14,9 @@ from appliance.design.compose import compose
 from appliance.design.wish import Wish
 from appliance.ipsec.connections import render_swanctl
 from appliance.model.fault import WrongUsage
-from appliance.model.resources import FirewallTable, FrrConfig, IkeConnection, Resource, SharedKey
+from appliance.model.resources import ExabgpConfig, FirewallTable, FrrConfig, IkeConnection, Resource, SharedKey
 
-FILES = {"swanctl": "swanctl.conf", "frr": "frr.conf", "nft": "appliance.nft"}
+FILES = {"swanctl": "swanctl.conf", "frr": "frr.conf", "exabgp": "exabgp.conf", "nft": "appliance.nft"}
 
 
 @click.command("render")
@@ -56,6 +56,7 @@ def render_all(desired: frozenset[Resource]) -> dict[str, str]:
     return {
         "swanctl": render_swanctl(ikes, keys),
         "frr": "".join(resource.text for resource in desired if isinstance(resource, FrrConfig)),
+        "exabgp": "".join(resource.text for resource in desired if isinstance(resource, ExabgpConfig)),
         "nft": "".join(resource.text for resource in desired if isinstance(resource, FirewallTable)),
     }
 

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from appliance.daemon.converge import plan_once
 from appliance.daemon.passes import answering, make_wish
+from appliance.daemon.protecting import speakers_of
 from appliance.daemon.published import Published, load_published
 from appliance.daemon.wiring import Systems
 from appliance.design.compose import compose
@@ -50,16 +51,17 @@ async def look(systems: Systems, intent: Intent, secrets: dict[str, Secret] | No
     alive = systems.store.load_daemon()["running"]
     published = load_published(systems.store.run_dir) if alive else Published()
     sas = await ear.ask("charon", systems.charon.sas(), nothing)
-    speaking = any(connection.mode == "bgp" for connection in wish.connections)
-    sessions = await ear.ask("frr", systems.frr.sessions(), nothing) if speaking else nothing
+    speakers = speakers_of(systems, wish)
+    sessions = [one for name, door in speakers for one in await ear.ask(name, door.sessions(), nothing)]
+    paths = [one for name, door in speakers for one in await ear.ask(name, door.accepted(), nothing)]
     return Evidence(
         at=datetime.now(UTC),
         intent=intent,
         links=links,
         ikes={t.name: ike_connection(c, t, underlay_of(wish, t), alone=True) for c, t in wish.tunnels},
         sas=sas,
-        sessions=sessions,
-        paths=await ear.ask("frr", systems.frr.accepted(), nothing) if speaking else nothing,
+        sessions=tuple(sessions),
+        paths=tuple(paths),
         routes=await ear.ask("kernel", systems.kernel.forwarding(names), nothing),
         blackholes=tuple(resource.prefix for resource in observed if isinstance(resource, Blackhole)),
         counters=await ear.ask("kernel", systems.kernel.counters(), {}),

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from appliance.announce.exabgp_api import Exabgp
 from appliance.daemon.converge import Report, carry_out
 from appliance.daemon.passes import answering, prepare
 from appliance.daemon.wiring import Systems
 from appliance.design.wish import Wish
+from appliance.frr.vtysh import Frr
 from appliance.model.address import IPNetwork
+from appliance.model.fault import SystemFailure, SystemLacks
+from appliance.model.session import LearnedPath
 
 
 async def learn(systems: Systems, wish: Wish) -> bool:
@@ -23,13 +27,31 @@ async def learn(systems: Systems, wish: Wish) -> bool:
     if not neighbors:
         return False
     fresh: dict[str, set[IPNetwork]] = {}
-    for path in await systems.frr.accepted():
+    for path in [path for _, speaker in speakers_of(systems, wish) for path in await _accepted(speaker)]:
         name = neighbors.get(path.neighbor)
         if name is not None and path.prefix not in before.get(name, ()):
             fresh.setdefault(name, set()).add(path.prefix)
     for name, prefixes in fresh.items():
         systems.store.add_learned(name, prefixes)
     return bool(fresh)
+
+
+Speaks = Frr | Exabgp
+
+
+def speakers_of(systems: Systems, wish: Wish) -> tuple[tuple[str, Speaks], ...]:
+    """Who is to be asked about sessions, by the speaker's name."""
+    known: dict[str, Speaks] = {"frr": systems.frr, "exabgp": systems.exabgp}
+    wanted = {connection.speaker for connection in wish.connections if connection.mode == "bgp"}
+    return tuple((name, door) for name, door in known.items() if name in wanted)
+
+
+async def _accepted(speaker: Speaks) -> tuple[LearnedPath, ...]:
+    """Nothing from one that is not there: a pass says so."""
+    try:
+        return await speaker.accepted()
+    except (SystemLacks, SystemFailure):
+        return ()
 
 
 async def protect_learned(systems: Systems, wish: Wish) -> Report:

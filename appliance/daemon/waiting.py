@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 
 from appliance.daemon.looking import look
+from appliance.daemon.protecting import Speaks
 from appliance.daemon.tending import tend_tunnels
 from appliance.daemon.wiring import Systems
 from appliance.design.peering import compose_router
@@ -140,12 +141,13 @@ async def _find(
         return None
     if sa is None or not sa.up:
         return judge(seen.ikes[tunnel.name], heard.lines(), offer(profile.ike), offer(profile.esp))
-    router = compose_router(wish)
+    speaker: Speaks = systems.exabgp if connection.speaker == "exabgp" else systems.frr
+    router = compose_router(wish, connection.speaker)
     neighbor = next((n for n in (router.neighbors if router else ()) if n.tunnel == tunnel.name), None)
     if neighbor is None:
         return None
     session = session_of(seen, tunnel)
-    filtered = await systems.frr.filtered(neighbor.address) if session and session.up and session.received else ()
+    filtered = await speaker.filtered(neighbor.address) if session and session.up and session.received else ()
     return judge_session(neighbor, watch.history[tunnel.name], filtered)
 
 

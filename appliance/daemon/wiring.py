@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from appliance.announce.exabgp_api import Exabgp
 from appliance.firewall.nft import Nft
 from appliance.frr.vtysh import Frr
 from appliance.history.store import Store
@@ -16,7 +17,7 @@ from appliance.model.fault import FaultyInput
 from appliance.probe.prober import Prober
 from appliance.sysctl.procsys import Procsys
 
-TEMPLATES = "frr-templates"
+TEMPLATES, SPEAKER = "frr-templates", "exabgp"
 IMAGE_MARK = Path("/etc/appliance/image")
 """Present on machines booted from our own image, where the filter judges everything."""
 
@@ -32,12 +33,13 @@ class Systems:
     charon: Charon
     frr: Frr
     firewall: Nft
+    exabgp: Exabgp = field(default_factory=Exabgp)
     open_prober: Callable[[Callable[[], None]], Prober] = Prober
 
     @property
     def doors(self) -> tuple[Door, ...]:
         """Every door that holds resources."""
-        return (self.kernel, self.sysctl, self.firewall, self.charon, self.frr)
+        return (self.kernel, self.sysctl, self.firewall, self.charon, self.frr, self.exabgp)
 
 
 def open_systems() -> Systems:
@@ -54,9 +56,19 @@ def open_systems() -> Systems:
 
 
 def read_templates() -> dict[str, str]:
-    """FRR's templates: of the source tree this runs from, else where the image installs them."""
-    places = (Path(__file__).parents[2] / TEMPLATES, Path("/usr/share/appliance") / TEMPLATES)
+    """Both speakers' templates: of the source tree this runs from, else where the image installs them."""
+    files = (path for folder in (TEMPLATES, SPEAKER) for path in sorted(_installed(folder).glob("*.j2")))
+    return {path.name: path.read_text(encoding="utf-8") for path in files}
+
+
+def read_bridge() -> str:
+    """The text of ExaBGP's API process."""
+    return (_installed(SPEAKER) / "bridge").read_text(encoding="utf-8")
+
+
+def _installed(folder: str) -> Path:
+    places = (Path(__file__).parents[2] / folder, Path("/usr/share/appliance") / folder)
     for place in places:
         if place.is_dir():
-            return {path.name: path.read_text() for path in sorted(place.glob("*.j2"))}
-    raise FaultyInput(f"no FRR templates in {' or '.join(map(str, places))}", code="templates")
+            return place
+    raise FaultyInput(f"no templates in {' or '.join(map(str, places))}", code="templates")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from appliance.design.egress import egress_resources
 from appliance.design.filtering import firewall_tables
 from appliance.design.paths import static_routes
-from appliance.design.peering import router_configs
+from appliance.design.peering import router_configs, speaker_configs
 from appliance.design.routing import machine_settings, route_resources
 from appliance.design.tunnels import tunnel_resources
 from appliance.design.wish import Wish
@@ -22,4 +22,5 @@ def compose(wish: Wish) -> frozenset[Resource]:
         | machine_settings(wish)
         | firewall_tables(wish)
         | router_configs(wish)
+        | speaker_configs(wish)
     )

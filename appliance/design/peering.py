@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from ipaddress import ip_network
 
+from appliance.announce.render import render_exabgp
 from appliance.design.numbering import router_id
 from appliance.design.wish import Wish, profile_of
 from appliance.frr.render import render_frr
 from appliance.model.address import IPNetwork
 from appliance.model.intent import Connection, Tunnel
 from appliance.model.peering import OPEN, BgpRouter, Neighbor, PrefixRule
-from appliance.model.resources import FrrConfig
+from appliance.model.resources import ExabgpConfig, FrrConfig
 
 MARTIANS = tuple(
     ip_network(text)
@@ -35,9 +36,15 @@ def router_configs(wish: Wish) -> frozenset[FrrConfig]:
     return frozenset({FrrConfig(render_frr(router, wish.templates))} if router else ())
 
 
-def compose_router(wish: Wish) -> BgpRouter | None:
-    """Our one BGP instance with a neighbour for each tunnel and family."""
-    speaking = [connection for connection in wish.connections if connection.mode == "bgp"]
+def speaker_configs(wish: Wish) -> frozenset[ExabgpConfig]:
+    """ExaBGP's configuration, or none when no connection is spoken for by it."""
+    router = compose_router(wish, "exabgp")
+    return frozenset({ExabgpConfig(render_exabgp(router, wish.templates))} if router else ())
+
+
+def compose_router(wish: Wish, speaker: str = "frr") -> BgpRouter | None:
+    """One speaker's BGP instance with a neighbour for each tunnel and family."""
+    speaking = [one for one in wish.connections if one.mode == "bgp" and one.speaker == speaker]
     if not speaking:
         return None
     asn = wish.intent.site.asn or speaking[0].asn

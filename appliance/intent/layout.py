@@ -158,12 +158,7 @@ CONNECTION = Record(
             required=True,
             later=Later("this mode", harmless=("bgp", "static"), fix="mode: bgp or mode: static"),
         ),
-        Key(
-            "speaker",
-            choice("frr", "exabgp"),
-            always=True,
-            later=Later("this speaker", harmless=("frr",), fix="speaker: frr"),
-        ),
+        Key("speaker", choice("frr", "exabgp"), always=True, about="Who speaks BGP: FRR, or ExaBGP inside the daemon"),
         Key("asn", ASN, about="How this cloud knows us, when not by site.asn"),
         Key("peer-asn", ASN, about="The cloud's; a tunnel may override it"),
         Key(

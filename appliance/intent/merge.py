@@ -20,7 +20,7 @@ class Said:
     """What the command line says beside the document. ``keys`` names the tunnels whose key it gives."""
 
     name: str | None = None
-    speaker: str = "frr"
+    speaker: str | None = None
     prefer: str | None = None
     asn: int | None = None
     peer_asn: int | None = None
@@ -58,7 +58,8 @@ def merge(intent: Intent | None, read: Connection, publics: tuple[IPAddress | No
     )
     own = said.asn or read.asn or (known.asn if known else None)
     connection = replace(
-        known or replace(read, speaker=said.speaker),
+        known or read,
+        speaker=said.speaker or (known.speaker if known else "frr"),
         mode=read.mode,
         tunnels=_strengthened(read.cloud, tunnels) if said.strengthen else tunnels,
         asn=own if own != site.asn else None,

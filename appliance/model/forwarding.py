@@ -6,9 +6,14 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from appliance.model.address import IPAddress, IPNetwork
+from appliance.model.resources import LEARNED_PROTOCOL
 
 BGP_PROTOCOL = 186
 """The rtnetlink protocol number of the routes that FRR's zebra installs for BGP (RTPROT_BGP)."""
+
+
+BGP_PROTOCOLS = frozenset({BGP_PROTOCOL, LEARNED_PROTOCOL})
+"""Of routes that came over BGP, whichever speaker brought them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from appliance.model.forwarding import BGP_PROTOCOL, ForwardingRoute
+from appliance.model.forwarding import BGP_PROTOCOL, BGP_PROTOCOLS, ForwardingRoute
 from appliance.model.health import CARRYING, DOWN, LAST_RESORT, STANDBY, UNKNOWN
 from appliance.model.intent import Connection, Tunnel
-from appliance.model.resources import ROUTE_PROTOCOL
+from appliance.model.resources import LEARNED_PROTOCOL, ROUTE_PROTOCOL
 from appliance.model.sa import TunnelSa
 from appliance.model.session import BgpSession
 from appliance.report.evidence import Evidence
 
 OK, DEGRADED = "ok", "degraded"
+
+SPEAKERS = {"frr": "FRR", "exabgp": "ExaBGP"}
 
 IKE_STANDS = frozenset({"established", "rekeying"})
 
@@ -45,12 +47,19 @@ def session_of(seen: Evidence, tunnel: Tunnel) -> BgpSession | None:
 
 def routes_of(seen: Evidence, connection: Connection, tunnel: Tunnel) -> tuple[ForwardingRoute, ...]:
     """The routes in the kernel that lead into the tunnel: BGP's, or in mode static our own."""
-    link, protocol = seen.links.get(tunnel.name), BGP_PROTOCOL if connection.mode == "bgp" else ROUTE_PROTOCOL
+    link, protocol = seen.links.get(tunnel.name), protocol_of(connection)
     return tuple(
         route
         for route in seen.routes
         if link and route.protocol == protocol and any(via.link == link.name for via in route.vias)
     )
+
+
+def protocol_of(connection: Connection) -> int:
+    """The number under which the routes of a connection stand in the kernel: FRR's, the embedded speaker's, or ours."""
+    if connection.mode != "bgp":
+        return ROUTE_PROTOCOL
+    return LEARNED_PROTOCOL if connection.speaker == "exabgp" else BGP_PROTOCOL
 
 
 def judge_tunnel(seen: Evidence, connection: Connection, tunnel: Tunnel) -> TunnelState:
@@ -73,8 +82,8 @@ def judge_tunnel(seen: Evidence, connection: Connection, tunnel: Tunnel) -> Tunn
         return TunnelState(DOWN, f"IKE is up, but no child SA is installed with {tunnel.remote}")
     if connection.mode != "bgp":
         return _judge_path(seen, connection, tunnel)
-    if "frr" in seen.silent:
-        return TunnelState(DOWN, seen.silent["frr"])
+    if connection.speaker in seen.silent:
+        return TunnelState(DOWN, seen.silent[connection.speaker])
     return _judge_session(seen, connection, tunnel, session)
 
 
@@ -96,7 +105,9 @@ def _judge_path(seen: Evidence, connection: Connection, tunnel: Tunnel) -> Tunne
 
 def _judge_session(seen: Evidence, connection: Connection, tunnel: Tunnel, session: BgpSession | None) -> TunnelState:
     if session is None:
-        return TunnelState(DOWN, f"FRR has no BGP session with {tunnel.peer_inside or tunnel.peer_inside6}")
+        return TunnelState(
+            DOWN, f"{SPEAKERS[connection.speaker]} has no BGP session with {tunnel.peer_inside or tunnel.peer_inside6}"
+        )
     if not session.up:
         reason = f": {session.last_error}" if session.last_error else ""
         return TunnelState(DOWN, f"BGP with {session.address} is {session.state}{reason}")
@@ -116,7 +127,7 @@ def _judge_session(seen: Evidence, connection: Connection, tunnel: Tunnel, sessi
 def _lie_idle(seen: Evidence, session: BgpSession) -> bool:
     """Whether what this session brought goes over no tunnel at all: then it does not stand by for another."""
     brought = {path.prefix for path in seen.paths if path.neighbor == session.address}
-    carried = {route.prefix for route in seen.routes if route.protocol == BGP_PROTOCOL}
+    carried = {route.prefix for route in seen.routes if route.protocol in BGP_PROTOCOLS}
     return bool(brought) and not brought & carried
 
 

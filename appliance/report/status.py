@@ -9,7 +9,7 @@ from typing import Any
 from appliance.model.address import IPNetwork
 from appliance.model.forwarding import BGP_PROTOCOL, ForwardingRoute
 from appliance.model.intent import Connection, Tunnel
-from appliance.model.resources import ROUTE_PROTOCOL
+from appliance.model.resources import LEARNED_PROTOCOL, ROUTE_PROTOCOL
 from appliance.model.sa import TunnelSa
 from appliance.model.session import BgpSession
 from appliance.report.evidence import Evidence
@@ -24,7 +24,7 @@ from appliance.report.judging import (
     session_of,
 )
 
-SOURCES = {BGP_PROTOCOL: "bgp", ROUTE_PROTOCOL: "static"}
+SOURCES = {BGP_PROTOCOL: "bgp", LEARNED_PROTOCOL: "bgp", ROUTE_PROTOCOL: "static"}
 """Who wrote a route, by its protocol number."""
 
 NO_PROBE = {"state": "unknown", "armed": False, "loss": None, "rtt_ms": None, "targets": []}

@@ -1,0 +1,122 @@
+"""The door to the embedded speaker: the configuration it runs, and questions to the daemon that runs it.
+
+ExaBGP is a child of ``appliance run``. Verbs write its configuration, and the daemon starts it, has it read a changed
+one, or ends it. What it learned is in the daemon: it answers on a socket, one line of JSON for one question.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from appliance.announce.answers import parse_filtered, parse_paths, parse_sessions
+from appliance.announce.process import speaker_command
+from appliance.announce.render import BRIDGE
+from appliance.model.address import IPAddress
+from appliance.model.change import Change, Outcome
+from appliance.model.fault import SystemFailure, SystemLacks
+from appliance.model.resources import ExabgpConfig, Resource
+from appliance.model.session import BgpSession, FilteredPath, LearnedPath
+
+FOLDER = Path(BRIDGE).parent
+"""Readable by the speaker's user, which the appliance's own folder is not. Nothing secret lies in it."""
+
+SOCKET = Path("/run/appliance/speaker.sock")
+ANSWER_WITHIN = 30.0  # seconds
+LONGEST = 1 << 28  # bytes of an answer: every path of a full table
+
+
+class Exabgp:
+    """The embedded speaker. Nothing is asked of a daemon that is to run no speaker."""
+
+    owns: tuple[type, ...] = (ExabgpConfig,)
+
+    def __init__(self, folder: Path = FOLDER, socket: Path = SOCKET) -> None:
+        self.folder = folder
+        self.socket = socket
+
+    @property
+    def file(self) -> Path:
+        """ExaBGP's configuration."""
+        return self.folder / "exabgp.conf"
+
+    async def observe(self) -> frozenset[Resource]:
+        """The configuration that stands."""
+        with suppress(FileNotFoundError):
+            return frozenset({ExabgpConfig(self.file.read_text(encoding="utf-8"))})
+        return frozenset()
+
+    async def apply(self, changes: Sequence[Change]) -> Sequence[Outcome]:
+        """Write it, or take it away: the daemon follows."""
+        return [self._write(change) for change in changes]
+
+    async def sessions(self) -> tuple[BgpSession, ...]:
+        """Every session, by address."""
+        return parse_sessions(await self._ask("sessions"))
+
+    async def accepted(self) -> tuple[LearnedPath, ...]:
+        """Every path that was taken in."""
+        return parse_paths(await self._ask("paths"))
+
+    async def filtered(self, neighbor: IPAddress) -> tuple[FilteredPath, ...]:
+        """What this neighbour sent and our policy kept out."""
+        return parse_filtered(await self._ask(f"filtered {neighbor}"))
+
+    async def lacks(self) -> tuple[SystemLacks, ...]:
+        """The program, where it is not installed."""
+        if speaker_command() is None:
+            hint = "pip install 'bgp-ipsec-appliance[speaker]', or speaker: frr"
+            return (SystemLacks("ExaBGP 5 is not installed", hint=hint, code="exabgp-missing"),)
+        return ()
+
+    def _write(self, change: Change) -> Outcome:
+        config = change.new
+        try:
+            if config is None:
+                self.file.unlink(missing_ok=True)
+            else:
+                assert isinstance(config, ExabgpConfig)
+                self.folder.mkdir(parents=True, exist_ok=True)
+                self.folder.chmod(0o755)
+                fresh = self.file.with_suffix(".new")
+                fresh.write_text(config.text, encoding="utf-8")
+                fresh.chmod(0o644)
+                fresh.replace(self.file)
+        except OSError as error:
+            return Outcome(change, f"{error.strerror}: {error.filename}")
+        return Outcome(change)
+
+    async def _ask(self, question: str) -> Any:
+        try:
+            async with asyncio.timeout(ANSWER_WITHIN):
+                reader, writer = await asyncio.open_unix_connection(str(self.socket), limit=LONGEST)
+                try:
+                    writer.write(f"{question}\n".encode())
+                    return json.loads(await reader.readline())
+                finally:
+                    writer.close()
+        except (OSError, TimeoutError, ValueError) as error:
+            hint = "systemctl start appliance"
+            raise SystemFailure("ExaBGP runs in `appliance run`, which does not answer", hint=hint) from error
+
+
+def bind_answers(path: Path) -> Path:
+    """Make room for the socket that questions come to. Of a daemon that was killed its file is left."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with suppress(FileNotFoundError):
+        os.unlink(path)
+    return path
+
+
+def lay_bridge(folder: Path, text: str) -> None:
+    """Where the configuration names it, and its user can read it."""
+    try:
+        (folder / "bridge").write_text(text, encoding="utf-8")
+        (folder / "bridge").chmod(0o644)
+    except OSError as error:
+        raise SystemFailure(f"{error.strerror}: {error.filename}") from error

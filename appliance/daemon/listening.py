@@ -1,0 +1,231 @@
+"""What the embedded BGP speaker hears, on its way into the kernel: taken into the RIB, chosen from, and written in
+batches on nexthop groups that all prefixes with the same ways out share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
+from ipaddress import IPv4Address
+from time import monotonic
+
+from appliance.announce.lines import parse_line
+from appliance.announce.render import told
+from appliance.announce.sessions import Sessions
+from appliance.daemon.wiring import Systems
+from appliance.design.peering import compose_router
+from appliance.design.tunnels import tunnel_link
+from appliance.design.wish import Wish
+from appliance.model.address import IPAddress
+from appliance.model.bgp import (
+    Answered,
+    EndOfRib,
+    Message,
+    Notified,
+    Opened,
+    StateChange,
+    Unreadable,
+    Update,
+)
+from appliance.model.change import Change
+from appliance.model.peering import CLOSED, SHUT, BgpRouter, Neighbor
+from appliance.model.session import BgpSession
+from appliance.rib.forwarding import Ledger, Way
+from appliance.rib.table import Rib
+
+RESTART_TIME = 120.0
+"""Seconds for which what was learned is kept over an end of the speaker, or of this daemon."""
+LOOK_EVERY = 30.0
+"""Seconds between two comparisons with the kernel, where there are many prefixes."""
+MANY = 2000
+
+Log = Callable[[str], None]
+
+
+class Listening:
+    """What the speaker learned, and what stands in the kernel for it. Its lock is held while the kernel is told."""
+
+    def __init__(self, systems: Systems, log: Log) -> None:
+        self.sessions = Sessions()
+        self.rib = Rib()
+        self._systems = systems
+        self._log = log
+        self._ledger = Ledger()
+        self._telling = asyncio.Lock()
+        self._told: dict[IPAddress, int] = {}
+        self._until: dict[IPAddress, float] = {}
+        self._inherited: float | None = None
+        self._router: BgpRouter | None = None
+        self._looked_at: float | None = None
+
+    @property
+    def wanted(self) -> bool:
+        """Whether any connection is to be spoken for."""
+        return self._router is not None
+
+    async def follow(self, wish: Wish) -> None:
+        """The intent in force is this one now."""
+        router = compose_router(wish, "exabgp")
+        neighbors = router.neighbors if router is not None else ()
+        if router != self._router:
+            self._router = router
+            self._told = {one.address: len(told(one, router)) for one in neighbors} if router else {}
+            held = router or BgpRouter(0, wish.intent.site.router_id or _NOBODY, (), ())
+            self.sessions.follow(held)
+            self.rib.follow(held)
+        self._ledger.follow(_ways(wish, neighbors))
+        if self._looked_at is None:
+            await self._inherit()
+        await self._tell(self._ledger.gate(_usable(neighbors)))
+        await self._mend_now_and_then()
+        await self.settle()
+
+    async def hear(self, line: bytes) -> None:
+        """Take in one line. What ends a session is told to the kernel at once; the rest at :meth:`settle`."""
+        for message in parse_line(line):
+            await self._take(message)
+
+    async def settle(self) -> None:
+        """Tell the kernel what changed since the last time."""
+        self._sweep_overdue()
+        self._ledger.want({prefix: choice.tunnels for prefix, choice in self.rib.settle().items()})
+        await self._tell(())
+        events, self.rib.events = self.rib.events, []
+        for event in events:
+            self._log(event)
+
+    def counted_sessions(self) -> tuple[BgpSession, ...]:
+        """Every session, with how much came and was taken, and how much was told."""
+        return tuple(self._counted(session) for session in self.sessions.all())
+
+    def _counted(self, session: BgpSession) -> BgpSession:
+        received, accepted = self.rib.counts(session.address)
+        told = self._told.get(session.address, 0) if session.up else 0
+        return replace(session, received=received, accepted=accepted, advertised=told)
+
+    def due(self) -> float | None:
+        """When something kept from before is to go (monotonic)."""
+        moments = [*self._until.values(), *([] if self._inherited is None else [self._inherited])]
+        return min(moments, default=None)
+
+    async def speaker_ended(self) -> None:
+        """ExaBGP is gone, or the connection to it: what it brought is kept for the restart time."""
+        self.sessions.ended()
+        for neighbor in self.sessions.neighbors:
+            self.rib.stall(neighbor.address)
+            self._until.setdefault(neighbor.address, monotonic() + RESTART_TIME)
+
+    async def mend(self) -> None:
+        """Compare with what stands in the kernel, and put back what somebody took."""
+        async with self._telling:
+            self._ledger.adopt(await self._systems.kernel.learned())
+        if self._inherited is None:
+            self._ledger.sweep(self.rib.choices)
+        self._ledger.want({prefix: choice.tunnels for prefix, choice in self.rib.choices.items()})
+        await self._tell(self._ledger.repair())
+
+    # Inside
+
+    async def _take(self, message: Message) -> None:
+        if isinstance(message, Update):
+            self.rib.take(message)
+        elif isinstance(message, EndOfRib):
+            self.rib.ended(message)
+            self._until.pop(message.neighbor, None)
+            self._disinherit()
+        elif isinstance(message, StateChange):
+            await self._change_state(message)
+        elif isinstance(message, Opened):
+            self.rib.opened(message)
+            self._say(message.neighbor, self.sessions.opened(message))
+        elif isinstance(message, Notified):
+            self._say(message.neighbor, self.sessions.notified(message))
+        elif isinstance(message, Unreadable):
+            self._log(message.why)
+        elif isinstance(message, Answered) and not message.done:
+            self._log("ExaBGP refused a command")
+
+    async def _change_state(self, message: StateChange) -> None:
+        lost = self.sessions.changed(message, _now())
+        neighbor = self.sessions.neighbor(message.neighbor)
+        if neighbor is None:
+            return
+        if message.state == "up":
+            self._log(f"{neighbor.tunnel}: BGP with {neighbor.address} is established")
+        if not lost:
+            return
+        self._log(f"{neighbor.tunnel}: BGP with {neighbor.address} is lost ({message.reason or 'no reason given'})")
+        patience = self.sessions.restarts_gracefully(neighbor.address)
+        if patience:
+            self.rib.stall(neighbor.address)
+            self._until[neighbor.address] = monotonic() + patience
+            return
+        self._until.pop(neighbor.address, None)
+        await self._tell(self._ledger.fail(neighbor.tunnel, neighbor.address.version), only=True)
+        self.rib.lost(neighbor.address)
+
+    def _say(self, address: IPAddress, sentence: str | None) -> None:
+        neighbor = self.sessions.neighbor(address)
+        if sentence and neighbor is not None:
+            self._log(f"{neighbor.tunnel}: BGP with {address}: {sentence}")
+
+    def _sweep_overdue(self) -> None:
+        now = monotonic()
+        for address in [address for address, until in self._until.items() if until <= now]:
+            del self._until[address]
+            self.rib.sweep(address)
+        if self._inherited is not None and self._inherited <= now:
+            self._inherited = None
+            self._ledger.sweep(self.rib.choices)
+
+    def _disinherit(self) -> None:
+        """Once every neighbour has told all it has, what only the kernel knew of is of no use."""
+        if self._inherited is not None and not self._until:
+            self._inherited = monotonic()
+
+    async def _inherit(self) -> None:
+        """Routes from a daemon before us stay until the neighbours have told all, or the restart time is over."""
+        found = await self._systems.kernel.learned()
+        self._ledger.adopt(found)
+        self._looked_at = monotonic()
+        if found:
+            self._inherited = monotonic() + (RESTART_TIME if self.wanted else 0.0)
+            self._until = {neighbor.address: self._inherited for neighbor in self.sessions.neighbors}
+
+    async def _mend_now_and_then(self) -> None:
+        assert self._looked_at is not None
+        if len(self.rib.choices) <= MANY or monotonic() - self._looked_at > LOOK_EVERY:
+            self._looked_at = monotonic()
+            await self.mend()
+
+    async def _tell(self, first: tuple[Change, ...], *, only: bool = False) -> None:
+        """Tell the kernel: ``first`` at once, then all that is collected, unless it is ``only`` this."""
+        async with self._telling:
+            changes = first if only else (*first, *self._ledger.changes())
+            if changes:
+                failures = self._ledger.record(await self._systems.kernel.apply(changes))
+                for failure in failures[:1]:
+                    self._log(failure + (f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""))
+
+
+_NOBODY = IPv4Address("0.0.0.0")
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _usable(neighbors: Iterable[Neighbor]) -> frozenset[str] | None:
+    """The tunnels that may carry; None: all."""
+    held = tuple(neighbors)
+    closed = [one for one in held if one.stance in (CLOSED, SHUT)]
+    return frozenset(one.tunnel for one in held if one not in closed) if closed else None
+
+
+def _ways(wish: Wish, neighbors: Iterable[Neighbor]) -> tuple[Way, ...]:
+    tunnels = {tunnel.name: tunnel for _, tunnel in wish.tunnels}
+    return tuple(
+        Way(one.tunnel, tunnel_link(tunnels[one.tunnel]), one.address.version, tunnels[one.tunnel].weight or 1)
+        for one in neighbors
+    )

@@ -1,0 +1,1 @@
+"""What neighbours offer, which of it is taken, and which ways traffic goes: BGP's decisions, without BGP's wire."""

@@ -1,0 +1,258 @@
+"""The tables between what neighbours say and what is used: adj-rib-in per neighbour, and the choice per prefix.
+
+Work is done per changed prefix: what is taken in marks prefixes, and :meth:`Rib.settle` chooses for those anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from appliance.model.address import IPAddress, IPNetwork
+from appliance.model.bgp import Attributes, EndOfRib, Opened, Update
+from appliance.model.peering import BgpRouter, Neighbor
+from appliance.model.session import FilteredPath, LearnedPath
+from appliance.rib.policy import Inbound
+from appliance.rib.selection import DEFAULT_PREFERENCE, NOTHING, Candidate, Choice, Rules, Source, choose
+
+WARN_AT = 0.8
+"""Of the maximum of prefixes: the share at which it is said that the end is near."""
+
+
+class Offer(NamedTuple):
+    """A prefix as a neighbour sent it; ``refusal`` says why it is not taken, None when it is."""
+
+    attributes: Attributes
+    nexthop: IPAddress
+    refusal: str | None
+
+
+@dataclass(slots=True)
+class Side:
+    """One neighbour: its policy, what it sent, and which of that was said in a session before this one."""
+
+    inbound: Inbound
+    source: Source
+    offers: dict[IPNetwork, Offer] = field(default_factory=dict)
+    stale: set[IPNetwork] = field(default_factory=set)
+    accepted: int = 0
+    warned: float = 0.0
+
+    @property
+    def neighbor(self) -> Neighbor:
+        """As it is to be held."""
+        return self.inbound.neighbor
+
+
+class Rib:
+    """Everything that was learned. ``events`` grows by a sentence for each thing an operator should know."""
+
+    def __init__(self, rules: Rules = Rules()) -> None:  # noqa: B008
+        self.events: list[str] = []
+        self._rules = rules
+        self._sides: dict[IPAddress, Side] = {}
+        self._accepted: dict[IPNetwork, dict[object, Candidate]] = {}
+        self._choices: dict[IPNetwork, Choice] = {}
+        self._dirty: dict[IPNetwork, None] = {}
+
+    # What is to be held
+
+    def follow(self, router: BgpRouter) -> None:
+        """The neighbours and their policies are these now. What was received is judged anew, and nothing is asked for
+        again; what came from a neighbour that left is forgotten."""
+        wanted = {neighbor.address: neighbor for neighbor in router.neighbors}
+        for address in self._sides.keys() - wanted.keys():
+            self._drop(address, set(self._sides[address].offers))
+            del self._sides[address]
+        own = {router.asn, *(one.local_asn for one in router.neighbors if one.local_asn is not None)}
+        for address, neighbor in wanted.items():
+            side = self._sides.get(address)
+            if side is None:
+                self._sides[address] = Side(Inbound(neighbor, own), _source(neighbor, 0))
+            elif side.neighbor != neighbor:
+                side.inbound, side.source = Inbound(neighbor, own), _source(neighbor, side.source.router_id)
+                self._judge_again(address, side)
+
+    # What neighbours say
+
+    def opened(self, message: Opened) -> None:
+        """A neighbour's identifier decides between equal paths."""
+        side = self._sides.get(message.neighbor)
+        number = _number(message.router_id)
+        if side is not None and side.source.router_id != number:
+            side.source = side.source._replace(router_id=number)
+            self._judge_again(message.neighbor, side)
+
+    def take(self, update: Update) -> None:
+        """What a neighbour offers replaces what it offered before (RFC 4271, section 9.1.4); of a neighbour that we do
+        not have nothing is taken. An UPDATE with a fault takes its prefixes back (RFC 7606, section 2)."""
+        side = self._sides.get(update.neighbor)
+        if side is None:
+            return
+        if update.withdrawn:
+            self._drop(update.neighbor, update.withdrawn)
+        if update.fault is not None:
+            self._say(side, f"an UPDATE was taken as a withdrawal: {update.fault}")
+        if update.attributes is None:
+            self._drop(update.neighbor, [prefix for prefix, _ in update.announced])
+            return
+        self._offer(side, update.attributes, update.announced)
+
+    def ended(self, message: EndOfRib) -> None:
+        """What a neighbour had not repeated by then is gone (RFC 4724, section 4.2)."""
+        side = self._sides.get(message.neighbor)
+        if side is not None:
+            self._drop(message.neighbor, [prefix for prefix in side.stale if prefix.version == message.family])
+
+    def lost(self, neighbor: IPAddress) -> None:
+        """The session ended, and with it all it brought."""
+        if neighbor in self._sides:
+            self._drop(neighbor, set(self._sides[neighbor].offers))
+            self._sides[neighbor].warned = 0.0
+
+    def stall(self, neighbor: IPAddress) -> None:
+        """The session ended, and what it brought is kept until it is said again, or :meth:`sweep`."""
+        side = self._sides.get(neighbor)
+        if side is not None:
+            side.stale = set(side.offers)
+
+    def sweep(self, neighbor: IPAddress) -> None:
+        """What is still of the session before goes."""
+        if neighbor in self._sides:
+            self._drop(neighbor, set(self._sides[neighbor].stale))
+
+    # What follows
+
+    def settle(self) -> dict[IPNetwork, Choice]:
+        """The prefixes whose choice changed since the last time, with the new one."""
+        dirty, self._dirty = self._dirty, {}
+        changed = {}
+        for prefix in dirty:
+            candidates = self._accepted.get(prefix)
+            new = choose(candidates, self._rules) if candidates else NOTHING
+            old = self._choices.get(prefix, NOTHING)
+            if new.paths:
+                self._choices[prefix] = new
+            else:
+                self._choices.pop(prefix, None)
+            if new.tunnels != old.tunnels:
+                changed[prefix] = new
+        return changed
+
+    def counts(self, neighbor: IPAddress) -> tuple[int, int]:
+        """Prefixes received and accepted."""
+        side = self._sides.get(neighbor)
+        return (len(side.offers), side.accepted) if side else (0, 0)
+
+    def paths(self) -> Iterator[LearnedPath]:
+        """Every accepted path."""
+        for prefix, candidates in self._accepted.items():
+            chosen = self._choices.get(prefix, NOTHING).paths
+            for address, one in candidates.items():
+                assert not isinstance(address, str)
+                yield self._path(prefix, address, one, chosen)
+
+    def filtered(self, neighbor: IPAddress) -> tuple[FilteredPath, ...]:
+        """What a neighbour sent and was kept out, with the reason."""
+        side = self._sides.get(neighbor)
+        offers = side.offers.items() if side else ()
+        return tuple(FilteredPath(prefix, neighbor, one.refusal) for prefix, one in offers if one.refusal is not None)
+
+    @property
+    def choices(self) -> Mapping[IPNetwork, Choice]:
+        """What is used, by prefix, as of the last :meth:`settle`."""
+        return self._choices
+
+    def _path(self, prefix: IPNetwork, address: object, one: Candidate, chosen: tuple[Candidate, ...]) -> LearnedPath:
+        attributes = one.attributes
+        side = self._sides[address]  # type: ignore[index]
+        return LearnedPath(
+            prefix=prefix,
+            neighbor=side.neighbor.address,
+            nexthop=side.neighbor.address,
+            med=one.med,
+            as_path=attributes.as_path,
+            best=bool(chosen) and one is chosen[0],
+            multipath=len(chosen) > 1 and any(one is other for other in chosen),
+        )
+
+    def _offer(self, side: Side, attributes: Attributes, announced: tuple[tuple[IPNetwork, IPAddress], ...]) -> None:
+        refusal = side.inbound.judge_attributes(attributes)
+        candidate = _candidate(side, attributes)
+        address, offers, accepted = side.neighbor.address, side.offers, self._accepted
+        for prefix, nexthop in announced:
+            before = offers.get(prefix)
+            why = refusal or side.inbound.judge_prefix(prefix, nexthop)
+            offers[prefix] = Offer(attributes, nexthop, why)
+            if side.stale:
+                side.stale.discard(prefix)
+            if why is None:
+                accepted.setdefault(prefix, {})[address] = candidate
+            elif before is not None and before.refusal is None:
+                self._reject(prefix, address)
+            side.accepted += (why is None) - (before is not None and before.refusal is None)
+            self._dirty[prefix] = None
+        self._warn(side)
+
+    def _drop(self, address: IPAddress, prefixes: object) -> None:
+        side = self._sides[address]
+        for prefix in prefixes:  # type: ignore[attr-defined]
+            offer = side.offers.pop(prefix, None)
+            side.stale.discard(prefix)
+            if offer is not None and offer.refusal is None:
+                side.accepted -= 1
+                self._reject(prefix, address)
+                self._dirty[prefix] = None
+
+    def _reject(self, prefix: IPNetwork, address: IPAddress) -> None:
+        candidates = self._accepted[prefix]
+        del candidates[address]
+        if not candidates:
+            del self._accepted[prefix]
+
+    def _judge_again(self, address: IPAddress, side: Side) -> None:
+        offers, side.offers, stale = side.offers, {}, set(side.stale)
+        for prefix, offer in offers.items():
+            if offer.refusal is None:
+                self._reject(prefix, address)
+                self._dirty[prefix] = None
+        side.accepted, side.stale = 0, set()
+        for prefix, offer in offers.items():
+            self._offer(side, offer.attributes, ((prefix, offer.nexthop),))
+        side.stale = stale & side.offers.keys()
+
+    def _warn(self, side: Side) -> None:
+        limit = side.neighbor.max_prefixes
+        share = len(side.offers) / limit
+        for mark in (1.0, WARN_AT):
+            if share > mark > side.warned or share >= mark == WARN_AT > side.warned:
+                side.warned = mark
+                word = "more than its maximum of" if mark == 1.0 else f"{mark:.0%} of its maximum of"
+                self._say(side, f"{len(side.offers)} prefixes, {word} {limit}")
+                return
+
+    def _say(self, side: Side, sentence: str) -> None:
+        self.events.append(f"{side.neighbor.tunnel}: {side.neighbor.address} sent {sentence}")
+
+
+def _source(neighbor: Neighbor, router_id: int) -> Source:
+    return Source(
+        router_id=router_id,
+        address=(neighbor.address.version, int(neighbor.address)),
+        tunnel=neighbor.tunnel,
+        preference=DEFAULT_PREFERENCE if neighbor.preference is None else neighbor.preference,
+    )
+
+
+def _candidate(side: Side, attributes: Attributes) -> Candidate:
+    med = side.neighbor.force_med if side.neighbor.force_med is not None else attributes.med
+    return Candidate(side.source, attributes, 0 if med is None else med)
+
+
+def _number(router_id: str) -> int:
+    """A dotted identifier as the number that RFC 6286 has it be."""
+    value = 0
+    for part in router_id.split("."):
+        value = value << 8 | int(part)
+    return value
