@@ -23,6 +23,7 @@ VERBS = {
     "validate": "validate",
     "schema": "schema",
     "render": "rendering",
+    "first-boot": "first_boot",
     "lab": "lab",
 }
 """Verb -> file in this folder. A verb's libraries are imported only when it is the one called."""
@@ -40,6 +41,7 @@ SUMMARIES = {
     "validate": "Check an intent against itself and its cloud's rules.",
     "schema": "The JSON Schema of an intent, for editors.",
     "render": "What charon, FRR and nftables would be told.",
+    "first-boot": "What user-data asks for, once per instance.",
     "lab": "Networks to try everything in, without a cloud.",
 }
 """Verb -> what the list of verbs says; the verb's own help, cut short, where there is nothing."""

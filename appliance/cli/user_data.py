@@ -22,7 +22,7 @@ ROOM = 16384
 """Bytes of user-data that AWS takes (EC2 User Guide, "Run commands when you launch an instance")."""
 
 _HOME = PurePosixPath("/etc/appliance")
-_NOT_AT_BOOT = frozenset({"documents", "intent_file", "dry_run", "as_json", "yes"})
+NOT_AT_BOOT = frozenset({"documents", "intent_file", "dry_run", "as_json", "yes"})
 _HEAD = "#cloud-config\n# It holds pre-shared keys: whoever may read an instance's user-data has them.\n"
 
 
@@ -63,7 +63,7 @@ def _settings(flags: Sequence[str]) -> tuple[dict[str, Any], dict[str, bytes]]:
             continue
         if option.is_flag and value not in (True, option.flag_value):
             continue  # another one of the flags that share a name
-        if option.name in _NOT_AT_BOOT:
+        if option.name in NOT_AT_BOOT:
             raise WrongUsage(f"{option.opts[0]} makes no sense at a first boot")
         settings[option.opts[0].removeprefix("--")] = True if option.is_flag else value
     if "psk" in settings:

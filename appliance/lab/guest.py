@@ -50,6 +50,7 @@ class Guest:
     def __init__(self, repo: Path, progress: Progress = lambda _line: None) -> None:
         self.repo = repo
         self.progress = progress
+        self.extra: tuple[str, ...] = ()
         self.state = Path(os.environ.get(STATE_VARIABLE) or repo / "build" / "guest")
 
     def start(self) -> None:
@@ -141,7 +142,7 @@ class Guest:
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = int(free.getsockname()[1])
         (self.state / "port").write_text(str(port))
-        return Machine(images, tools, self.state, port, (self.state / "key.pub").read_text().split()[1])
+        return Machine(images, tools, self.state, port, (self.state / "key.pub").read_text().split()[1], self.extra)
 
     def _build(self, image: str) -> Path:
         with (self.state / f"build-{image}.log").open("wb") as log:

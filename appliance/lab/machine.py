@@ -18,13 +18,15 @@ DEVICES = ("-device", "virtio-net-pci,netdev=host,romfile=", "-device", "virtio-
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """Folders of the built images (``tools``: None when the host's own QEMU is good), ssh port and public key."""
+    """Folders of the built images (``tools``: None when the host's own QEMU is good), ssh port and public key;
+    ``extra``: more words for QEMU."""
 
     images: Path
     tools: Path | None
     state: Path
     port: int
     key: str
+    extra: tuple[str, ...] = ()
 
 
 def qemu_major() -> int:
@@ -46,7 +48,7 @@ def accelerators(remembered: str | None) -> list[str]:
 
 def qemu_command(machine: Machine, accelerator: str) -> tuple[list[str], dict[str, str]]:
     """The arguments and the environment that start the guest. Its disk takes writes into a throw-away copy."""
-    program, environment = _program(machine.tools)
+    program, environment = qemu_program(machine.tools)
     boot = f"console=ttyS0 quiet panic=1 mitigations=off nokaslr tsc=reliable lab.key={machine.key}"
     options = {
         "kernel": machine.images / "vmlinuz",
@@ -60,16 +62,17 @@ def qemu_command(machine: Machine, accelerator: str) -> tuple[list[str], dict[st
         "pidfile": machine.state / "pid",
     }
     words = [word for name, value in options.items() for word in (f"-{name}", str(value))]
-    return [*program, *BARE, *DEVICES, *_processor(accelerator), *words], environment
+    return [*program, *BARE, *DEVICES, *processor_words(accelerator), *words, *machine.extra], environment
 
 
-def _processor(accelerator: str) -> list[str]:
+def processor_words(accelerator: str) -> list[str]:
+    """How QEMU runs the guest's processors."""
     if accelerator == "kvm":
         return ["-accel", "kvm", "-cpu", "host"]
     return ["-accel", "tcg,thread=multi,tb-size=1024", "-cpu", "max,la57=off"]
 
 
-def _program(tools: Path | None) -> tuple[list[str], dict[str, str]]:
+def qemu_program(tools: Path | None) -> tuple[list[str], dict[str, str]]:
     """QEMU of another root runs through that root's own loader: neither chroot nor privilege is needed."""
     if tools is None:
         return [QEMU], {}

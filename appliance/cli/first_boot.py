@@ -1,0 +1,117 @@
+"""``appliance first-boot``: what user-data asks for, once per instance; then the line that says the machine carries."""
+
+from __future__ import annotations
+
+import asyncio
+from time import monotonic
+from typing import Any
+
+import click
+
+from appliance.cli.configure import command as configure
+from appliance.cli.output import report_error, say
+from appliance.cli.statuses import read_status
+from appliance.cli.user_data import NOT_AT_BOOT
+from appliance.daemon.wiring import open_systems
+from appliance.image.seed import Note, Seed
+from appliance.image.settings import parse_settings
+from appliance.model.fault import ApplianceError
+
+EVERY = 1.0  # seconds between two looks
+LONG = 60.0
+"""Seconds after which the console hears what is waited for."""
+
+
+@click.command("first-boot")
+@click.option("--again", is_flag=True, help="Do what user-data says once more, though it was done.")
+def command(again: bool) -> None:
+    """Configure this machine as its user-data says, unless that was done; say on stdout when its tunnels carry.
+
+    User-data leaves documents, secrets and `configure.yaml` (the flags of `configure`), or a whole intent.yaml, in
+    /etc/appliance. It counts once per instance: afterwards the machine's own state does, and files that differ are
+    said. `appliance import --user-data` makes such user-data.
+    """
+    seed = Seed()
+    for path in seed.tighten():
+        say(f"appliance: {path} could be read by others: closed")
+    note, instance, digest = seed.note(), seed.instance(), seed.digest()
+    if again or note is None or note.instance != instance or not note.done:
+        _configure(seed, instance, digest)
+    elif note.seed != digest:
+        say("appliance: user-data's files differ from what was configured: appliance first-boot --again takes them")
+    if open_systems().store.last_revision() is None:
+        click.echo("appliance: NOT CONFIGURED: log in and run `appliance configure`, or give user-data")
+        return
+    asyncio.run(_wait())
+
+
+def _configure(seed: Seed, instance: str, digest: str) -> None:
+    """Run ``configure`` and keep what it came to. Faults are shown, and the machine stays reachable."""
+    done, error = True, None
+    try:
+        words = _words(seed)
+        if words is None:
+            return
+        configure.main(args=["--yes", *words], prog_name="appliance configure", standalone_mode=False)
+    except click.ClickException as usage:
+        done, error = False, usage.format_message()
+        report_error(usage, as_json=False)
+    except ApplianceError as failure:
+        done, error = open_systems().store.last_revision() is not None, failure.message
+        report_error(failure, as_json=False)
+    seed.keep(Note(instance, digest, done, error))
+
+
+def _words(seed: Seed) -> tuple[str, ...] | None:
+    """The words after ``configure``; None when user-data brought nothing to configure."""
+    text = seed.settings()
+    if text is not None:
+        return parse_settings(text, str(seed.settings_file), _known())
+    intent = seed.config_dir / "intent.yaml"
+    if intent.exists() and open_systems().store.last_revision() is None:
+        return ("--bgp", "--intent", str(intent))
+    return None
+
+
+def _known() -> dict[str, bool]:
+    """The options of ``configure`` that make sense at a boot, and whether each is a flag."""
+    options = [option for option in configure.params if isinstance(option, click.Option)]
+    names = {name.removeprefix("--"): option for option in options for name in option.opts if name.startswith("--")}
+    return {
+        name: bool(option.is_flag) for name, option in names.items() if option.name not in NOT_AT_BOOT or name == "from"
+    }
+
+
+async def _wait() -> None:
+    """Until everything is up; what is missing is said once it takes long."""
+    begun, said = monotonic(), None
+    while True:
+        status = await _status()
+        if status is not None and status["healthy"]:
+            click.echo(describe_ready(status))
+            return
+        why = status["why"] if status else "the state cannot be read"
+        if why != said and monotonic() - begun > LONG:
+            click.echo(f"appliance: NOT READY: {why}")
+            said = why
+        await asyncio.sleep(EVERY)
+
+
+async def _status() -> dict[str, Any] | None:
+    try:
+        return await read_status(open_systems())
+    except ApplianceError:
+        return None
+
+
+def describe_ready(status: dict[str, Any]) -> str:
+    """The console's line: what carries or stands by, of how many, and the prefixes that have a way."""
+    tunnels = [tunnel["state"] for connection in status["connections"] for tunnel in connection["tunnels"]]
+    up = sum(state in ("carrying", "standby") for state in tunnels)
+    prefixes = {
+        prefix["prefix"]
+        for connection in status["connections"]
+        for prefix in connection["prefixes"]
+        if prefix["source"] != "blackhole"
+    }
+    return f"appliance: READY revision={status['revision']} tunnels={up}/{len(tunnels)} prefixes={len(prefixes)}"

@@ -1,0 +1,380 @@
+#!/usr/bin/env python3
+"""Build the appliance's disk image: Debian 13 with the appliance on it, read-only and checked block by block.
+
+    images/disk.py OUT [--key FILE]    OUT gets the image as raw and qcow2, a manifest, an SBOM, sums and a signature
+    images/disk.py --where workbench   the root with Debian 13's disk tools and OVMF, built when missing
+    images/disk.py --score UNIT...     what systemd-analyze says of a unit's sandbox
+
+The same packages, wheels and sources give the same bytes: every time stamp is SOURCE_DATE_EPOCH (by default the time
+of the last commit), every UUID follows from what it names. The tools run in a root of their own (mkfs.erofs,
+veritysetup, systemd-repart, grub-mkimage, grub-bios-setup of Debian 13), without loop devices.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import lzma
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+import papers
+
+import build as recipe
+from build import BUILD, HERE, REPO, Image, run
+
+RECIPE = HERE / "disk"
+RUNTIME = {"click", "jinja2", "markupsafe", "pyroute2", "pyyaml", "vici"}
+"""The Python packages the product itself needs; the lock names more, for tests and the speaker ExaBGP."""
+PRODUCT = ("appliance", "frr-templates", "exabgp")
+NAMES = uuid.UUID("8d7ff9c5-6b0f-5f0e-9d0a-6b3bb33c9f6e")
+"""The namespace of the UUIDs of partitions and file systems."""
+SECTORS = 8
+"""Sectors of 512 bytes in one block of 4096, in which dm-verity counts."""
+CONSOLE = "console=tty0 console=ttyS0,115200"
+WORDS = f"{CONSOLE} quiet panic=10 net.ifnames=1 systemd.show_status=false rd.udev.log_level=3"
+BIOS = "biosdisk part_gpt fat normal search search_fs_file loadenv configfile linux echo test sleep boot reboot"
+EFI = "part_gpt fat normal search search_fs_file loadenv configfile linux echo test sleep boot reboot efi_gop all_video"
+# What finds a disk and opens the root on it, on the machines that clouds and QEMU make.
+INITRD_MODULES = (
+    *("virtio_pci", "virtio_blk", "virtio_scsi", "sd_mod", "nvme", "xen-blkfront", "hv_storvsc", "ahci"),
+    *("dm-mod", "dm-verity", "erofs", "overlay", "ext4", "crc32c-intel", "crc32c_generic", "sha256-ssse3"),
+    *("sha256_generic", "libcrc32c"),
+)
+INITRD_PROGRAMS = ("usr/sbin/dmsetup", "usr/sbin/e2fsck")
+NOT_NEEDED = (
+    *("usr/share/doc", "usr/share/man", "usr/share/info", "usr/share/lintian", "usr/share/locale", "usr/share/perl5"),
+    *(
+        "usr/lib/python3/dist-packages/pip",
+        "usr/share/bash-completion",
+        "usr/share/zoneinfo/right",
+        "usr/share/i18n",
+        "usr/include",
+    ),
+    *("var/lib/apt/lists", "var/cache/apt", "var/cache/ldconfig", "var/cache/debconf", "var/lib/dpkg/info"),
+    *("var/log", "boot", "initrd.img", "vmlinuz", "initrd.img.old", "vmlinuz.old", "proc", "sys", "dev", "run", "tmp"),
+)
+"""Left out of the root: what no running machine reads, and what is another at every build."""
+FOLDERS = ("proc", "sys", "dev", "run", "tmp", "state", "var/log", "var/cache", "boot")
+
+WORKBENCH = Image("workbench", ("workbench.packages",), (), ())
+ROOT = Image("root", ("appliance.packages", "disk.packages"), (), ())
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One build: where its result goes, with which key it is signed, and the time that stands for now."""
+
+    out: Path
+    key: Path | None
+    epoch: int
+
+    @property
+    def work(self) -> Path:
+        """Folder for everything on the way; the tools see it as /mnt."""
+        return self.out / "work"
+
+    @property
+    def tree(self) -> Path:
+        """The root of the image, as folders."""
+        return self.work / "tree"
+
+
+def build(job: Job) -> None:
+    """Every step, in order."""
+    for step in STEPS:
+        step(job)
+
+
+def start_afresh(job: Job) -> None:
+    if job.work.exists():
+        run("rm", "-rf", "--one-file-system", job.work, as_root=True)
+    job.work.mkdir(parents=True)
+    run("cp", "-a", "--reflink=auto", recipe.build(ROOT) / "root", job.tree, as_root=True)
+
+
+def install_wheels(job: Job) -> None:
+    """The pinned wheels the product needs, and no other."""
+    wheels = BUILD / "wheels"
+    wheels.mkdir(exist_ok=True)
+    lock = (REPO / "requirements.lock").read_text()
+    names = {line.split("==")[0] for line in lock.splitlines() if "==" in line and not line.startswith((" ", "#"))}
+    pinned = job.work / "wheels.lock"
+    pinned.write_text(recipe.lock_without(names - RUNTIME, lock))
+    kinds = ("manylinux_2_28_x86_64", "manylinux2014_x86_64", "manylinux_2_17_x86_64", "any")
+    target = (
+        *("--python-version", recipe.PYTHON, "--implementation", "cp", "--only-binary=:all:", "--no-deps"),
+        *(word for kind in kinds for word in ("--platform", kind)),
+        *("--require-hashes", "-r", str(pinned)),
+    )
+    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "-q")
+    run(*pip, "download", "--dest", wheels, *target)
+    staged = job.work / "wheels"
+    run(*pip, "install", "--no-index", "--find-links", wheels, "--target", staged, "--no-compile", *target)
+    run("mkdir", "-p", job.tree / "opt/appliance/current", as_root=True)
+    run("cp", "-r", staged, job.tree / "opt/appliance/wheels", as_root=True)
+
+
+def install_product(job: Job) -> None:
+    """The appliance's own files, its units, and the settings of what it runs with."""
+    for name in PRODUCT:
+        run("cp", "-r", REPO / name, job.tree / "opt/appliance/current" / name, as_root=True)
+    for source, target, mode in (
+        (HERE / "guest/appliance", "usr/bin/appliance", "0755"),
+        (HERE / "guest/appliance.pth", "usr/lib/python3/dist-packages/appliance.pth", "0644"),
+        (HERE / "strongswan.conf", "etc/strongswan.conf", "0644"),
+        *((unit, f"usr/lib/systemd/system/{unit.name}", "0644") for unit in sorted((HERE / "units").iterdir())),
+        *((file, str(file.relative_to(RECIPE / "tree")), "0644") for file in files_of(RECIPE / "tree")),
+    ):
+        run("install", "-D", "-m", mode, source, job.tree / target, as_root=True)
+    script = (
+        "find opt -name __pycache__ -prune -exec rm -rf {} + ; chmod -R go=rX opt/appliance; chmod 0750 etc/appliance; "
+        ": > etc/frr/frr.conf; echo 'service integrated-vtysh-config' > etc/frr/vtysh.conf; "
+        "chown -R root:root opt/appliance; echo disk > etc/appliance/image; rm -f etc/netplan/*; "
+        "mkdir -p etc/systemd/system-generators; ln -s /dev/null etc/systemd/system-generators/systemd-ssh-generator; "
+        "rm -rf etc/systemd/system/*.wants etc/systemd/system/*.service etc/resolv.conf etc/cloud/cloud.cfg.d/*"
+    )
+    run("sh", "-c", f"cd {shlex.quote(str(job.tree))} && {script}", as_root=True)
+    run("ln", "-s", "../run/systemd/resolve/stub-resolv.conf", job.tree / "etc/resolv.conf", as_root=True)
+
+
+def enable_units(job: Job) -> None:
+    run("chroot", job.tree, "systemctl", "preset-all", "--preset-mode=full", as_root=True)
+    masked = (
+        "getty@tty1.service",
+        "systemd-pcrphase.service",
+        "systemd-firstboot.service",
+        "cloud-init-hotplugd.socket",
+    )
+    run("chroot", job.tree, "systemctl", "mask", "-q", *masked, as_root=True)
+
+
+def compile_python(job: Job) -> None:
+    """Byte code that needs no time stamp: the sources never change under it."""
+    run(
+        *("chroot", job.tree, "python3", "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash"),
+        *("/opt/appliance", "/usr/lib/python3", "/usr/lib/python3.13"),
+        as_root=True,
+    )
+
+
+def keep_kernel(job: Job) -> None:
+    (kernel,) = sorted((job.tree / "boot").glob("vmlinuz-*"))
+    run("install", "-m", "0644", kernel, job.work / "vmlinuz", as_root=True)
+
+
+def write_initrd(job: Job) -> None:
+    """A shell, two programs and the modules that find the disk: a full initramfs would cost seconds."""
+    stage = job.work / "initrd.d"
+    for name in ("bin", "dev", "proc", "sys", "root", "run", "usr/lib/modules", "usr/lib64", "usr/sbin"):
+        (stage / name).mkdir(parents=True)
+    (stage / "lib").symlink_to("usr/lib")
+    (stage / "lib64").symlink_to("usr/lib64")
+    shutil.copy(job.tree / "usr/bin/busybox", stage / "bin/busybox")
+    shutil.copy(RECIPE / "initrd-init", stage / "init")
+    (stage / "init").chmod(0o755)
+    for program in INITRD_PROGRAMS:
+        copy_program(job.tree, stage, program)
+    copy_modules(job.tree, stage)
+    at_workbench(job, "depmod -b /mnt/initrd.d $(ls /mnt/initrd.d/usr/lib/modules)")
+    at_workbench(
+        job,
+        "cd /mnt/initrd.d && find . -exec touch -h -d @$SOURCE_DATE_EPOCH {} + && find . | LC_ALL=C sort | "
+        "cpio -o -H newc --quiet --reproducible -R 0:0 --renumber-inodes --ignore-devno | "
+        "zstd -q -19 -T1 -f -o /mnt/initrd",
+    )
+
+
+def copy_program(tree: Path, stage: Path, program: str) -> None:
+    """A program of the root, found in the initrd's /bin, with the libraries it is linked to."""
+    shutil.copy(tree / program, stage / "bin" / Path(program).name)
+    listing = run("chroot", tree, "ldd", f"/{program}", as_root=True)
+    for path in sorted({word for word in listing.split() if word.startswith("/")}):
+        target = stage / path.lstrip("/")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(tree / path.lstrip("/"), target)
+
+
+def copy_modules(tree: Path, stage: Path) -> None:
+    """The initrd's kernel modules and those they need, unpacked: the whole is packed once."""
+    (source,) = (tree / "usr/lib/modules").iterdir()
+    needs: dict[str, list[Path]] = {}
+    for line in (source / "modules.dep").read_text().splitlines():
+        name, _, rest = line.partition(":")
+        needs[Path(name).name.split(".")[0].replace("-", "_")] = [Path(name), *map(Path, rest.split())]
+    for module in INITRD_MODULES:
+        for path in needs.get(module.replace("-", "_"), []):
+            target = stage / "usr/lib/modules" / source.name / str(path).removesuffix(".xz")
+            data = (source / path).read_bytes()
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(lzma.decompress(data) if path.suffix == ".xz" else data)
+    for name in ("modules.builtin", "modules.builtin.modinfo", "modules.order"):
+        shutil.copy(source / name, stage / "usr/lib/modules" / source.name / name)
+
+
+def clear_tree(job: Job) -> None:
+    """Nothing of the build host, of this build's hour, of an identity, and no way to become another user."""
+    tree = shlex.quote(str(job.tree))
+    gone = " ".join(NOT_NEEDED)
+    folders = " ".join(FOLDERS)
+    run(
+        "sh",
+        "-ec",
+        f"cd {tree}; rm -rf --one-file-system {gone}; mkdir -p {folders}; chmod 1777 tmp; "
+        "find . -xdev -perm /6000 -type f -exec chmod ug-s {} +; : > etc/machine-id; rm -f var/lib/dbus/machine-id; "
+        "rm -f etc/ssh/ssh_host_* etc/*- var/lib/systemd/random-seed var/lib/dpkg/*-old etc/ld.so.cache.new; "
+        "rm -rf root/.[!.]* root/* etc/apt/apt.conf.d/99mmdebstrap; echo appliance > etc/hostname; "
+        "sed -i 's/^\\([^:]*:[^:]*\\):[0-9]*:/\\1:20000:/' etc/shadow",
+        as_root=True,
+    )
+
+
+def write_root(job: Job) -> None:
+    """The root as erofs, and the tree of hashes by which the kernel checks it."""
+    at_workbench(
+        job,
+        f"mkfs.erofs --quiet -zlz4hc,12 -C65536 -T$SOURCE_DATE_EPOCH -U {name_uuid('root')} /mnt/root.erofs /mnt/tree",
+    )
+    said = at_workbench(
+        job,
+        f"veritysetup format --salt={name_uuid('salt').hex} --uuid={name_uuid('hash')} /mnt/root.erofs /mnt/root.hash",
+    )
+    roothash = next(line.split()[-1] for line in said.splitlines() if line.startswith("Root hash"))
+    (job.work / "roothash").write_text(roothash)
+
+
+def write_boot_folder(job: Job) -> None:
+    """What GRUB reads: itself for UEFI, its menu, and kernel and initrd of slot a."""
+    slot = job.work / "esp/appliance/slots/a"
+    slot.mkdir(parents=True)
+    (job.work / "esp/EFI/BOOT").mkdir(parents=True)
+    shutil.copy(RECIPE / "boot/grub.cfg", job.work / "esp/appliance/grub.cfg")
+    shutil.copy(RECIPE / "boot/early.cfg", job.work / "early.cfg")
+    for name in ("vmlinuz", "initrd"):
+        shutil.copy(job.work / name, slot / name)
+    (slot / "slot.cfg").write_text(f'set words="{kernel_words(job)}"\n')
+    at_workbench(job, "grub-editenv /mnt/esp/appliance/grubenv create")
+    at_workbench(job, "grub-editenv /mnt/esp/appliance/grubenv set slot=a")
+    for kind, target, modules in (
+        ("x86_64-efi", "esp/EFI/BOOT/BOOTX64.EFI", EFI),
+        ("i386-pc", "grub/core.img", BIOS),
+    ):
+        (job.work / target).parent.mkdir(exist_ok=True)
+        at_workbench(job, f"grub-mkimage -O {kind} -p /appliance -c /mnt/early.cfg -o /mnt/{target} {modules}")
+    at_workbench(job, "cp /usr/lib/grub/i386-pc/boot.img /mnt/grub/")
+
+
+def kernel_words(job: Job) -> str:
+    """The kernel's command line: the slot, and what the initrd opens its root by."""
+    blocks = (job.work / "root.erofs").stat().st_size // 4096
+    facts = {
+        "slot": "a",
+        "blocks": blocks,
+        "salt": name_uuid("salt").hex,
+        "roothash": (job.work / "roothash").read_text(),
+    }
+    return " ".join([WORDS, *(f"appliance.{name}={value}" for name, value in facts.items())])
+
+
+def assemble_disk(job: Job) -> None:
+    """The partitions of images/disk/repart.d in one file; GRUB for BIOS in front of them."""
+    shutil.copytree(RECIPE / "repart.d", job.work / "repart.d", dirs_exist_ok=True)
+    at_workbench(job, "find /mnt/esp -exec touch -d @$SOURCE_DATE_EPOCH {} +")
+    at_workbench(
+        job,
+        f"systemd-repart --offline=yes --empty=create --size=auto --dry-run=no --seed={name_uuid('disk')} --root=/mnt "
+        "--definitions=/mnt/repart.d --json=off --no-pager /mnt/appliance.raw",
+    )
+    # grub-bios-setup wants the device its folder lies on: it is told that this is the image.
+    at_workbench(
+        job,
+        'echo "1 0 1:1 / / - fat /mnt/appliance.raw" > /tmp/mounts && mount --bind /tmp/mounts /proc/$$/mountinfo && '
+        "exec /usr/lib/grub/i386-pc/grub-bios-setup --directory=/mnt/grub /mnt/appliance.raw",
+    )
+
+
+def convert(job: Job) -> None:
+    at_workbench(
+        job, "qemu-img convert -m 1 -O qcow2 -c -o compression_type=zstd /mnt/appliance.raw /mnt/appliance.qcow2"
+    )
+    for name in ("appliance.raw", "appliance.qcow2"):
+        run("mv", "-f", job.work / name, job.out / name, as_root=True)
+        run("chown", f"{os.getuid()}:{os.getgid()}", job.out / name, as_root=True)
+
+
+def write_papers(job: Job) -> None:
+    """What is in it, where that comes from, and a signature over the sums of all."""
+    facts = {"roothash": (job.work / "roothash").read_text(), "epoch": job.epoch, "arch": "x86_64"}
+    papers.write_manifest(job.out, recipe.build(ROOT) / "manifest.json", job.work / "wheels.lock", facts)
+    papers.write_sbom(job.out, job.epoch)
+    papers.write_sums(job.out)
+    papers.sign(job.out, job.key)
+
+
+def clear_work(job: Job) -> None:
+    run("rm", "-rf", "--one-file-system", job.work, as_root=True)
+
+
+STEPS: tuple[Callable[[Job], None], ...] = (
+    start_afresh, install_wheels, install_product, enable_units, compile_python, keep_kernel, write_initrd, clear_tree,
+    write_root, write_boot_folder, assemble_disk, convert, write_papers, clear_work,
+)  # fmt: skip
+
+
+def at_workbench(job: Job, script: str) -> str:
+    """Run a shell text in the root of disk tools, with the work folder at /mnt; returns stdout."""
+    bench = shlex.quote(str(recipe.build(WORKBENCH) / "root"))
+    inner = f"mount -t proc proc /proc; mount -t tmpfs tmpfs /tmp; set -e; {script}"
+    outer = (
+        f"mount --bind {shlex.quote(str(job.work))} {bench}/mnt && mount --bind /dev {bench}/dev && "
+        f"exec chroot {bench} /usr/bin/env -i PATH=/usr/sbin:/usr/bin LC_ALL=C.UTF-8 SOURCE_DATE_EPOCH={job.epoch} "
+        f"E2FSPROGS_FAKE_TIME={job.epoch} sh -ec {shlex.quote(inner)}"
+    )
+    return run("unshare", "-m", "sh", "-ec", outer, as_root=True)
+
+
+def name_uuid(name: str) -> uuid.UUID:
+    """The UUID of a part of the image, the same at every build."""
+    return uuid.uuid5(NAMES, name)
+
+
+def files_of(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def source_epoch() -> int:
+    """Seconds since 1970 that stand for the time of the build."""
+    if given := os.environ.get("SOURCE_DATE_EPOCH"):
+        return int(given)
+    said = subprocess.run(
+        ["git", "log", "-1", "--format=%ct"], cwd=REPO, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False
+    )
+    return int(said.stdout) if said.returncode == 0 and said.stdout.strip() else 1767225600
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("out", nargs="?", type=Path, default=BUILD / "image")
+    parser.add_argument("--key", type=Path, help="an OpenSSH private key that signs the image")
+    parser.add_argument("--where", choices=["workbench", "root"], help="build that root when missing, name its folder")
+    given = parser.parse_args()
+    if given.where:
+        print(recipe.build({"workbench": WORKBENCH, "root": ROOT}[given.where]))
+        return
+    given.out.mkdir(parents=True, exist_ok=True)
+    with (given.out / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        build(Job(given.out.resolve(), given.key, source_epoch()))
+    print(given.out.resolve())
+
+
+if __name__ == "__main__":
+    main()
