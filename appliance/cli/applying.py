@@ -7,13 +7,11 @@ from pathlib import Path
 
 import click
 
-from appliance.cli.options import PATIENCE, administrators, json_option, safety_options
+from appliance.cli.options import administrators, json_option, safety_options
 from appliance.cli.output import print_json, say
-from appliance.cli.showing import ask, plan_as_data, refuse_failure, show_outcome, show_plan
+from appliance.cli.showing import ask, plan_as_data, refuse_failure, show_plan, show_step
+from appliance.cli.writing import writing
 from appliance.daemon.passes import (
-    Prepared,
-    adopt_strangers,
-    apply,
     load_intent,
     make_wish,
     prepare,
@@ -21,9 +19,10 @@ from appliance.daemon.passes import (
     refuse_unsafe,
     resolve_secrets,
 )
-from appliance.daemon.protecting import learn
-from appliance.daemon.wiring import Systems, open_systems
+from appliance.daemon.performing import learn_unless_silent
+from appliance.daemon.wiring import open_systems
 from appliance.history.revision import Down
+from appliance.model.order import Commit
 
 
 @click.command("apply")
@@ -45,35 +44,21 @@ def command(file: Path | None, allowed: tuple[str, ...], adopt: bool, yes: bool,
 
 async def _apply(file: Path | None, allowed: tuple[str, ...], adopt: bool, yes: bool, as_json: bool) -> None:
     systems = open_systems()
-    with systems.store.lock(PATIENCE):
+    with writing(systems) as submit:
+        seen = systems.store.read_intent()
         loaded = load_intent(systems, file)
         secrets = resolve_secrets(systems, loaded.intent)
-        wish = await make_wish(systems, loaded.intent, secrets, Down())
-        if not await _is_silent(systems) and await learn(systems, wish):
-            wish = await make_wish(systems, loaded.intent, secrets, Down())
-        prepared = await prepare(systems, wish)
+        await learn_unless_silent(systems, loaded.intent)
+        prepared = await prepare(systems, await make_wish(systems, loaded.intent, secrets, Down()))
         refuse_unsafe(prepared, administrators(), allowed)
         await refuse_strangers(systems, prepared, adopt=adopt)
         show_plan(prepared)
         if prepared.changes:
             ask("Apply this?", yes)
-        if file is not None and loaded.text != systems.store.read_intent():
-            systems.store.write_intent(loaded.text)
-        systems.store.save_down(Down())
-        await _carry_out(systems, prepared, loaded.text, adopt)
+        order = Commit(loaded.text, "apply", seen, file is not None, secrets, adopt=adopt)
+        made = await submit(order, show_step)
+    refuse_failure(made)
+    if made:
+        say(f"{len(made)} changes made", fg="green")
     if as_json:
         print_json(plan_as_data(prepared))
-
-
-async def _is_silent(systems: Systems) -> bool:
-    return bool(await systems.frr.lacks())
-
-
-async def _carry_out(systems: Systems, prepared: Prepared, text: str, adopt: bool) -> None:
-    """What is wanted is written down already: whatever fails now is left to be done, by hand or by the daemon."""
-    for taken in await adopt_strangers(systems, prepared) if adopt and prepared.changes else ():
-        say(f"taken over: {taken}")
-    report = await apply(systems, prepared, text, "apply", show_outcome)
-    refuse_failure(report)
-    if report.outcomes:
-        say(f"{len(report.outcomes)} changes made", fg="green")

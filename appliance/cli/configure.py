@@ -11,12 +11,12 @@ from time import monotonic
 import click
 
 from appliance.cli.gathering import Gathered, from_documents, from_intent
-from appliance.cli.options import PATIENCE, Duration, Network, UplinkOption, administrators, json_option, safety_options
+from appliance.cli.options import Duration, Network, UplinkOption, administrators, json_option, safety_options
 from appliance.cli.output import is_terminal, print_json, say
-from appliance.cli.showing import ask, plan_as_data, refuse_failure, show_outcome, show_plan, show_todo, todo_as_data
+from appliance.cli.showing import ask, plan_as_data, refuse_failure, show_plan, show_step, show_todo, todo_as_data
 from appliance.cli.statuses import read_status, show_status
-from appliance.daemon.passes import adopt_strangers, apply, make_wish, prepare, refuse_strangers, refuse_unsafe
-from appliance.daemon.protecting import protect_learned
+from appliance.cli.writing import Submit, writing
+from appliance.daemon.passes import make_wish, prepare, refuse_strangers, refuse_unsafe
 from appliance.daemon.waiting import Waited, rekey_children, wait_until_up
 from appliance.daemon.wiring import Systems, open_systems
 from appliance.design.wish import Wish, profile_of
@@ -28,6 +28,7 @@ from appliance.model.address import IPNetwork
 from appliance.model.fault import Fault, SystemFailure, WrongUsage
 from appliance.model.finding import Finding
 from appliance.model.intent import Uplink
+from appliance.model.order import Commit, Learn
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +152,7 @@ async def _configure(
 
 async def _carry_out(systems: Systems, gathered: Gathered, manner: Manner) -> None:
     """Plan, ask, apply, wait, verify."""
-    store, down = systems.store, _still_down(systems, gathered)
+    seen, down = systems.store.read_intent(), _still_down(systems, gathered)
     wish = await make_wish(systems, gathered.loaded.intent, gathered.secrets, down)
     prepared = await prepare(systems, wish)
     show_plan(prepared)
@@ -166,14 +167,14 @@ async def _carry_out(systems: Systems, gathered: Gathered, manner: Manner) -> No
     await refuse_strangers(systems, prepared, adopt=manner.adopt)
     ask("Apply this?", manner.yes)
     async with systems.charon.listen() as heard:
-        with store.lock(PATIENCE):
-            await _apply(systems, gathered, wish, down, manner)
+        with writing(systems) as submit:
+            await _apply(submit, seen, gathered, down, manner)
         waited = await _wait(systems, gathered, wish, heard, manner.wait)
     findings = [finding for one in waited for finding in one.findings]
     for connection, one in zip(gathered.connections, waited, strict=True):
         findings += await rekey_children(systems, one, connection, _say_news)
-    with store.lock(PATIENCE):
-        refuse_failure(await protect_learned(systems, wish))
+    with writing(systems) as submit:
+        refuse_failure(await submit(Learn(), show_step))
     await _conclude(systems, gathered, waited, findings, manner)
 
 
@@ -200,20 +201,21 @@ def _names(gathered: Gathered) -> str:
     return ", ".join(connection.name for connection in gathered.connections)
 
 
-async def _apply(systems: Systems, gathered: Gathered, wish: Wish, down: Down, manner: Manner) -> None:
-    """Write the files and make the changes. Planned again: what was shown may be a minute old."""
-    store = systems.store
-    prepared = await prepare(systems, wish)
-    for taken in await adopt_strangers(systems, prepared) if manner.adopt else ():
-        say(f"taken over: {taken}")
-    for tunnel, secret in gathered.fresh.items():
-        store.write_secret(tunnel, secret)
-    store.write_intent(gathered.loaded.text)
-    store.save_down(down)
-    summary = f"configure {_names(gathered)}"
-    report = await apply(systems, prepared, gathered.loaded.text, summary, show_outcome)
-    refuse_failure(report)
-    say(f"{len(report.outcomes)} changes made", fg="green")
+async def _apply(submit: Submit, seen: str | None, gathered: Gathered, down: Down, manner: Manner) -> None:
+    """Have the files written and the changes made. It is planned again: what was shown may be a minute old."""
+    order = Commit(
+        gathered.loaded.text,
+        f"configure {_names(gathered)}",
+        seen,
+        secrets=gathered.secrets,
+        fresh=frozenset(gathered.fresh),
+        down=down.names,
+        unprotected=down.unprotected,
+        adopt=manner.adopt,
+    )
+    made = await submit(order, show_step)
+    refuse_failure(made)
+    say(f"{len(made)} changes made", fg="green")
 
 
 async def _conclude(

@@ -8,12 +8,12 @@ from dataclasses import replace
 import click
 
 from appliance.cli.downing import say_what_leaves
-from appliance.cli.options import PATIENCE, json_option
+from appliance.cli.options import json_option
 from appliance.cli.output import print_json
-from appliance.cli.showing import ask, plan_as_data, refuse_failure, show_outcome, show_plan
+from appliance.cli.showing import ask, plan_as_data, refuse_failure, show_plan, show_step
 from appliance.cli.statuses import read_status
+from appliance.cli.writing import writing
 from appliance.daemon.passes import (
-    apply,
     load_intent,
     make_wish,
     parse_loaded,
@@ -24,6 +24,7 @@ from appliance.daemon.passes import (
 from appliance.daemon.wiring import open_systems
 from appliance.intent.write import write_intent
 from appliance.model.fault import WrongUsage
+from appliance.model.order import Commit
 
 
 @click.group("connection")
@@ -60,7 +61,7 @@ def remove(name: str, no_protect: bool, yes: bool, as_json: bool) -> None:
 
 async def _remove(name: str, no_protect: bool, yes: bool, as_json: bool) -> None:
     systems = open_systems()
-    with systems.store.lock(PATIENCE):
+    with writing(systems) as submit:
         loaded = load_intent(systems)
         gone = next((one for one in loaded.intent.connections if one.name == name), None)
         if gone is None:
@@ -77,14 +78,17 @@ async def _remove(name: str, no_protect: bool, yes: bool, as_json: bool) -> None
         say_what_leaves(prepared)
         await refuse_strangers(systems, prepared, adopt=False)
         ask(f"Remove {name}?", yes)
-        if no_protect:
-            systems.store.forget_learned(name)
-        else:
-            systems.store.add_learned(name, gone.networks)
-        systems.store.write_intent(changed.text)
-        report = await apply(systems, prepared, changed.text, f"remove {name}", show_outcome)
-        refuse_failure(report)
-        for tunnel in gone.tunnels:
-            systems.store.remove_secret(tunnel.name)
+        order = Commit(
+            changed.text,
+            f"remove {name}",
+            loaded.text,
+            secrets=wish.secrets,
+            dropped=frozenset(tunnel.name for tunnel in gone.tunnels),
+            down=wish.down,
+            unprotected=wish.unprotected,
+            remembered={} if no_protect else {name: gone.networks},
+            forgotten=frozenset({name} if no_protect else ()),
+        )
+        refuse_failure(await submit(order, show_step))
     if as_json:
         print_json(plan_as_data(prepared))

@@ -6,13 +6,13 @@ import asyncio
 
 import click
 
-from appliance.cli.options import PATIENCE, json_option
+from appliance.cli.options import json_option
 from appliance.cli.output import print_json, say
-from appliance.cli.showing import ask, plan_as_data, refuse_failure, show_outcome, show_plan
+from appliance.cli.showing import ask, plan_as_data, refuse_failure, show_plan, show_step
+from appliance.cli.writing import writing
 from appliance.daemon.passes import (
     Loaded,
     Prepared,
-    apply,
     load_intent,
     make_wish,
     prepare,
@@ -23,6 +23,7 @@ from appliance.daemon.wiring import Systems, open_systems
 from appliance.history.revision import Down
 from appliance.model.fault import WrongUsage
 from appliance.model.intent import Intent, Site
+from appliance.model.order import Commit
 from appliance.model.resources import Blackhole
 
 
@@ -42,8 +43,8 @@ def command(connection: str | None, no_protect: bool, yes: bool, as_json: bool) 
 
 async def _down(connection: str | None, no_protect: bool, yes: bool, as_json: bool) -> None:
     systems = open_systems()
-    with systems.store.lock(PATIENCE):
-        loaded = _loaded(systems, connection)
+    with writing(systems) as submit:
+        seen, loaded = systems.store.read_intent(), _loaded(systems, connection)
         every = {one.name for one in loaded.intent.connections}
         names = frozenset({connection} if connection else every | systems.store.load_learned().keys())
         before = systems.store.load_down()
@@ -56,8 +57,9 @@ async def _down(connection: str | None, no_protect: bool, yes: bool, as_json: bo
         await refuse_strangers(systems, prepared, adopt=False)
         if prepared.changes:
             ask("Take it down?", yes)
-        systems.store.save_down(down)
-        refuse_failure(await apply(systems, prepared, loaded.text, f"down {connection or 'all'}", show_outcome))
+        summary = f"down {connection or 'all'}"
+        order = Commit(loaded.text, summary, seen, False, secrets, down=down.names, unprotected=down.unprotected)
+        refuse_failure(await submit(order, show_step))
     if as_json:
         print_json(plan_as_data(prepared))
 

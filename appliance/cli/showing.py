@@ -9,10 +9,10 @@ from typing import Any
 import click
 
 from appliance.cli.output import is_terminal, say
-from appliance.daemon.converge import Report
 from appliance.daemon.passes import Prepared
-from appliance.model.change import Change, Outcome
+from appliance.model.change import Change
 from appliance.model.fault import SystemFailure, WrongUsage
+from appliance.model.order import Made
 from appliance.model.resources import Sysctl
 from appliance.plan.effect import judge_change, judge_plan
 from appliance.plan.text import describe_change
@@ -95,20 +95,22 @@ def ask(question: str, yes: bool) -> None:
         raise WrongUsage("nothing was applied: you said no")
 
 
-def show_outcome(outcome: Outcome) -> None:
-    """A change that did not work, as it happens."""
-    if outcome.error is not None:
-        say(f"  failed: {outcome.change.verb} {outcome.change.resource.key}: {outcome.error}", fg="red")
+def show_step(step: Made) -> None:
+    """A step that did not work, or that took something over, as it happens."""
+    if step.error is not None:
+        say(f"  failed: {step.verb} {step.key}: {step.error}", fg="red")
+    elif step.verb == "adopt":
+        say(f"taken over: {step.key}")
 
 
-def refuse_failure(report: Report) -> None:
+def refuse_failure(made: Sequence[Made]) -> None:
     """Raise when part of a plan did not work: what, why, and what is left."""
-    failed = report.failed
+    failed = [step for step in made if step.error is not None]
     if failed:
-        done = len(report.outcomes) - len(failed)
+        done = len(made) - len(failed)
         first = failed[0]
         raise SystemFailure(
-            f"{done} of {len(report.outcomes)} changes made; {first.change.resource.key}: {first.error}",
+            f"{done} of {len(made)} changes made; {first.key}: {first.error}",
             hint="mend the cause and run it again: only what is left will be done",
             code="partly-applied",
         )

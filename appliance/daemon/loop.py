@@ -27,6 +27,7 @@ from appliance.daemon.passes import (
     resolve_secrets,
 )
 from appliance.daemon.protecting import learn
+from appliance.daemon.serving import serve_control
 from appliance.daemon.switching import Switchboard
 from appliance.daemon.tending import keep_switched, keep_tended
 from appliance.daemon.waking import Bell, follow_charon, follow_files, marks, ring_on_stop, wish_places
@@ -74,6 +75,7 @@ async def keep_converged(systems: Systems, log: Log, stop: asyncio.Event) -> Non
             asyncio.create_task(task)
             for task in (
                 feed_watchdog(),
+                serve_control(systems, board, memory.hands, lambda: _ring(bells.look, bells.judge), stop, log),
                 ring_on_stop(stop, bells.look, bells.mend, bells.judge, bells.tunnels),
                 follow_files(systems, bells.look),
                 follow_charon(systems, bells.look, bells.tunnels),
@@ -89,6 +91,11 @@ async def keep_converged(systems: Systems, log: Log, stop: asyncio.Event) -> Non
             for task in helpers:
                 task.cancel()
             await asyncio.gather(*helpers, return_exceptions=True)
+
+
+def _ring(*bells: Bell) -> None:
+    for bell in bells:
+        bell.ring()
 
 
 def _ring_from_afar(loop: asyncio.AbstractEventLoop, bell: Bell) -> None:

@@ -264,7 +264,7 @@ class Box:
         """Every verb opens these doors instead of the machine's, and nobody manages it from anywhere."""
         for verb in ("applying", "configure", "connections", "downing", "planning", "running", "statuses"):
             monkeypatch.setattr(f"appliance.cli.{verb}.open_systems", lambda: self.systems)
-            monkeypatch.setattr(f"appliance.cli.{verb}.PATIENCE", 0.0, raising=False)
+        monkeypatch.setattr("appliance.cli.writing.PATIENCE", 0.0)
         monkeypatch.setattr("appliance.cli.gathering.socket", SimpleNamespace(gethostname=lambda: "dc1.example"))
         monkeypatch.delenv("SSH_CONNECTION", raising=False)
         self.take_time(monkeypatch)

@@ -1,0 +1,1 @@
+"""How an order reaches the daemon: one line of JSON over a local socket, and lines back until it is done."""

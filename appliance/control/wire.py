@@ -1,0 +1,217 @@
+"""Orders and answers as lines of JSON, version 1. What is not exactly of that shape is refused.
+
+A client sends one line and reads until ``done`` or ``error``; ``made`` tells of a step, ``alive`` only that there is
+still somebody. An order may carry keys: its line is for the socket and for nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from ipaddress import ip_network
+from typing import Any, TypeVar
+
+from appliance.model.address import IPNetwork
+from appliance.model.fault import ApplianceError, Fault
+from appliance.model.order import Commit, Drain, Learn, Made, Order, Pin, Restart, Undrain
+from appliance.model.secret import Secret
+
+VERSION = 1
+LONGEST = 64 << 20
+"""Bytes of a line: an intent of some thousand tunnels, twice, has a few million."""
+
+KINDS: Mapping[str, type] = {
+    "commit": Commit, "learn": Learn, "drain": Drain, "undrain": Undrain, "pin": Pin, "restart": Restart,
+}  # fmt: skip
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The last line: every step."""
+
+    made: tuple[Made, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Alive:
+    """It goes on."""
+
+
+Answer = Made | Done | Alive | ApplianceError
+
+
+class Unreadable(ValueError):
+    """A line that is not of this protocol. Never quotes it: it may hold a key."""
+
+
+def render_order(order: Order) -> str:
+    """The line, its end included."""
+    kind = next(name for name, type_ in KINDS.items() if isinstance(order, type_))
+    return json.dumps({"version": VERSION, "order": kind, **_fields(order)}) + "\n"
+
+
+def parse_order(line: str) -> Order:
+    """What :func:`render_order` wrote."""
+    value = _object(line)
+    version, kind = value.pop("version", None), value.pop("order", None)
+    if version != VERSION:
+        raise Unreadable(f"of version {version if isinstance(version, int) else 'unknown'}, not {VERSION}")
+    match kind:
+        case "commit":
+            return _read(value, Commit, _commit)
+        case "learn":
+            return _read(value, Learn, lambda _: Learn())
+        case "drain":
+            return _read(value, Drain, lambda v: Drain(_text(v["tunnel"]), _maybe(v["until"], _time)))
+        case "undrain":
+            return _read(value, Undrain, lambda v: Undrain(_text(v["tunnel"])))
+        case "pin":
+            return _read(value, Pin, lambda v: Pin(_text(v["connection"]), _maybe(v["tunnel"], _text)))
+        case "restart":
+            return _read(value, Restart, lambda v: Restart(_text(v["tunnel"])))
+    raise Unreadable("an order of no known kind")
+
+
+def render_answer(answer: Answer) -> str:
+    """The line, its end included."""
+    match answer:
+        case Alive():
+            value: dict[str, Any] = {"alive": True}
+        case Made():
+            value = {"made": asdict(answer)}
+        case Done():
+            value = {"done": [asdict(one) for one in answer.made]}
+        case ApplianceError():
+            value = {"error": _error_as_data(answer)}
+    return json.dumps(value) + "\n"
+
+
+def parse_answer(line: str) -> Answer:
+    """What :func:`render_answer` wrote."""
+    value = _object(line)
+    if len(value) != 1:
+        raise Unreadable("not an answer")
+    ((kind, body),) = value.items()
+    try:
+        match kind:
+            case "alive":
+                return Alive()
+            case "made":
+                return _made(body)
+            case "done":
+                return Done(tuple(_made(one) for one in body))
+            case "error":
+                return _error(body)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise Unreadable("not an answer") from error
+    raise Unreadable("not an answer")
+
+
+def _fields(order: Order) -> dict[str, Any]:
+    match order:
+        case Commit():
+            plain = {name: getattr(order, name) for name in ("text", "summary", "seen", "replaces", "adopt")}
+            named = ("fresh", "dropped", "down", "unprotected", "forgotten")
+            plain |= {name: sorted(getattr(order, name)) for name in named}
+            plain["secrets"] = {name: secret.reveal() for name, secret in order.secrets.items()}
+            plain["remembered"] = {name: [str(net) for net in nets] for name, nets in order.remembered.items()}
+            return plain
+        case Learn():
+            return {}
+        case Drain():
+            return {"tunnel": order.tunnel, "until": order.until.isoformat() if order.until else None}
+        case Pin():
+            return {"connection": order.connection, "tunnel": order.tunnel}
+        case Undrain() | Restart():
+            return {"tunnel": order.tunnel}
+
+
+def _commit(value: Mapping[str, Any]) -> Commit:
+    return Commit(
+        text=_text(value["text"]),
+        summary=_text(value["summary"]),
+        seen=_maybe(value["seen"], _text),
+        replaces=_flag(value["replaces"]),
+        secrets={_text(name): Secret(_text(key)) for name, key in value["secrets"].items()},
+        fresh=_names(value["fresh"]),
+        dropped=_names(value["dropped"]),
+        down=_names(value["down"]),
+        unprotected=_names(value["unprotected"]),
+        adopt=_flag(value["adopt"]),
+        remembered={_text(name): _networks(networks) for name, networks in value["remembered"].items()},
+        forgotten=_names(value["forgotten"]),
+    )
+
+
+def _read(value: Mapping[str, Any], kind: type[T], make: Callable[[Mapping[str, Any]], T]) -> T:
+    """Exactly the fields of this kind, each of its type."""
+    wanted = set(getattr(kind, "__slots__", ()))
+    if value.keys() != wanted:
+        raise Unreadable(f"not the fields of a {kind.__name__.lower()}")
+    try:
+        return make(value)
+    except (TypeError, ValueError, AttributeError):
+        raise Unreadable(f"a field of a {kind.__name__.lower()} is not what it should be") from None
+
+
+def _object(line: str) -> dict[str, Any]:
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        raise Unreadable("not JSON") from None
+    if not isinstance(value, dict):
+        raise Unreadable("not an object")
+    return value
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError
+    return value
+
+
+def _maybe(value: object, read: Callable[[object], T]) -> T | None:
+    return None if value is None else read(value)
+
+
+def _time(value: object) -> datetime:
+    at = datetime.fromisoformat(_text(value))
+    if at.tzinfo is None:
+        raise ValueError
+    return at
+
+
+def _names(value: object) -> frozenset[str]:
+    if not isinstance(value, list):
+        raise TypeError
+    return frozenset(_text(one) for one in value)
+
+
+def _networks(value: Iterable[object]) -> tuple[IPNetwork, ...]:
+    return tuple(ip_network(_text(one)) for one in value)
+
+
+def _made(value: Mapping[str, Any]) -> Made:
+    return Made(_text(value["verb"]), _text(value["key"]), _maybe(value["error"], _text))
+
+
+def _error_as_data(error: ApplianceError) -> dict[str, Any]:
+    faults = [asdict(fault) for fault in error.faults]
+    return {"exit": error.exit, "code": error.code, "message": error.message, "hint": error.hint, "faults": faults}
+
+
+def _error(value: Mapping[str, Any]) -> ApplianceError:
+    faults = tuple(Fault(**fault) for fault in value["faults"])
+    error = ApplianceError(value["message"], hint=value["hint"], code=value["code"], faults=faults)
+    error.exit = int(value["exit"])
+    return error

@@ -1,0 +1,66 @@
+"""The daemon's side of the control socket: it carries out what verbs order, between its own passes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from time import monotonic
+
+from appliance.control.channel import FILE, Tell, listening
+from appliance.daemon.performing import perform
+from appliance.daemon.switching import Switchboard
+from appliance.daemon.wiring import Systems
+from appliance.model.fault import ApplianceError
+from appliance.model.order import Commit, Made, Order
+
+PATIENCE = 30.0
+"""Seconds to wait for a writer that is not this daemon."""
+AGAIN = 0.1
+
+
+async def serve_control(
+    systems: Systems,
+    board: Switchboard,
+    hands: asyncio.Lock,
+    wake: Callable[[], None],
+    stop: asyncio.Event,
+    log: Callable[[str], None],
+) -> None:
+    """Until told to stop. ``hands`` is held by whoever changes the machine; ``wake`` is called after every order."""
+
+    async def carry(order: Order, tell: Tell) -> tuple[Made, ...]:
+        generation = board.generation
+        async with hands:
+            made = await _locked(systems, order, tell)
+            if board.generation != generation:  # switched meanwhile
+                await board.enforce()
+        log(f"ordered: {_what(order)}")
+        wake()
+        return made
+
+    try:
+        async with listening(systems.store.run_dir / FILE, carry):
+            await stop.wait()
+    except ApplianceError as error:
+        log(error.message)
+
+
+async def _locked(systems: Systems, order: Order, tell: Tell) -> tuple[Made, ...]:
+    """Without holding up the daemon's other work while another process writes."""
+    end = monotonic() + PATIENCE
+    while True:
+        try:
+            with systems.store.lock():
+                return await perform(systems, order, tell)
+        except ApplianceError as error:
+            if error.code != "locked" or monotonic() > end:
+                raise
+        await asyncio.sleep(AGAIN)
+
+
+def _what(order: Order) -> str:
+    """In words, for the log: names, never keys."""
+    if isinstance(order, Commit):
+        return order.summary
+    names = [str(getattr(order, name)) for name in ("connection", "tunnel") if getattr(order, name, None)]
+    return " ".join([type(order).__name__.lower(), *names])
