@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from appliance.daemon.converge import carry_out
@@ -29,7 +29,7 @@ from appliance.daemon.passes import (
 from appliance.daemon.protecting import learn
 from appliance.daemon.serving import serve_control
 from appliance.daemon.switching import Switchboard
-from appliance.daemon.tending import keep_switched, keep_tended
+from appliance.daemon.tending import keep_asked, keep_held, keep_switched, keep_tended
 from appliance.daemon.waking import Bell, follow_charon, follow_files, marks, ring_on_stop, wish_places
 from appliance.daemon.wiring import Systems
 from appliance.kernel.monitor import FILTER, LEARNED
@@ -48,18 +48,25 @@ Log = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Bells:
-    """``look`` asks for a pass, ``mend`` for what was taken away, ``tunnels`` for a look at the SAs, ``judge`` for the
-    verdicts."""
+    """``look`` asks for a pass, ``mend`` for what was taken away, ``tunnels`` for a look at the SAs, ``sessions`` at
+    BGP's, ``judge`` for the verdicts, ``hold`` for sessions to be held by them."""
 
-    look: Bell
-    mend: Bell
-    tunnels: Bell
-    judge: Bell
+    look: Bell = field(default_factory=Bell)
+    mend: Bell = field(default_factory=Bell)
+    tunnels: Bell = field(default_factory=Bell)
+    sessions: Bell = field(default_factory=Bell)
+    judge: Bell = field(default_factory=Bell)
+    hold: Bell = field(default_factory=Bell)
+
+    @property
+    def all(self) -> tuple[Bell, ...]:
+        """Every one."""
+        return self.look, self.mend, self.tunnels, self.sessions, self.judge, self.hold
 
 
 async def keep_converged(systems: Systems, log: Log, stop: asyncio.Event) -> None:
     """Until told to stop. What fails is logged once, and tried again."""
-    memory, bells = remember(systems), Bells(Bell(), Bell(), Bell(), Bell())
+    memory, bells = remember(systems), Bells()
     loop = asyncio.get_running_loop()
     prober = systems.open_prober(lambda: _ring_from_afar(loop, bells.judge))
     board = Switchboard(systems, prober)
@@ -76,12 +83,14 @@ async def keep_converged(systems: Systems, log: Log, stop: asyncio.Event) -> Non
             for task in (
                 feed_watchdog(),
                 serve_control(systems, board, memory.hands, lambda: _ring(bells.look, bells.judge), stop, log),
-                ring_on_stop(stop, bells.look, bells.mend, bells.judge, bells.tunnels),
-                follow_files(systems, bells.look),
+                ring_on_stop(stop, *bells.all),
+                follow_files(systems, bells.look, bells.judge),
                 follow_charon(systems, bells.look, bells.tunnels),
                 keep_mended(systems, board, memory, bells.mend, stop, log),
                 keep_tended(systems, board, bells.judge, bells.tunnels, stop),
-                keep_switched(board, bells.judge, stop, log),
+                keep_asked(systems, board, bells.judge, bells.sessions, stop),
+                keep_switched(board, bells.judge, (bells.hold, bells.tunnels), stop, log),
+                keep_held(board, bells.hold, stop, log),
             )
         ]
         try:
@@ -108,6 +117,7 @@ def _hear(systems: Systems, memory: Memory, bells: Bells, kind: str) -> None:
     """The kernel's news."""
     if kind == LEARNED:
         bells.look.ring_within(EVERY)
+        bells.sessions.ring()
         return
     memory.doors |= {systems.firewall} if kind == FILTER else {systems.kernel, systems.sysctl}
     bells.mend.ring()
@@ -131,8 +141,8 @@ async def _keep_passing(
             log(news)
         said = news
         notify(f"READY=1\nSTATUS={news or 'as it should be'}")
-        bells.tunnels.ring()  # the intent may be another
-        bells.judge.ring()
+        for bell in (bells.tunnels, bells.sessions, bells.judge):  # the intent may be another
+            bell.ring()
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), min(SPACING, patience))
         await bells.look.wait(patience)
@@ -151,7 +161,7 @@ async def converge_once(systems: Systems, board: Switchboard | None = None, memo
     gone = await _gone(systems)
     prepared = await _look(systems, loaded, board, gone)
     made = 0
-    if board.settle(prepared.changes):
+    if await board.settle(prepared.changes):
         async with memory.hands:
             with systems.store.lock():
                 prepared = await _look(systems, loaded, board, gone)  # again: another writer may just have done it
@@ -166,7 +176,7 @@ async def converge_once(systems: Systems, board: Switchboard | None = None, memo
 
 async def _carry_out(systems: Systems, board: Switchboard, prepared: Prepared) -> int:
     await refuse_strangers(systems, prepared, adopt=False)
-    generation, changes = board.generation, board.settle(prepared.changes)
+    generation, changes = board.generation, await board.settle(prepared.changes)
     report = await carry_out(changes, prepared.doors)
     if board.generation != generation:  # switched meanwhile
         await board.enforce()
@@ -195,8 +205,8 @@ def _needed(prepared: Prepared, gone: Gone) -> list[SystemLacks]:
 async def _look(systems: Systems, loaded: Loaded, board: Switchboard, gone: Gone) -> Prepared:
     """What differs now, with what was learned since the last look."""
     secrets = resolve_secrets(systems, loaded.intent)
-    wish = await make_wish(systems, loaded.intent, secrets, carrying=board.carrying)
+    wish = await make_wish(systems, loaded.intent, secrets, choice=(board.carrying, board.stances))
     if wish.tunnels and systems.frr not in gone and await learn(systems, wish):
-        wish = await make_wish(systems, loaded.intent, secrets, carrying=board.carrying)
+        wish = await make_wish(systems, loaded.intent, secrets, choice=(board.carrying, board.stances))
     board.follow(wish)
     return await prepare(systems, wish, gone=gone)

@@ -69,7 +69,7 @@ async def mend(systems: Systems, board: Switchboard, memory: Memory, doors: Iter
             if not memory.desired or marks(wish_places(systems)) != memory.written:
                 return ()
             wanted = frozenset(resource for resource in memory.desired if isinstance(resource, kinds))
-            changes = board.settle(await plan_once(wanted, chosen))
+            changes = await board.settle(await plan_once(wanted, chosen))
             generation = board.generation
             report = await carry_out(changes, chosen)
             if board.generation != generation:

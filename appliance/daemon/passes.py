@@ -24,9 +24,13 @@ from appliance.model.change import Change, Door
 from appliance.model.fault import Fault, FaultyInput, Notice, Refused, SystemLacks, WrongUsage
 from appliance.model.intent import Intent, SecretRef
 from appliance.model.machine import Carrying, Machine
+from appliance.model.peering import Stances
 from appliance.model.resources import FrrConfig, IkeConnection, Resource, SharedKey, Sysctl, XfrmLink
 from appliance.model.secret import Secret
 from appliance.plan.safety import object_to
+
+Choice = tuple[Carrying, Stances]
+"""Who carries what we route ourselves, and how sessions are held."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +97,11 @@ async def make_wish(
     intent: Intent,
     secrets: Mapping[str, Secret],
     down: Down | None = None,
-    carrying: Carrying | None = None,
+    choice: Choice | None = None,
 ) -> Wish:
-    """The intent with this machine's facts. ``down`` None: what the operator took down stays down. ``carrying`` None:
+    """The intent with this machine's facts. ``down`` None: what the operator took down stays down. ``choice`` None:
     what the daemon chose stays chosen."""
+    carrying, stances = choice or _chosen(systems)
     taken = systems.store.load_down() if down is None else down
     return Wish(
         intent=intent,
@@ -109,16 +114,18 @@ async def make_wish(
         host_is_ours=IMAGE_MARK.exists(),
         down=taken.names,
         unprotected=taken.unprotected,
-        carrying=_chosen(systems) if carrying is None else carrying,
+        carrying=carrying,
+        stances=stances,
     )
 
 
-def _chosen(systems: Systems) -> Carrying:
-    """What the daemon chose. That nothing can carry holds only as long as it lives to see when something can."""
-    carrying = load_published(systems.store.run_dir).carrying
+def _chosen(systems: Systems) -> Choice:
+    """What the daemon chose. That nothing can carry, or a session should bring nothing, holds only as long as it lives
+    to see when that changes."""
+    published = load_published(systems.store.run_dir)
     if systems.store.load_daemon()["running"]:
-        return carrying
-    return {name: tunnels for name, tunnels in carrying.items() if tunnels}
+        return published.carrying, published.stances
+    return {name: tunnels for name, tunnels in published.carrying.items() if tunnels}, {}
 
 
 async def prepare(systems: Systems, wish: Wish, *, gone: Collection[Door] | None = None) -> Prepared:

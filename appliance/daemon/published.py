@@ -15,21 +15,30 @@ from typing import Any
 
 from appliance.model.health import ConnectionVerdict, PathVerdict
 from appliance.model.machine import Carrying
+from appliance.model.peering import Stances
 
 FILE = "paths.json"
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """The verdicts by connection; ``probes``, by tunnel, as status shows them."""
+    """The verdicts by connection; ``probes``, by tunnel, as status shows them; ``backups`` for the routes that carry
+    while BGP brings none; ``stances``, by tunnel, how BGP sessions are held."""
 
     verdicts: Mapping[str, ConnectionVerdict] = field(default_factory=dict)
     probes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    backups: Mapping[str, ConnectionVerdict] = field(default_factory=dict)
+    stances: Stances = field(default_factory=dict)
 
     @property
     def carrying(self) -> Carrying:
-        """Who carries, by connection."""
-        return {name: verdict.carrying for name, verdict in self.verdicts.items()}
+        """Who carries what we route ourselves, by connection."""
+        return {name: verdict.carrying for name, verdict in (*self.verdicts.items(), *self.backups.items())}
+
+    @property
+    def judged(self) -> tuple[ConnectionVerdict, ...]:
+        """Every verdict there is."""
+        return (*self.verdicts.values(), *self.backups.values())
 
     @property
     def paths(self) -> Mapping[str, PathVerdict]:
@@ -41,7 +50,10 @@ def load_published(run_dir: Path) -> Published:
     """What was published last; nothing when there is no such file, or it is of another version."""
     try:
         data = json.loads((run_dir / FILE).read_text(encoding="utf-8"))
-        return Published({name: _parse(one) for name, one in data["connections"].items()}, data["probes"])
+        verdicts, backups = (
+            {name: _parse(one) for name, one in data[kind].items()} for kind in ("connections", "backups")
+        )
+        return Published(verdicts, data["probes"], backups, data["stances"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return Published()
 
@@ -51,6 +63,8 @@ def save_published(run_dir: Path, published: Published) -> None:
     data = {
         "connections": {name: asdict(verdict) for name, verdict in published.verdicts.items()},
         "probes": {name: dict(one) for name, one in published.probes.items()},
+        "backups": {name: asdict(verdict) for name, verdict in published.backups.items()},
+        "stances": dict(published.stances),
     }
     fresh = run_dir / f".{FILE}.{os.getpid()}"
     with suppress(OSError):

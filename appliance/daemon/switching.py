@@ -1,31 +1,32 @@
-"""Which tunnels carry what is routed to them: evidence in, verdicts kept, and nexthop groups replaced at once."""
+"""Which tunnels carry: evidence in, verdicts kept; nexthop groups replaced at once, and how sessions are held."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from time import monotonic
 from typing import Protocol
 
+from appliance.daemon.judging import Judgement, judge_connection
 from appliance.daemon.published import Published, load_published, save_published
+from appliance.daemon.sensing import Healths, Senses
+from appliance.daemon.waking import Marks, marks
 from appliance.daemon.wiring import Systems
 from appliance.design.paths import Bundle, bundles, path_groups
+from appliance.design.peering import router_configs
 from appliance.design.tunnels import tunnel_link
 from appliance.design.wish import Wish
 from appliance.model.change import Change, Outcome
-from appliance.model.health import ConnectionVerdict, PathEvidence, Target, TargetHealth
-from appliance.model.intent import Connection, Probing
+from appliance.model.fault import ApplianceError
+from appliance.model.health import ConnectionVerdict, Target
+from appliance.model.intent import Probing
 from appliance.model.machine import Carrying
-from appliance.model.ranking import metrics_of
-from appliance.model.resources import NexthopGroup
+from appliance.model.peering import SHUT, Stances
+from appliance.model.resources import FrrConfig, NexthopGroup, Resource
 from appliance.model.sa import TunnelSa
 from appliance.probe.targets import compose_targets
 from appliance.report.probing import describe_probe
-from appliance.verdict.connection import reconsider
-from appliance.verdict.manner import Manner
-
-Healths = Mapping[str, tuple[TargetHealth, ...]]
-"""Per tunnel, every target that is asked over it."""
 
 
 class Asks(Protocol):
@@ -39,7 +40,7 @@ class Asks(Protocol):
 
 
 class Switchboard:
-    """The verdicts of every connection with static routes, and the nexthop groups that follow from them.
+    """The verdicts of every connection, and what follows from them: nexthop groups, and how BGP sessions are held.
 
     A pass makes groups that are missing and removes those that nobody wants; what is in one is decided here alone.
     ``generation`` grows with every switch: a pass that began before one has put back what it saw.
@@ -50,9 +51,10 @@ class Switchboard:
         self._prober = prober
         self._wish: Wish | None = None
         self._bundles: tuple[Bundle, ...] = ()
-        self._installed: Mapping[str, bool] | None = None
-        self._gone: dict[str, float] = {}
         self._published = load_published(systems.store.run_dir)
+        self._operations_mark: Marks | None = None
+        self._framed: tuple[Wish, Stances, FrrConfig | None] | None = None
+        self.senses = Senses()
         self.generation = 0
 
     @property
@@ -66,94 +68,148 @@ class Switchboard:
         return self._published.carrying
 
     @property
+    def stances(self) -> Stances:
+        """How the sessions of tunnels that should not carry are held."""
+        return self._published.stances
+
+    @property
     def easy(self) -> bool:
-        """Whether every tunnel has its SA."""
-        return self._installed is not None and all(self._installed.values())
+        """Whether every tunnel has its SA and works."""
+        return self.senses.easy and all(path.health == "up" for path in self._published.paths.values())
+
+    @property
+    def links(self) -> Mapping[str, str]:
+        """The interface of each tunnel."""
+        return {tunnel.name: tunnel_link(tunnel) for _, tunnel in self._wish.tunnels} if self._wish else {}
 
     def follow(self, wish: Wish) -> None:
         """The intent in force is this one now."""
         self._wish, self._bundles = wish, bundles(wish)
         if self._prober is not None:
-            links = {tunnel.name: tunnel_link(tunnel) for _, tunnel in wish.tunnels}
+            links = self.links
             targets = [target for connection in wish.connections for target in compose_targets(connection, links)]
             self._prober.set_targets(targets, wish.intent.probe, _known(targets, self._published))
 
+    def speaks(self, speaker: str) -> bool:
+        """Whether a connection goes by sessions of this speaker."""
+        found = self._wish.connections if self._wish else ()
+        return any(one.mode == "bgp" and one.speaker == speaker for one in found)
+
     def hear(self, sas: Iterable[TunnelSa] | None) -> None:
         """What the IKE daemon says stands; None: it says nothing."""
-        if sas is None:
-            self._installed = None
-            return
-        before = self._installed or {}
-        up = {sa.name for sa in sas if sa.up}
-        now = monotonic()
-        names = [tunnel.name for _, tunnel in self._wish.tunnels] if self._wish else []
-        self._installed = {name: name in up for name in names}
-        fallen = {name for name in names if name not in up}
-        self._gone = {name: self._gone.get(name, now) for name in fallen if before.get(name) or name in self._gone}
+        self.senses.hear_sas(sas, self.links)
+
+    def hear_peers(self, speaker: str, established: Iterable[object] | None, life: object) -> bool:
+        """With which addresses a speaker has sessions; None: it does not answer. Whether that is news."""
+        if established is None or self._wish is None:
+            return self.senses.hear_sessions(speaker, None, life)
+        there = frozenset(established)
+        up = {
+            tunnel.name: not there.isdisjoint((tunnel.peer_inside, tunnel.peer_inside6))
+            for connection, tunnel in self._wish.tunnels
+            if connection.mode == "bgp" and connection.speaker == speaker
+        }
+        return self.senses.hear_sessions(speaker, up, life)
 
     async def decide(self) -> tuple[str, ...]:
         """Judge anew and switch what has to be: one message to the kernel. What happened, a sentence each."""
-        wish, was = self._wish, self.verdicts
+        wish = self._wish
         if wish is None:
             return ()
-        now = monotonic()
-        routed = [connection for connection in wish.connections if connection.mode == "static"]
+        now, news = monotonic(), self._recall_operations()
         healths = self._prober.health(now) if self._prober is not None else {}
-        verdicts = {one.name: self._reconsider(one, was.get(one.name), healths, now) for one in routed}
-        before, groups = self._groups(self.carrying), self._groups(_carrying(verdicts))
-        shown = self._published
-        self._published = Published(verdicts, {name: describe_probe(found) for name, found in healths.items()})
-        news = [_sentence(name, was.get(name), verdict) for name, verdict in verdicts.items()]
-        switched = [Change(before[id], group) for id, group in groups.items() if before.get(id, group) != group]
-        if switched:
+        judged = {
+            one.name: judge_connection(one, wish.intent, self._published, self.senses, healths, now)
+            for one in wish.connections
+        }
+        published = _publish(judged, healths)
+        before, after = self._groups(self.carrying), self._groups(published.carrying)
+        shown, self._published = self._published, published
+        news += [_sentence(name, shown.verdicts.get(name), one.verdict) for name, one in judged.items()]
+        news += [_ended(name, shown, self._published) for name in self.stances]
+        switched = [Change(before[id], new) for id, new in after.items() if before[id] != new]
+        if switched or self.stances != shown.stances:
             self.generation += 1
+        if switched:
             news += _failures(await self._systems.kernel.apply(switched))
-        if verdicts != was or _states(shown) != _states(self._published):
+        if _outline(shown) != _outline(self._published):
             save_published(self._systems.store.run_dir, self._published)
         return tuple(sentence for sentence in news if sentence)
 
+    async def hold(self) -> tuple[str, ...]:
+        """Bring the sessions to how they should be held; nothing where no pass has set them up yet. What failed."""
+        while True:
+            generation = self.generation
+            config = await self._router()
+            standing = await self._systems.frr.observe() if config else frozenset()
+            change = next((Change(old, config) for old in standing if old != config), None)
+            outcomes = await self._systems.frr.apply([change]) if change else ()
+            if self.generation == generation or any(outcome.error for outcome in outcomes):
+                return tuple(_failures(outcomes))
+
     def due(self) -> float | None:
         """When time alone may change a verdict (monotonic)."""
-        return min((one.look_again for one in self.verdicts.values() if one.look_again is not None), default=None)
+        due = [one.look_again for one in self._published.judged]
+        due.append(self.senses.due(monotonic()))
+        return min((at for at in due if at is not None), default=None)
 
-    def settle(self, changes: Iterable[Change]) -> tuple[Change, ...]:
-        """A pass's changes, with the groups as they are decided at this moment."""
-        groups = self._groups(self.carrying)
-        current = (
-            Change(change.old, groups.get(change.new.id, change.new))
-            if isinstance(change.new, NexthopGroup)
-            else change
-            for change in changes
-        )
+    async def settle(self, changes: Iterable[Change]) -> tuple[Change, ...]:
+        """A pass's changes, with the groups and sessions as they are decided at this moment."""
+        groups, planned = self._groups(self.carrying), tuple(changes)
+        routed = any(isinstance(change.new, FrrConfig) for change in planned)
+        router = await self._router() if routed else None
+        current = (Change(change.old, _decided(change.new, groups, router)) for change in planned)
         return tuple(change for change in current if change.old != change.new)
 
     async def enforce(self) -> None:
-        """Put every group as it is decided, whatever is there."""
+        """Put every group and session as it is decided, whatever is there."""
         groups = self._groups(self.carrying).values()
         await self._systems.kernel.apply([Change(group, group) for group in groups])
+        if self.speaks("frr"):
+            await self.hold()
 
     def _groups(self, carrying: Carrying) -> Mapping[int, NexthopGroup]:
         return path_groups(replace(self._wish, carrying=carrying), self._bundles) if self._wish else {}
 
-    def _reconsider(
-        self, connection: Connection, was: ConnectionVerdict | None, healths: Healths, now: float
-    ) -> ConnectionVerdict:
-        evidence = {name: self._evidence(name, healths) for name in metrics_of(connection)}
-        return reconsider(was, evidence, self._manner(connection), now)
+    async def _router(self) -> FrrConfig | None:
+        """What FRR is to be told at this moment, None when nobody has it speak."""
+        wish, stances = self._wish, self.stances
+        if wish is None or not self.speaks("frr"):
+            return None
+        if self._framed is None or self._framed[0] is not wish or self._framed[1] != stances:
+            found = await asyncio.to_thread(router_configs, replace(wish, stances=stances))
+            self._framed = wish, stances, next(iter(found), None)
+        return self._framed[2]
 
-    def _evidence(self, name: str, healths: Healths) -> PathEvidence:
-        installed = self._installed.get(name) if self._installed is not None else None  # not heard of yet: not gone
-        return PathEvidence(installed=installed, targets=healths.get(name, ()), gone_at=self._gone.get(name))
+    def _recall_operations(self) -> list[str]:
+        """What the operator asked of tunnels, when the file about it is another. What is wrong with it."""
+        store = self._systems.store
+        mark = marks([store.operations_file])
+        if mark == self._operations_mark:
+            return []
+        self._operations_mark = mark
+        try:
+            self.senses.operations = store.load_operations()
+        except ApplianceError as error:
+            return [error.message]
+        return []
 
-    def _manner(self, connection: Connection) -> Manner:
-        assert self._wish is not None
-        intent = self._wish.intent
-        return Manner(
-            prefer=connection.preference,
-            need=connection.probe.need,
-            failback=intent.failback,
-            recovered=intent.probe.recovered,
-        )
+
+def _decided(
+    resource: Resource | None, groups: Mapping[int, NexthopGroup], router: FrrConfig | None
+) -> Resource | None:
+    if isinstance(resource, NexthopGroup):
+        return groups.get(resource.id, resource)
+    return router or resource if isinstance(resource, FrrConfig) else resource
+
+
+def _publish(judged: Mapping[str, Judgement], healths: Healths) -> Published:
+    return Published(
+        verdicts={name: one.verdict for name, one in judged.items()},
+        probes={name: describe_probe(found) for name, found in healths.items()},
+        backups={name: one.backup for name, one in judged.items() if one.backup is not None},
+        stances={tunnel: stance for one in judged.values() for tunnel, stance in one.stances.items()},
+    )
 
 
 def _known(targets: Iterable[Target], published: Published) -> dict[Target, str]:
@@ -166,13 +222,10 @@ def _known(targets: Iterable[Target], published: Published) -> dict[Target, str]
     return {target: told[key] for target in targets if (key := (target.tunnel, target.name)) in told}
 
 
-def _states(published: Published) -> dict[str, object]:
-    """What of the probes is worth telling at once; the rest changes with every answer."""
-    return {name: probe["state"] for name, probe in published.probes.items()}
-
-
-def _carrying(verdicts: Mapping[str, ConnectionVerdict]) -> Carrying:
-    return {name: verdict.carrying for name, verdict in verdicts.items()}
+def _outline(published: Published) -> object:
+    """What is worth telling at once; the rest of the probes changes with every answer."""
+    states = {name: probe["state"] for name, probe in published.probes.items()}
+    return published.verdicts, published.backups, published.stances, states
 
 
 def _sentence(name: str, was: ConnectionVerdict | None, now: ConnectionVerdict) -> str:
@@ -183,6 +236,12 @@ def _sentence(name: str, was: ConnectionVerdict | None, now: ConnectionVerdict) 
     gone = "; ".join(one for one in left if one.split(":")[0] not in now.carrying)
     carries = " and ".join(now.carrying) or "nothing"
     return f"{name}: {carries} carries instead of {' and '.join(was.carrying) or 'nothing'}" + (gone and f" ({gone})")
+
+
+def _ended(tunnel: str, was: Published, now: Published) -> str:
+    if now.stances[tunnel] != SHUT or was.stances.get(tunnel) == SHUT:
+        return ""
+    return f"{tunnel}: silent for long while another session stands, so its BGP session is ended"
 
 
 def _failures(outcomes: Iterable[Outcome]) -> list[str]:

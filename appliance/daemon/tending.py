@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from time import monotonic
 
@@ -16,6 +17,8 @@ from appliance.model.sa import TunnelSa
 
 UNEASY, EASY = 2.0, 30.0
 """Seconds between two looks at the SAs: while one is missing or new, and when all have stood for long."""
+ASKING, SPACING = 1.0, 0.1
+"""Seconds between two looks at BGP's sessions, and the least, however many routes come and go."""
 SETTLING = 10.0
 """Seconds after which a change of SAs is settled: until then two may stand where one should."""
 
@@ -30,14 +33,55 @@ class Care:
     due: float = 0.0
 
 
-async def keep_switched(board: Switchboard, judge: Bell, stop: asyncio.Event, log: Callable[[str], None]) -> None:
-    """Until told to stop: judge and switch when ``judge`` rings, or when time alone may change a verdict."""
+async def keep_switched(
+    board: Switchboard, judge: Bell, after: Sequence[Bell], stop: asyncio.Event, log: Callable[[str], None]
+) -> None:
+    """Until told to stop: judge and switch when ``judge`` rings, or when time alone may change a verdict. ``after`` a
+    switch others have something to do."""
     while not stop.is_set():
         judge.answer()
+        generation = board.generation
         for sentence in await board.decide():
             log(sentence)
+        for bell in after if board.generation != generation else ():
+            bell.ring()
         due = board.due()
         await judge.wait(None if due is None else max(0.0, due - monotonic()))
+
+
+async def keep_held(board: Switchboard, hold: Bell, stop: asyncio.Event, log: Callable[[str], None]) -> None:
+    """Until told to stop: hold BGP's sessions by the verdicts. What is switched in the kernel waits for no answer of
+    FRR's, so this goes on beside it; what failed is brought by the pass that its news begins."""
+    while True:
+        await hold.wait(None)
+        if stop.is_set():
+            return
+        hold.answer()
+        try:
+            for sentence in await board.hold():
+                log(sentence)
+        except ApplianceError:  # FRR went away: a pass says so, and tells the next one
+            continue
+
+
+async def keep_asked(systems: Systems, board: Switchboard, judge: Bell, sessions: Bell, stop: asyncio.Event) -> None:
+    """Until told to stop: see which BGP sessions stand, now and then, and soon after routes came or went."""
+    while not stop.is_set():
+        sessions.answer()
+        speaks = board.speaks("frr")
+        if speaks and await _ask_peers(systems, board):
+            judge.ring()
+        await asyncio.sleep(SPACING)
+        await sessions.wait(ASKING if speaks else None)
+
+
+async def _ask_peers(systems: Systems, board: Switchboard) -> bool:
+    """Whether there was news."""
+    try:
+        standing = await systems.frr.standing()
+    except ApplianceError:
+        return board.hear_peers("frr", None, None)
+    return board.hear_peers("frr", standing.established, standing.life)
 
 
 async def keep_tended(systems: Systems, board: Switchboard, judge: Bell, tunnels: Bell, stop: asyncio.Event) -> None:
@@ -58,9 +102,18 @@ async def _look_after(systems: Systems, board: Switchboard, care: Care) -> None:
         care.changed_at = now
     care.seen = found
     board.hear(found)
+    if not board.easy:
+        await _count(systems, board)
     care.book = await tend_tunnels(systems, care.book)
     easy = board.easy and now - care.changed_at > SETTLING
     care.due = monotonic() + (EASY if easy else UNEASY)
+
+
+async def _count(systems: Systems, board: Switchboard) -> None:
+    """Take in what came over the tunnels: of one that answers nothing it tells whether it is dead."""
+    now = monotonic()
+    with suppress(ApplianceError):
+        board.senses.hear_counters(await systems.kernel.counters(), board.links, now)
 
 
 async def _sas(systems: Systems) -> tuple[TunnelSa, ...] | None:

@@ -63,17 +63,19 @@ async def ring_on_stop(stop: asyncio.Event, *bells: Bell) -> None:
         bell.ring()
 
 
-async def follow_files(systems: Systems, look: Bell) -> None:
-    """Ring when an intent was applied, a connection taken down, or a daemon began anew: level by level, so that nothing
-    is missed however short it was."""
+async def follow_files(systems: Systems, look: Bell, judge: Bell) -> None:
+    """Ring when an intent was applied, a connection taken down, or a daemon began anew, and ``judge`` when something
+    was asked of a tunnel: level by level, so that nothing is missed however short it was."""
     places = (*wish_places(systems), *systems.charon.places, *systems.frr.places)
-    before = marks(places)
+    before, asked = marks(places), marks([systems.store.operations_file])
     while True:
         await asyncio.sleep(PULSE)
-        now = marks(places)
+        now, asking = marks(places), marks([systems.store.operations_file])
         if now != before:
-            before = now
             look.ring()
+        if asking != asked:
+            judge.ring()
+        before, asked = now, asking
 
 
 async def follow_charon(systems: Systems, look: Bell, *tunnels: Bell) -> None:

@@ -35,7 +35,8 @@ class Bundle:
 
 
 def static_routes(wish: Wish) -> frozenset[Resource]:
-    """The routes to what lies behind connections in mode static, and the groups they point at."""
+    """The routes to what lies behind connections in mode static, or behind BGP's with a fallback, and the groups they
+    point at."""
     found: set[Resource] = set()
     beside = STATIC_BESIDE_BGP if any(connection.mode == "bgp" for connection in wish.connections) else 0
     for bundle in bundles(wish):
@@ -55,7 +56,7 @@ def bundles(wish: Wish) -> tuple[Bundle, ...]:
     """Which prefixes share their connections; by priority, the lowest first, and then by name."""
     owners: dict[IPNetwork, list[Connection]] = {}
     for connection in sorted(wish.connections, key=_turn):
-        for network in dict.fromkeys(connection.networks) if connection.mode == "static" else ():
+        for network in dict.fromkeys(connection.networks) if routed_by_us(connection) else ():
             owners.setdefault(network, []).append(connection)
     shared: dict[tuple[int, tuple[str, ...]], list[IPNetwork]] = {}
     named = {connection.name: connection for connection in wish.connections}
@@ -65,6 +66,11 @@ def bundles(wish: Wish) -> tuple[Bundle, ...]:
         Bundle(tuple(named[name] for name in names), family, tuple(networks))
         for (family, names), networks in sorted(shared.items())
     )
+
+
+def routed_by_us(connection: Connection) -> bool:
+    """Whether its networks have routes of ours: all there are, or those that count while BGP brings none."""
+    return connection.mode == "static" or connection.fallback == "static"
 
 
 def path_group(wish: Wish, bundle: Bundle) -> NexthopGroup:

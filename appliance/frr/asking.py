@@ -9,6 +9,7 @@ from typing import Any
 from appliance.frr.applying import Daemon
 from appliance.frr.status import (
     asks_for_text,
+    parse_established,
     parse_filtered,
     parse_heard_asn,
     parse_paths,
@@ -26,6 +27,11 @@ def read_sessions(bgpd: Daemon) -> tuple[BgpSession, ...]:
     failed = _value(bgpd, "show bgp summary failed json")
     found = parse_sessions(_value(bgpd, "show bgp neighbors json"), parse_shutdown_texts(failed))
     return tuple(_completed(bgpd, session) for session in found)
+
+
+def read_established(bgpd: Daemon) -> frozenset[IPAddress]:
+    """With whom there are sessions now."""
+    return parse_established(_value(bgpd, "show bgp summary json"))
 
 
 def read_paths(bgpd: Daemon) -> tuple[LearnedPath, ...]:

@@ -8,15 +8,23 @@ from ipaddress import ip_network
 from appliance.frr.tree import Tree
 from appliance.model.address import IPAddress, IPNetwork
 
+CLOSED = "deny any"
+"""What a path that should not carry is told."""
+
 
 def inbound_rules(neighbor: IPAddress, applied: Tree) -> tuple[str, ...]:
-    """The lines of the prefix-list that a neighbour's inbound route-map goes by, ``seq`` order, without their name."""
+    """The lines of the prefix-list that a neighbour's inbound route-map goes by, ``seq`` order, without their name.
+    While the path is closed there is but one."""
     lines = [line for inner in applied.values() for line in inner]
     maps = {
         words[3]
         for line in lines
         if (words := line.split())[:3] == ["neighbor", str(neighbor), "route-map"] and words[-1] == "in"
     }
+    if any(
+        place and place[0].split()[:3:2] == ["route-map", "deny"] and place[0].split()[1] in maps for place in applied
+    ):
+        return (CLOSED,)
     lists = {
         line.split()[-1]
         for place, inner in applied.items()

@@ -119,6 +119,17 @@ def _last_error(entry: Json, notification: Notification | None) -> str | None:
     return None if reason in _OWN_DOING else reason
 
 
+def parse_established(summary: Json) -> frozenset[IPAddress]:
+    """With whom sessions are up, of ``show bgp summary json``, which is short for any number of neighbours."""
+    return frozenset(
+        ip_address(name)
+        for family in summary.values()
+        if isinstance(family, Mapping)
+        for name, peer in family.get("peers", {}).items()
+        if peer.get("state") == "Established"
+    )
+
+
 def parse_shutdown_texts(failed: Json) -> dict[str, str]:
     """What peers said when they shut a session down (RFC 9003), of ``show bgp summary failed json``; by address."""
     return {

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from appliance.frr.applying import Refused, carry_out, policy_delay, refusal, tidy
-from appliance.frr.asking import read_filtered, read_paths, read_sessions
+from appliance.frr.asking import read_established, read_filtered, read_paths, read_sessions
 from appliance.frr.diff import BGPD, MGMTD, Parts, split, steps
 from appliance.frr.record import (
     Instances,
@@ -30,7 +30,7 @@ from appliance.model.address import IPAddress
 from appliance.model.change import Change, Outcome
 from appliance.model.fault import ApplianceError, SystemFailure, SystemLacks
 from appliance.model.resources import FrrConfig, Resource
-from appliance.model.session import BgpSession, FilteredPath, LearnedPath
+from appliance.model.session import BgpSession, FilteredPath, LearnedPath, Standing
 
 RUN_DIR = Path("/run/frr")
 RECORD = Path("/run/appliance/frr.json")
@@ -71,15 +71,19 @@ class Frr:
 
     async def sessions(self) -> tuple[BgpSession, ...]:
         """Every BGP session of FRR, by address."""
-        return await self._run(lambda vtys: read_sessions(vtys[BGPD]))
+        return await self._look(lambda vtys: read_sessions(vtys[BGPD]))
+
+    async def standing(self) -> Standing:
+        """With whom there are sessions now: to be asked often, so in few words and of bgpd alone."""
+        return await asyncio.to_thread(self._standing_now)
 
     async def accepted(self) -> tuple[LearnedPath, ...]:
         """Every path that came over a session and was taken in."""
-        return await self._run(lambda vtys: read_paths(vtys[BGPD]))
+        return await self._look(lambda vtys: read_paths(vtys[BGPD]))
 
     async def filtered(self, neighbor: IPAddress) -> tuple[FilteredPath, ...]:
         """What this neighbour sent and our policy kept out."""
-        return await self._run(lambda vtys: read_filtered(vtys[BGPD], neighbor))
+        return await self._look(lambda vtys: read_filtered(vtys[BGPD], neighbor))
 
     async def foreign(self) -> tuple[str, ...]:
         """BGP instances that we did not make, named for the refusal."""
@@ -100,12 +104,20 @@ class Frr:
         """The daemons that do not run, may not be talked to, or are too old."""
         return await asyncio.to_thread(lambda: tuple(self._lacking()))
 
+    async def _look(self, work: Callable[[dict[str, Vty]], T]) -> T:
+        """Nobody who has something to change waits for those who only look."""
+        return await asyncio.to_thread(self._converse, work)
+
     # What runs in a thread
 
     async def _run(self, work: Callable[[dict[str, Vty]], T]) -> T:
         """One conversation at a time: a record and the daemons it describes must not change under us."""
         async with self._lock:
             return await asyncio.to_thread(self._converse, work)
+
+    def _standing_now(self) -> Standing:
+        with open_vty(self._run_dir, BGPD) as vty:
+            return Standing(vty.instance, read_established(vty))
 
     def _converse(self, work: Callable[[dict[str, Vty]], T]) -> T:
         with ExitStack() as stack:

@@ -17,10 +17,14 @@ def path_findings(intent: Intent) -> Iterator[Finding]:
             yield from _metric_findings(key, connection)
         elif connection.mode == "bgp":
             yield from _bgp_findings(key, connection)
+        if connection.fallback is not None and connection.mode != "bgp":
+            message = "falls back from BGP, which this connection does not speak"
+            about = (f"{key}.mode",)
+            yield Finding(f"{key}.fallback", message, found=connection.fallback, fix="leave it out", about=about)
 
 
 def _network_findings(key: str, connection: Connection) -> Iterator[Finding]:
-    place, about = f"{key}.networks", (f"{key}.mode",)
+    place, about = f"{key}.networks", (f"{key}.mode", f"{key}.fallback")
     if not connection.networks:
         yield Finding(place, "missing: without BGP nobody tells what is behind the cloud", about=about)
     insides = [(version, tunnel) for tunnel in connection.tunnels for version in _inside_families(tunnel)]
@@ -52,16 +56,17 @@ def _metric_findings(key: str, connection: Connection) -> Iterator[Finding]:
 
 
 def _bgp_findings(key: str, connection: Connection) -> Iterator[Finding]:
-    """With BGP the routes decide."""
-    about = (f"{key}.mode",)
-    if connection.preference == "ordered":
-        message = "an order among tunnels under BGP: not available in this version"
-        yield Finding(f"{key}.prefer", message, found="ordered", allowed="equal", fix="prefer: equal", about=about)
+    """With BGP the routes decide, but for those that carry while there are none."""
+    about = (f"{key}.mode", f"{key}.fallback")
+    if connection.fallback is not None:
+        yield from _network_findings(key, connection)
+        yield from _metric_findings(key, connection)
     for index, tunnel in enumerate(connection.tunnels):
         place = f"{key}.tunnels[{index}]"
-        if tunnel.metric is not None:
-            message = "a metric is for mode static: with BGP the cloud's routes decide"
-            yield Finding(f"{place}.metric", message, found=str(tunnel.metric), fix="leave it out", about=about)
-        if tunnel.weight not in (None, 1):
+        if tunnel.metric is not None and connection.preference != "ordered" and connection.fallback is None:
+            message = "a metric is for an order among tunnels: here BGP balances over all of them"
+            fix = "prefer: ordered, or leave it out"
+            yield Finding(f"{place}.metric", message, found=str(tunnel.metric), fix=fix, about=about)
+        if tunnel.weight not in (None, 1) and connection.fallback is None:
             message = "an uneven share of the traffic under BGP: not available in this version"
             yield Finding(f"{place}.weight", message, found=str(tunnel.weight), fix="leave it out", about=about)

@@ -95,9 +95,10 @@ class PathVerdict:
     """What is held of one tunnel. ``state`` is the operator's word for it, ``why`` the sentence beside it.
 
     ``health`` is what was found of the path itself, whatever it is used for: ``up``, ``poor``, ``lost``, ``down``,
-    ``unrouted`` (BGP brings nothing over it) or ``unknown``. ``failed`` until it carries again. ``flaps`` are the times of the last hour at which it was lost.
-    ``answering``: probes come back, though not long enough yet. ``remark`` is said of a path that is all right.
-    ``long_dead``: nothing came back for so long that its routing session may be given up too.
+    ``unrouted`` (BGP brings nothing over it) or ``unknown``. ``failed`` until it carries again. ``flaps`` are the times
+    of the last hour at which it was lost. ``answering``: probes come back, though not long enough yet. ``remark`` is
+    said of a path that is all right. ``long_dead``: nothing came back for so long that its routing session may be given
+    up too.
     """
 
     state: str

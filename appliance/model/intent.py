@@ -196,7 +196,8 @@ class Failback:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """One cloud VPN connection with its tunnels."""
+    """One cloud VPN connection with its tunnels. ``fallback`` is ``static`` where its networks go to the tunnels that
+    work also while BGP brings no route to them."""
 
     name: str
     cloud: str
@@ -209,6 +210,7 @@ class Connection:
     prefer: str | None = None
     priority: int | None = None
     networks: tuple[IPNetwork, ...] = ()
+    fallback: str | None = None
     accept: Accept = Accept()
     announce: Announce = Announce()
     bgp: Bgp = Bgp()

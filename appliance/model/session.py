@@ -61,6 +61,14 @@ class BgpSession:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """With whom sessions are up. ``life`` is another after a restart of the speaker, which begins with none."""
+
+    life: str
+    established: frozenset[IPAddress]
+
+
+@dataclass(frozen=True, slots=True)
 class LearnedPath:
     """One accepted path: a prefix from one neighbour. ``best`` and ``multipath`` paths carry traffic together."""
 

@@ -1,4 +1,4 @@
-"""How the BGP sessions of a connection are held, so that its routes follow the verdict and no session is lost for it."""
+"""How the BGP sessions of a connection are held: routes follow the verdict, and no session is lost for it."""
 
 from __future__ import annotations
 

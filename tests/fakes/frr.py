@@ -15,7 +15,7 @@ from appliance.model.address import IPAddress, IPNetwork
 from appliance.model.change import Change, Outcome
 from appliance.model.fault import SystemLacks
 from appliance.model.resources import FrrConfig, Resource
-from appliance.model.session import BgpSession, FilteredPath, LearnedPath, Notification
+from appliance.model.session import BgpSession, FilteredPath, LearnedPath, Notification, Standing
 
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -37,6 +37,7 @@ class FakeFrr:
     def __init__(self) -> None:
         self.lacking: tuple[SystemLacks, ...] = ()
         self.writes = 0
+        self.life = 1
         self.far: dict[IPAddress, FarEnd] = {}
         self._running: Tree = {(): []}
         self._told: str | None = None
@@ -61,6 +62,9 @@ class FakeFrr:
         self._answer()
         peers = sorted(self._remote_asns().items(), key=lambda item: (item[0].version, int(item[0])))
         return tuple(self._session(address, asn) for address, asn in peers)
+
+    async def standing(self) -> Standing:
+        return Standing(str(self.life), frozenset(one.address for one in await self.sessions() if one.up))
 
     async def accepted(self) -> tuple[LearnedPath, ...]:
         up = [session.address for session in await self.sessions() if session.up]
@@ -95,6 +99,7 @@ class FakeFrr:
     def restart(self) -> None:
         """It comes back empty."""
         self._running, self._told = {(): []}, None
+        self.life += 1
 
     def lose_record(self) -> None:
         """What we told is not known any more, but stands."""
@@ -145,6 +150,8 @@ class FakeFrr:
         far = self.far.get(address)
         if far is None:
             return session
+        if self._lines(address, "shutdown"):
+            return replace(session, state="idle")
         session = replace(session, opens_sent=1, opens_received=1)
         if far.asn != asn:
             said = Notification(True, 2, 2, "OPEN Message Error/Bad Peer AS")
@@ -163,6 +170,11 @@ class FakeFrr:
         far = self.far[address].prefixes
         return {prefix: med for prefix, med in far.items() if first_match(prefix, rules).startswith("permit ")}
 
+    def _preference(self, address: IPAddress) -> int:
+        name = next(words[3] for words in self._lines(address, "route-map") if words[4] == "in")
+        lines = (line for where, inner in self._running.items() if where[:1] and name in where[0] for line in inner)
+        return next((int(line.split()[2]) for line in lines if line.startswith("set local-preference ")), 100)
+
     def _path(self, address: IPAddress, prefix: IPNetwork, med: int) -> LearnedPath:
         name = next(words[3] for words in self._lines(address, "route-map") if words[4] == "in")
         lines = (line for where, inner in self._running.items() if where[:1] and name in where[0] for line in inner)
@@ -170,8 +182,13 @@ class FakeFrr:
         return LearnedPath(prefix, address, address, forced[0] if forced else med, (self._remote_asns()[address],))
 
     def _chosen(self, path: LearnedPath, paths: Sequence[LearnedPath]) -> LearnedPath:
-        """Least MED first, then several at once, the lowest address being the best (RFC 4271, section 9.1.2.2)."""
+        """The highest local preference and least MED first, then several at once, the lowest address being the best
+        (RFC 4271, section 9.1)."""
         rivals = [other for other in paths if other.prefix == path.prefix]
+        highest = max(self._preference(other.neighbor) for other in rivals)
+        rivals = [other for other in rivals if self._preference(other.neighbor) == highest]
+        if path not in rivals:
+            return path
         least = min(other.med for other in rivals)
         equal = sorted((other.neighbor for other in rivals if other.med == least), key=int)
         return replace(path, best=equal[0] == path.neighbor, multipath=path.neighbor in equal[1:])
