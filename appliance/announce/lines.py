@@ -30,6 +30,7 @@ Json = Mapping[str, Any]
 ORIGINS = {"igp": Origin.IGP, "egp": Origin.EGP, "incomplete": Origin.INCOMPLETE}
 FAMILIES = {"ipv4 unicast": 4, "ipv6 unicast": 6}
 SEQUENCE, SET, CONFEDERATION = "as-sequence", "as-set", ("confed-sequence", "confed-set")
+MALFORMED = "a malformed attribute"
 SHOWN = 60  # characters of a line that could not be read
 _RESTART = "64"  # RFC 4724, the capability's code
 
@@ -43,7 +44,7 @@ def parse_line(line: bytes) -> tuple[Message, ...]:
         return ()
     try:
         return tuple(_messages(json.loads(text)))
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError):
         shown = text[:SHOWN].decode("ascii", "replace")
         return (Unreadable(f"ExaBGP said something that cannot be read: {shown!r} ({len(text)} bytes)"),)
 
@@ -94,9 +95,13 @@ def _update(address: IPAddress, message: Json) -> Iterator[Message]:
     announced = tuple(_announced(update.get("announce", {})))
     withdrawn = tuple(_withdrawn(update.get("withdraw", {})))
     said = update.get("attribute", {})
-    fault = _fault(said) if announced or "error" in said else None
+    fault, attributes = (_fault(said) if announced or "error" in said else None), None
+    if announced and fault is None:
+        try:
+            attributes = _attributes(said)
+        except (ValueError, KeyError, TypeError, AttributeError):  # ExaBGP lets some pass that RFC 7606 does not
+            fault = MALFORMED
     if announced or withdrawn or fault:
-        attributes = _attributes(said) if announced and fault is None else None
         yield Update(address, attributes, announced, withdrawn, fault)
 
 
@@ -120,7 +125,7 @@ def _fault(said: Json) -> str | None:
     """Why an UPDATE counts as a withdrawal: ExaBGP found an attribute malformed, or one that must be there is not
     (RFC 7606, section 3, d)."""
     if "error" in said:
-        return "a malformed attribute"
+        return MALFORMED
     missing = [name for name in ("origin", "as-path") if name not in said]
     return f"without the attribute {' and '.join(missing)}" if missing else None
 

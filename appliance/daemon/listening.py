@@ -14,7 +14,7 @@ from appliance.announce.lines import parse_line
 from appliance.announce.render import told
 from appliance.announce.sessions import Sessions
 from appliance.daemon.wiring import Systems
-from appliance.design.peering import compose_router
+from appliance.design.peering import compose_router, speaker_configs
 from appliance.design.tunnels import tunnel_link
 from appliance.design.wish import Wish
 from appliance.model.address import IPAddress
@@ -41,16 +41,20 @@ LOOK_EVERY = 30.0
 MANY = 2000
 
 Log = Callable[[str], None]
+Tell = Callable[[Iterable[IPAddress] | None, object], None]
+"""Told which neighbours have a session, None while there is no speaker, and what is another after each start of it."""
 
 
 class Listening:
     """What the speaker learned, and what stands in the kernel for it. Its lock is held while the kernel is told."""
 
-    def __init__(self, systems: Systems, log: Log) -> None:
+    def __init__(self, systems: Systems, log: Log, tell: Tell = lambda up, life: None) -> None:
         self.sessions = Sessions()
         self.rib = Rib()
         self._systems = systems
         self._log = log
+        self._tell_sessions = tell
+        self._life = 0
         self._ledger = Ledger()
         self._telling = asyncio.Lock()
         self._told: dict[IPAddress, int] = {}
@@ -67,6 +71,8 @@ class Listening:
     async def follow(self, wish: Wish) -> None:
         """The intent in force is this one now."""
         router = compose_router(wish, "exabgp")
+        if router is self._router is None and self._looked_at is not None:
+            return
         neighbors = router.neighbors if router is not None else ()
         if router != self._router:
             self._router = router
@@ -80,6 +86,14 @@ class Listening:
         await self._tell(self._ledger.gate(_usable(neighbors)))
         await self._mend_now_and_then()
         await self.settle()
+
+    async def hold(self, wish: Wish) -> tuple[str, ...]:
+        """Hold the sessions by the verdicts: what comes over them at once, then what they are told. What failed."""
+        await self.follow(wish)
+        wanted = next(iter(speaker_configs(wish)), None)
+        standing = await self._systems.exabgp.observe()
+        changes = [Change(old, wanted) for old in standing if wanted is not None and old != wanted]
+        return tuple(one.error for one in await self._systems.exabgp.apply(changes) if one.error is not None)
 
     async def hear(self, line: bytes) -> None:
         """Take in one line. What ends a session is told to the kernel at once; the rest at :meth:`settle`."""
@@ -112,6 +126,8 @@ class Listening:
     async def speaker_ended(self) -> None:
         """ExaBGP is gone, or the connection to it: what it brought is kept for the restart time."""
         self.sessions.ended()
+        self._life += 1
+        self._tell_sessions(None, self._life)
         for neighbor in self.sessions.neighbors:
             self.rib.stall(neighbor.address)
             self._until.setdefault(neighbor.address, monotonic() + RESTART_TIME)
@@ -148,6 +164,7 @@ class Listening:
 
     async def _change_state(self, message: StateChange) -> None:
         lost = self.sessions.changed(message, _now())
+        self._tell_sessions(self.sessions.up, self._life)
         neighbor = self.sessions.neighbor(message.neighbor)
         if neighbor is None:
             return

@@ -9,12 +9,13 @@ revision.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from appliance.daemon.converge import carry_out
+from appliance.daemon.listening import Listening
 from appliance.daemon.mending import Memory, keep_mended, remember
 from appliance.daemon.notifying import feed_watchdog, notify
 from appliance.daemon.passes import (
@@ -28,6 +29,7 @@ from appliance.daemon.passes import (
 )
 from appliance.daemon.protecting import learn
 from appliance.daemon.serving import serve_control
+from appliance.daemon.speaking import keep_speaking
 from appliance.daemon.switching import Switchboard
 from appliance.daemon.tending import keep_asked, keep_held, keep_switched, keep_tended
 from appliance.daemon.waking import Bell, follow_charon, follow_files, marks, ring_on_stop, wish_places
@@ -70,6 +72,7 @@ async def keep_converged(systems: Systems, log: Log, stop: asyncio.Event) -> Non
     loop = asyncio.get_running_loop()
     prober = systems.open_prober(lambda: _ring_from_afar(loop, bells.judge))
     board = Switchboard(systems, prober)
+    board.listening = Listening(systems, log, lambda up, life: _hear_embedded(board, bells, up, life))
     with systems.store.daemon(datetime.now(UTC)), ExitStack() as stack:
         try:
             prober.start()
@@ -91,6 +94,7 @@ async def keep_converged(systems: Systems, log: Log, stop: asyncio.Event) -> Non
                 keep_asked(systems, board, bells.judge, bells.sessions, stop),
                 keep_switched(board, bells.judge, (bells.hold, bells.tunnels), stop, log),
                 keep_held(board, bells.hold, stop, log),
+                keep_speaking(systems, board.listening, stop, log),
             )
         ]
         try:
@@ -111,6 +115,12 @@ def _ring_from_afar(loop: asyncio.AbstractEventLoop, bell: Bell) -> None:
     """From another thread."""
     with suppress(RuntimeError):  # the loop has ended
         loop.call_soon_threadsafe(bell.ring)
+
+
+def _hear_embedded(board: Switchboard, bells: Bells, up: Iterable[object] | None, life: object) -> None:
+    """The embedded speaker's news."""
+    if board.hear_peers("exabgp", up, life):
+        bells.judge.ring()
 
 
 def _hear(systems: Systems, memory: Memory, bells: Bells, kind: str) -> None:
@@ -190,15 +200,16 @@ Gone = dict[Door, tuple[SystemLacks, ...]]
 
 
 async def _gone(systems: Systems) -> Gone:
-    doors: tuple[Door, ...] = (systems.charon, systems.frr)
-    lacks = await asyncio.gather(systems.charon.lacks(), systems.frr.lacks())
+    doors: tuple[Door, ...] = (systems.charon, systems.frr, systems.exabgp)
+    lacks = await asyncio.gather(systems.charon.lacks(), systems.frr.lacks(), systems.exabgp.lacks())
     return {door: lack for door, lack in zip(doors, lacks, strict=True) if lack}
 
 
 def _needed(prepared: Prepared, gone: Gone) -> list[SystemLacks]:
     """What is missing of what the intent needs."""
-    modes = {connection.mode for connection in prepared.wish.connections}
-    wanted = {"SharedKey": bool(modes), "FrrConfig": "bgp" in modes}
+    connections = prepared.wish.connections
+    speakers = {connection.speaker for connection in connections if connection.mode == "bgp"}
+    wanted = {"SharedKey": bool(connections), "FrrConfig": "frr" in speakers, "ExabgpConfig": "exabgp" in speakers}
     return [lacks[0] for door, lacks in gone.items() if any(wanted.get(kind.__name__) for kind in door.owns)]
 
 
@@ -206,7 +217,9 @@ async def _look(systems: Systems, loaded: Loaded, board: Switchboard, gone: Gone
     """What differs now, with what was learned since the last look."""
     secrets = resolve_secrets(systems, loaded.intent)
     wish = await make_wish(systems, loaded.intent, secrets, choice=(board.carrying, board.stances))
-    if wish.tunnels and systems.frr not in gone and await learn(systems, wish):
+    if wish.tunnels and await learn(systems, wish):
         wish = await make_wish(systems, loaded.intent, secrets, choice=(board.carrying, board.stances))
     board.follow(wish)
+    if board.listening is not None:
+        await board.listening.follow(wish)
     return await prepare(systems, wish, gone=gone)

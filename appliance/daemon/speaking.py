@@ -47,6 +47,7 @@ class Keeper:
         self._speaker: Speaker | None = None
         self._ended: asyncio.Task[int] | None = None
         self._writer: StreamWriter | None = None
+        self._talk: asyncio.Task[None] | None = None
         self._config: object = None
         self._begun = 0.0
         self._pause = FIRST_PAUSE
@@ -75,6 +76,8 @@ class Keeper:
                     await self.bell.wait(PULSE)
             finally:
                 await self._end(silently=True)
+                if self._talk is not None:  # its other end is gone with ExaBGP
+                    await asyncio.wait([self._talk], timeout=1)
 
     async def _look(self) -> None:
         """One look: is it wanted, does it run, by this configuration?"""
@@ -142,7 +145,7 @@ class Keeper:
         if self._speaker is None or not is_bridge(writer.get_extra_info("socket"), self._speaker.pid):
             writer.close()
             return
-        self._writer = writer
+        self._writer, self._talk = writer, asyncio.current_task()
         rest = b""
         with suppress(ConnectionError):
             while data := await reader.read(CHUNK):

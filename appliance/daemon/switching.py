@@ -9,6 +9,7 @@ from time import monotonic
 from typing import Protocol
 
 from appliance.daemon.judging import Judgement, judge_connection
+from appliance.daemon.listening import Listening
 from appliance.daemon.published import Published, load_published, save_published
 from appliance.daemon.sensing import Healths, Senses
 from appliance.daemon.waking import Marks, marks
@@ -56,6 +57,7 @@ class Switchboard:
         self._framed: tuple[Wish, Stances, FrrConfig | None] | None = None
         self.senses = Senses()
         self.generation = 0
+        self.listening: Listening | None = None
 
     @property
     def verdicts(self) -> Mapping[str, ConnectionVerdict]:
@@ -138,6 +140,15 @@ class Switchboard:
 
     async def hold(self) -> tuple[str, ...]:
         """Bring the sessions to how they should be held; nothing where no pass has set them up yet. What failed."""
+        failed = await self._hold_embedded()
+        return (*failed, *(await self._hold_frr() if self.speaks("frr") else ()))
+
+    async def _hold_embedded(self) -> tuple[str, ...]:
+        if self.listening is None or self._wish is None or not self.speaks("exabgp"):
+            return ()
+        return await self.listening.hold(replace(self._wish, stances=self.stances))
+
+    async def _hold_frr(self) -> tuple[str, ...]:
         while True:
             generation = self.generation
             config = await self._router()
@@ -165,8 +176,7 @@ class Switchboard:
         """Put every group and session as it is decided, whatever is there."""
         groups = self._groups(self.carrying).values()
         await self._systems.kernel.apply([Change(group, group) for group in groups])
-        if self.speaks("frr"):
-            await self.hold()
+        await self.hold()
 
     def _groups(self, carrying: Carrying) -> Mapping[int, NexthopGroup]:
         return path_groups(replace(self._wish, carrying=carrying), self._bundles) if self._wish else {}

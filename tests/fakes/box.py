@@ -11,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from appliance.announce.exabgp_api import Exabgp
 from appliance.daemon.wiring import Systems
 from appliance.history.store import Store
 from appliance.ipsec.retry import Book, choose_calls
@@ -178,7 +179,8 @@ class Box:
     def systems(self) -> Systems:
         """The doors as the programs take them."""
         doors = (self.store, self.kernel, self.sysctl, self.charon, self.frr, self.nft)
-        return Systems(*doors, open_prober=self.prober.open)  # type: ignore[arg-type]
+        exabgp = Exabgp(self.folder / "speaker", self.folder / "run" / "speaker.sock")
+        return Systems(*doors, exabgp=exabgp, open_prober=self.prober.open)  # type: ignore[arg-type]
 
     @property
     def writes(self) -> int:

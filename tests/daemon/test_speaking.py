@@ -1,0 +1,307 @@
+"""The real ExaBGP, kept by the daemon, on the real kernel of a namespace: sessions, routes, and the death of any part."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+
+from appliance.announce import process
+from appliance.announce.exabgp_api import Exabgp
+from appliance.announce.process import speaker_command
+from appliance.announce.render import BRIDGE
+from appliance.daemon.listening import Listening
+from appliance.daemon.passes import parse_loaded
+from appliance.daemon.speaking import Keeper
+from appliance.daemon.wiring import Systems, read_templates
+from appliance.design.peering import speaker_configs
+from appliance.design.wish import Wish
+from appliance.kernel.netlink import Kernel
+from appliance.model.change import Change
+from appliance.model.peering import CLOSED, Stances
+from appliance.model.resources import ExabgpConfig, Resource
+from tests.announce.far import UPDATE, FarEnd, attribute, until
+from tests.contracts.namespace import ip, own_namespace
+from tests.daemon.sites import HEAD, VPC_1, VPC_2, connection
+from tests.fakes.box import Box
+
+SITE = HEAD + connection("vpc", [VPC_1, VPC_2], "    speaker: exabgp\n")
+ENDS = {"vpc-1": ("169.254.23.6", "169.254.23.5"), "vpc-2": ("169.254.22.74", "169.254.22.73")}
+NET = "10.1.0.0/16"
+
+
+@pytest.fixture(autouse=True)
+def reachable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where this Python lies in root's own folders, nobody else can run ExaBGP with it."""
+    if not all(folder.stat().st_mode & 1 for folder in Path(sys.executable).resolve().parents):
+        monkeypatch.setattr(process, "unprivileged_user", lambda: None)
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Readable by whoever runs ExaBGP."""
+    made = Path(tempfile.mkdtemp(prefix="speaker-"))
+    made.chmod(0o755)
+    yield made
+    shutil.rmtree(made)
+
+
+@dataclass
+class Scene:
+    """A daemon's speaker and two gateways. ``said`` is its log."""
+
+    systems: Systems
+    listening: Listening
+    keeper: Keeper
+    ends: Mapping[str, FarEnd]
+    said: list[str]
+
+    async def want(self, stances: Stances | None = None, text: str | None = SITE) -> None:
+        """This is the intent now."""
+        intent = parse_loaded(text or HEAD.replace("connections:\n", ""), "site.yaml").intent
+        wish = Wish(intent, read_templates(), stances=stances or {})
+        found = await self.systems.exabgp.observe()
+        wanted = {ExabgpConfig(one.text.replace(BRIDGE, str(self.folder / "bridge"))) for one in speaker_configs(wish)}
+        if found != wanted:
+            change = Change(next(iter(found), None), next(iter(wanted), None))
+            [outcome] = await self.systems.exabgp.apply([change])
+            assert outcome.error is None
+        await self.listening.follow(wish)
+
+    @property
+    def folder(self) -> Path:
+        return self.systems.exabgp.folder
+
+    @property
+    def process(self) -> int:
+        """ExaBGP's number."""
+        return int((self.folder / "exabgp.pid").read_text().split()[0])
+
+    def routes(self) -> dict[str, set[str]]:
+        """Where prefixes go, by iproute2."""
+        found = {}
+        for route in json.loads(ip("-j -d route show proto 174")):
+            group = json.loads(ip(f"-j nexthop show id {route['nhid']}"))[0]
+            ids = [one["id"] for one in group["group"]]
+            found[route["dst"]] = {json.loads(ip(f"-j nexthop show id {one}"))[0]["dev"] for one in ids}
+        return found
+
+    async def both_up(self) -> None:
+        await until(lambda: all(end.up for end in self.ends.values()))
+
+
+def play(box: Box, folder: Path, scene: Callable[[Scene], Awaitable[None]], *, times: int = 1) -> list[str]:
+    """Run it in a namespace of its own; ``times`` daemons one after the other. What they said."""
+    if os.geteuid() != 0:
+        pytest.skip("a network namespace and port 179 take root")
+    if speaker_command() is None:
+        pytest.skip("ExaBGP is not installed: the extra 'speaker'")
+    said: list[str] = []
+
+    async def both() -> None:
+        ends = {name: FarEnd(far, router_id=f"198.51.100.{n}") for n, (name, (_, far)) in enumerate(ENDS.items(), 1)}
+        for end in ends.values():
+            await end.start()
+        for _ in range(times):
+            await daemon(ends)
+        for end in ends.values():
+            await end.stop()
+
+    async def daemon(ends: Mapping[str, FarEnd]) -> None:
+        systems = replace(box.systems, kernel=Kernel(), exabgp=Exabgp(folder, folder / "speaker.sock"))
+        listening = Listening(systems, said.append)
+        keeper, stop = Keeper(systems, listening, said.append), asyncio.Event()
+        running = asyncio.create_task(keeper.keep(stop))
+        try:
+            await scene(Scene(systems, listening, keeper, ends, said))
+        finally:
+            stop.set()
+            keeper.bell.ring()
+            await running
+
+    with own_namespace():
+        for name, (near, far) in ENDS.items():
+            ip(f"link add {name} type veth peer name far-{name}")
+            for link, address in ((name, near), (f"far-{name}", far)):
+                ip(f"address add {address}/30 dev {link}")
+                ip(f"link set {link} up")
+        asyncio.run(both())
+    return said
+
+
+def test_it_learns_announces_balances_and_ends_with_its_intent(box: Box, folder: Path) -> None:
+    async def scene(at: Scene) -> None:
+        await at.want()
+        await at.both_up()
+        for end in at.ends.values():
+            end.offer([NET, "10.2.0.0/16"])
+            end.end_of_rib()
+        await until(lambda: at.routes() == dict.fromkeys((NET, "10.2.0.0/16"), {"vpc-1", "vpc-2"}))
+        await until(lambda: all(bytes((24, 172, 16, 20)) in end.updates()[0] for end in at.ends.values()))
+        sessions = await at.systems.exabgp.sessions()
+        assert [(one.state, one.received, one.accepted, one.advertised) for one in sessions] == [
+            ("established", 2, 2, 1)
+        ] * 2
+        assert {str(path.prefix) for path in await at.systems.exabgp.accepted() if path.selected} == {NET, "10.2.0.0/16"}
+        assert (os.stat(f"/proc/{at.process}").st_uid == 0) == (process.unprivileged_user() is None)
+        at.ends["vpc-1"].take_back([NET])
+        await until(lambda: at.routes()[NET] == {"vpc-2"})
+        await at.want(text=None)
+        await until(lambda: at.routes() == {})
+        await until(lambda: not at.ends["vpc-2"].up)
+
+    play(box, folder, scene)
+
+
+def test_a_gateway_that_goes_silent_is_one_replaced_group_and_one_that_comes_back_is_learned_again(
+    box: Box, folder: Path
+) -> None:
+    async def scene(at: Scene) -> None:
+        await at.want()
+        await at.both_up()
+        many = [f"10.{number}.0.0/16" for number in range(50)]
+        for end in at.ends.values():
+            end.offer(many)
+            end.end_of_rib()
+        await until(lambda: at.routes() == dict.fromkeys(many, {"vpc-1", "vpc-2"}))
+        group = ip("-j -d route show proto 174").count('"nhid"')
+        at.ends["vpc-1"].notify(6, 4)
+        await until(lambda: set(map(frozenset, at.routes().values())) == {frozenset({"vpc-2"})})
+        assert (len(at.routes()), ip("-j -d route show proto 174").count('"nhid"')) == (50, group)
+        await until(lambda: at.ends["vpc-1"].up and at.ends["vpc-1"].sessions == 2)
+        at.ends["vpc-1"].offer(many)
+        await until(lambda: at.routes() == dict.fromkeys(many, {"vpc-1", "vpc-2"}))
+
+    said = play(box, folder, scene)
+    assert "vpc-1: BGP with 169.254.23.5: Cease/Administrative Reset (received)" in said
+
+
+def test_a_verdict_closes_a_path_without_touching_its_session(box: Box, folder: Path) -> None:
+    async def scene(at: Scene) -> None:
+        await at.want()
+        await at.both_up()
+        for end in at.ends.values():
+            end.offer([NET])
+        await until(lambda: at.routes() == {NET: {"vpc-1", "vpc-2"}})
+        await at.want({"vpc-1": CLOSED})
+        assert at.routes() == {NET: {"vpc-2"}}
+        community = bytes((0xC0, 8, 4, 0xFF, 0xFF, 0, 0))  # graceful shutdown, RFC 8326
+        await until(lambda: any(community in body for body in at.ends["vpc-1"].updates()))
+        await at.want()
+        assert at.routes() == {NET: {"vpc-1", "vpc-2"}}
+        assert [end.sessions for end in at.ends.values()] == [1, 1]
+        assert not any(community in body for body in at.ends["vpc-2"].updates())
+
+    play(box, folder, scene)
+
+
+@pytest.mark.parametrize("who", ["exabgp", "bridge"])
+def test_routes_outlive_the_speaker_and_what_is_not_said_again_goes(box: Box, folder: Path, who: str) -> None:
+    async def scene(at: Scene) -> None:
+        await at.want()
+        await at.both_up()
+        for end in at.ends.values():
+            end.offer([NET, "10.2.0.0/16"])
+            end.end_of_rib()
+        both = {"vpc-1", "vpc-2"}
+        await until(lambda: at.routes() == {NET: both, "10.2.0.0/16": both})
+        first = at.process
+        victim = first if who == "exabgp" else int(Path(f"/proc/{first}/task/{first}/children").read_text().split()[0])
+        os.kill(victim, signal.SIGKILL)
+        await until(lambda: not any(end.up for end in at.ends.values()))
+        assert at.routes() == {NET: both, "10.2.0.0/16": both}
+        await at.both_up()
+        assert at.process != first
+        at.ends["vpc-1"].offer([NET])
+        at.ends["vpc-1"].end_of_rib()
+        await until(lambda: at.routes() == {NET: both, "10.2.0.0/16": {"vpc-2"}})
+        at.ends["vpc-2"].offer([NET])
+        at.ends["vpc-2"].end_of_rib()
+        await until(lambda: at.routes() == {NET: both})
+
+    play(box, folder, scene)
+
+
+def test_routes_outlive_the_daemon_and_are_taken_over(box: Box, folder: Path) -> None:
+    async def scene(at: Scene) -> None:
+        life = at.ends["vpc-1"].sessions + 1
+        before = at.routes()
+        await at.want()
+        assert at.routes() == before
+        await until(lambda: all(end.up and end.sessions == life for end in at.ends.values()))
+        for end in at.ends.values():
+            end.offer([NET] if before else [NET, "10.2.0.0/16"])
+            end.end_of_rib()
+        expected = [NET] if before else [NET, "10.2.0.0/16"]
+        await until(lambda: at.routes() == dict.fromkeys(expected, {"vpc-1", "vpc-2"}))
+
+    play(box, folder, scene, times=2)
+
+
+def test_what_a_stranger_takes_from_the_kernel_comes_back(box: Box, folder: Path) -> None:
+    async def scene(at: Scene) -> None:
+        await at.want()
+        await at.both_up()
+        at.ends["vpc-1"].offer([NET, "10.2.0.0/16"])
+        await until(lambda: len(at.routes()) == 2)
+        ip("route delete 10.2.0.0/16 proto 174")
+        ip("nexthop flush proto 174")
+        assert at.routes() == {}
+        await at.want()
+        assert at.routes() == {NET: {"vpc-1"}, "10.2.0.0/16": {"vpc-1"}}
+
+    play(box, folder, scene)
+
+
+def test_a_malformed_attribute_costs_its_prefixes_and_not_the_session(box: Box, folder: Path) -> None:
+    """RFC 7606, section 7.1: an ORIGIN of another length is treated as a withdrawal."""
+
+    async def scene(at: Scene) -> None:
+        await at.want()
+        await at.both_up()
+        end = at.ends["vpc-1"]
+        end.offer([NET, "10.2.0.0/16"])
+        await until(lambda: len(at.routes()) == 2)
+        told = attribute(1, b"\\0\\0") + attribute(2, bytes((2, 1, 0, 0, 0xFC, 0))) + attribute(3, bytes((169, 254, 23, 5)))
+        end.say(UPDATE, bytes((0, 0)) + len(told).to_bytes(2, "big") + told + bytes((16, 10, 1)))
+        await until(lambda: at.routes() == {"10.2.0.0/16": {"vpc-1"}})
+        assert end.up
+
+    play(box, folder, scene)
+
+
+def test_a_gateway_with_another_number_is_refused_and_named(box: Box, folder: Path) -> None:
+    async def scene(at: Scene) -> None:
+        at.ends["vpc-1"].asn = 64999
+        await at.want()
+        await until(lambda: any(line == "vpc-1: BGP with 169.254.23.5: it is AS 64999, not 64512" for line in at.said))
+        await until(lambda: at.ends["vpc-2"].up)
+        [one] = [one for one in await at.systems.exabgp.sessions() if str(one.address) == "169.254.23.5"]
+        assert (one.up, one.heard_asn) == (False, 64999)
+
+    play(box, folder, scene)
+
+
+def test_an_old_speaker_without_four_octet_numbers_is_understood(box: Box, folder: Path) -> None:
+    async def scene(at: Scene) -> None:
+        at.ends["vpc-1"].four_octets = False
+        await at.want()
+        await at.both_up()
+        at.ends["vpc-1"].offer([NET], [23456], extra=attribute(17, bytes((2, 2)) + (64512).to_bytes(4, "big")
+                               + (65550).to_bytes(4, "big"), flags=0xC0))  # fmt: skip
+        await until(lambda: at.routes() == {NET: {"vpc-1"}})
+        [path] = await at.systems.exabgp.accepted()
+        assert path.as_path == (64512, 65550)
+
+    play(box, folder, scene)
