@@ -124,9 +124,22 @@ def install_wheels(job: Job) -> None:
 
 
 def install_product(job: Job) -> None:
-    """The appliance's own files, its units, and the settings of what it runs with."""
+    """The appliance's own files, its units, and the settings of what it runs with; what Debian set up goes first."""
+    script = (
+        "rm -rf etc/systemd/system/*.wants etc/systemd/system/*.service etc/resolv.conf etc/cloud/cloud.cfg.d/*; "
+        "ln -s ../run/systemd/resolve/stub-resolv.conf etc/resolv.conf; rm -f etc/netplan/*; "
+        "mkdir -m 0750 etc/appliance; echo disk > etc/appliance/image; "
+        ": > etc/frr/frr.conf; echo 'service integrated-vtysh-config' > etc/frr/vtysh.conf; "
+        "mkdir -p etc/systemd/system-generators; ln -s /dev/null etc/systemd/system-generators/systemd-ssh-generator"
+    )
+    run("sh", "-ec", f"cd {shlex.quote(str(job.tree))} && {script}", as_root=True)
     for name in PRODUCT:
         run("cp", "-r", REPO / name, job.tree / "opt/appliance/current" / name, as_root=True)
+    run(
+        *("sh", "-ec", "cd $0/opt && find . -name __pycache__ -prune -exec rm -rf {} + && chmod -R go=rX . "),
+        job.tree,
+        as_root=True,
+    )
     for source, target, mode in (
         (HERE / "guest/appliance", "usr/bin/appliance", "0755"),
         (HERE / "guest/appliance.pth", "usr/lib/python3/dist-packages/appliance.pth", "0644"),
@@ -135,15 +148,6 @@ def install_product(job: Job) -> None:
         *((file, str(file.relative_to(RECIPE / "tree")), "0644") for file in files_of(RECIPE / "tree")),
     ):
         run("install", "-D", "-m", mode, source, job.tree / target, as_root=True)
-    script = (
-        "find opt -name __pycache__ -prune -exec rm -rf {} + ; chmod -R go=rX opt/appliance; chmod 0750 etc/appliance; "
-        ": > etc/frr/frr.conf; echo 'service integrated-vtysh-config' > etc/frr/vtysh.conf; "
-        "chown -R root:root opt/appliance; echo disk > etc/appliance/image; rm -f etc/netplan/*; "
-        "mkdir -p etc/systemd/system-generators; ln -s /dev/null etc/systemd/system-generators/systemd-ssh-generator; "
-        "rm -rf etc/systemd/system/*.wants etc/systemd/system/*.service etc/resolv.conf etc/cloud/cloud.cfg.d/*"
-    )
-    run("sh", "-c", f"cd {shlex.quote(str(job.tree))} && {script}", as_root=True)
-    run("ln", "-s", "../run/systemd/resolve/stub-resolv.conf", job.tree / "etc/resolv.conf", as_root=True)
 
 
 def enable_units(job: Job) -> None:
@@ -241,7 +245,7 @@ def write_root(job: Job) -> None:
     """The root as erofs, and the tree of hashes by which the kernel checks it."""
     at_workbench(
         job,
-        f"mkfs.erofs --quiet -zlz4hc,12 -C65536 -T$SOURCE_DATE_EPOCH -U {name_uuid('root')} /mnt/root.erofs /mnt/tree",
+        f"mkfs.erofs --quiet -zlz4hc,9 -C65536 -T$SOURCE_DATE_EPOCH -U {name_uuid('root')} /mnt/root.erofs /mnt/tree",
     )
     said = at_workbench(
         job,

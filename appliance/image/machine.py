@@ -32,7 +32,8 @@ def render_words(trial: Trial) -> list[str]:
     words = [
         *("-name", "appliance", "-machine", "q35", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"),
         *("-smp", "2", "-m", trial.memory, "-device", "virtio-rng-pci", "-serial", trial.console),
-        *("-drive", f"file={trial.disk},if=virtio,format={kind},snapshot={'off' if trial.keep else 'on'}"),
+        *("-drive", f"file={trial.disk},if=none,id=disk,format={kind},snapshot={'off' if trial.keep else 'on'}"),
+        *("-device", "virtio-blk-pci,drive=disk,bootindex=0"),
         *_cards(trial.cards),
     ]
     if trial.firmware:

@@ -26,7 +26,7 @@ ethernets:
   wan:
     match: {macaddress: "52:54:00:12:34:02"}
     addresses: [203.0.113.10/28]
-    routes: [{to: default, via: 203.0.113.1}]
+    routes: [{to: 0.0.0.0/0, via: 203.0.113.1}]
   lan:
     match: {macaddress: "52:54:00:12:34:03"}
     addresses: [172.16.20.1/24]

@@ -1,4 +1,4 @@
-"""The far side of a machine under test: the lab guest with a cloud in it, two of its network cards towards the image."""
+"""The far side of a machine under test: the lab guest with a cloud in it, two of its cards towards the image."""
 
 from __future__ import annotations
 
