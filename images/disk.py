@@ -368,10 +368,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("out", nargs="?", type=Path, default=BUILD / "image")
     parser.add_argument("--key", type=Path, help="an OpenSSH private key that signs the image")
-    parser.add_argument("--where", choices=["workbench", "root"], help="build that root when missing, name its folder")
+    parser.add_argument(
+        "--where", choices=["workbench", "root", "tools"], help="build that root when missing, name its folder"
+    )
     given = parser.parse_args()
     if given.where:
-        print(recipe.build({"workbench": WORKBENCH, "root": ROOT}[given.where]))
+        print(recipe.build({"workbench": WORKBENCH, "root": ROOT, "tools": recipe.TOOLS}[given.where]))
         return
     given.out.mkdir(parents=True, exist_ok=True)
     with (given.out / ".lock").open("w") as lock:

@@ -23,7 +23,7 @@ PYTHON = sys.executable
 OPTIONS = ("-q", "-p", "no:cacheprovider")
 PYTEST = (PYTHON, "-m", "pytest", *OPTIONS)
 BUILD = ROOT / "build"
-ON_HOST = ("-m", "not guest and not frr", f"--junitxml={BUILD / 'host-tests.xml'}", "tests")
+ON_HOST = ("-m", "not guest and not frr and not image", f"--junitxml={BUILD / 'host-tests.xml'}", "tests")
 WITH_FRR = ("-m", "frr", f"--junitxml={BUILD / 'frr-tests.xml'}", "tests/frr", "tests/contracts/test_frr.py")
 AS_ROOT = () if os.geteuid() == 0 else ("sudo",)
 """Network namespaces take root; no file that Python writes for itself is left behind as root's."""

@@ -66,14 +66,14 @@ def _words(seed: Seed) -> tuple[str, ...] | None:
     """The words after ``configure``; None when user-data brought nothing to configure."""
     text = seed.settings()
     if text is not None:
-        return parse_settings(text, str(seed.settings_file), _known())
+        return parse_settings(text, str(seed.settings_file), known_options())
     intent = seed.config_dir / "intent.yaml"
     if intent.exists() and open_systems().store.last_revision() is None:
         return ("--bgp", "--intent", str(intent))
     return None
 
 
-def _known() -> dict[str, bool]:
+def known_options() -> dict[str, bool]:
     """The options of ``configure`` that make sense at a boot, and whether each is a flag."""
     options = [option for option in configure.params if isinstance(option, click.Option)]
     names = {name.removeprefix("--"): option for option in options for name in option.opts if name.startswith("--")}

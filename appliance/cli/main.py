@@ -19,11 +19,13 @@ VERBS = {
     "apply": "applying",
     "connection": "connections",
     "down": "downing",
+    "tunnel": "tunnels",
     "run": "running",
     "validate": "validate",
     "schema": "schema",
     "render": "rendering",
     "first-boot": "first_boot",
+    "image": "image",
     "lab": "lab",
 }
 """Verb -> file in this folder. A verb's libraries are imported only when it is the one called."""
@@ -37,11 +39,13 @@ SUMMARIES = {
     "apply": "Carry out the plan, touch nothing else.",
     "connection": "The cloud connections of this machine.",
     "down": "Take a connection down, or everything that is ours.",
+    "tunnel": "Operate one tunnel: drain, switch, restart, a new key.",
     "run": "The daemon: keep this machine as it was applied.",
     "validate": "Check an intent against itself and its cloud's rules.",
     "schema": "The JSON Schema of an intent, for editors.",
     "render": "What charon, FRR and nftables would be told.",
     "first-boot": "What user-data asks for, once per instance.",
+    "image": "The appliance as a machine image: build, verify, boot.",
     "lab": "Networks to try everything in, without a cloud.",
 }
 """Verb -> what the list of verbs says; the verb's own help, cut short, where there is nothing."""

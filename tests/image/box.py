@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from appliance.image.machine import FIRMWARE, Trial, render_words
-from appliance.lab.guest import Guest
+from appliance.image.recipe import find_root
 from appliance.lab.machine import processor_words, qemu_major, qemu_program
 from tests.image.cloud import REPO
 
@@ -65,12 +65,11 @@ class Box:
         """Power on."""
         with socket.create_server(("127.0.0.1", 0)) as free:
             self._port = int(free.getsockname()[1])
-        guest = Guest(REPO)
-        tools = None if qemu_major() >= 9 else guest._recipe("tools")
+        tools = None if qemu_major() >= 9 else find_root(REPO, "tools").parent
         program, environment = qemu_program(tools)
         trial = Trial(
             self.disk,
-            firmware=workbench() / FIRMWARE if uefi else None,
+            firmware=find_root(REPO, "workbench") / FIRMWARE if uefi else None,
             seed=self.folder / "seed" if (self.folder / "seed").exists() else None,
             cards=(f"user,restrict=on,hostfwd=tcp:127.0.0.1:{self._port}-:22", *self._wires),
             console=f"file:{self.console}",
@@ -132,11 +131,3 @@ class Box:
     def remove(self) -> None:
         self.kill()
         shutil.rmtree(self.folder)
-
-
-def workbench() -> Path:
-    """The root of Debian 13's disk tools."""
-    done = subprocess.run(
-        ["images/disk.py", "--where", "workbench"], cwd=REPO, stdout=subprocess.PIPE, check=True, text=True
-    )
-    return Path(done.stdout.strip().splitlines()[-1]) / "root"

@@ -1,0 +1,90 @@
+"""``appliance image``: build the machine image, check one, try one in QEMU."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import tempfile
+from pathlib import Path
+
+import click
+
+import appliance
+from appliance.cli.options import json_option
+from appliance.cli.output import print_json, say
+from appliance.image.machine import FIRMWARE, Trial, render_words
+from appliance.image.recipe import build_image, find_root, start_machine, verify_image
+from appliance.lab.machine import accelerators, processor_words, qemu_major, qemu_program
+
+REPO = Path(appliance.__file__).resolve().parent.parent
+OUT = REPO / "build" / "image"
+NO_CLOUD = "instance-id: trial\nlocal-hostname: appliance\n"
+
+folder_argument = click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=OUT)
+public_option = click.option("--public", type=click.Path(path_type=Path, exists=True, dir_okay=False),
+                             help="Whose signature it must be: an OpenSSH public key.")  # fmt: skip
+
+
+@click.group("image")
+def command() -> None:
+    """The appliance as a machine image: Debian 13 with a root that is checked block by block, for QEMU and clouds."""
+
+
+@command.command()
+@click.option("-o", "--out", type=click.Path(path_type=Path, file_okay=False), default=OUT, help="Where it goes.")
+@click.option("--key", type=click.Path(path_type=Path, exists=True, dir_okay=False),
+              help="An OpenSSH private key that signs it; without one a development key does.")  # fmt: skip
+@json_option
+def build(out: Path, key: Path | None, as_json: bool) -> None:
+    """Build the disk image, as raw and as qcow2, with manifest, SBOM, sums and signature. A few minutes, as root."""
+    made = build_image(REPO, out, key)
+    if as_json:
+        print_json({"folder": str(made), "files": sorted(path.name for path in made.iterdir() if path.is_file())})
+    else:
+        say(f"the image is in {made}; try it: appliance image boot", fg="green")
+
+
+@command.command()
+@folder_argument
+@public_option
+@json_option
+def verify(folder: Path, public: Path | None, as_json: bool) -> None:
+    """Check an image's signature, sums and architecture. Without --public the signature may be anybody's."""
+    checked = verify_image(folder, public, platform.machine())
+    if as_json:
+        print_json({"folder": str(folder), "checked": checked, "signed_by_known_key": public is not None})
+        return
+    say(f"{folder}: {', '.join(checked)} are what was signed", fg="green")
+    if public is None:
+        say("by whom, this does not tell: --public KEY does", fg="yellow")
+
+
+@command.command()
+@folder_argument
+@public_option
+@click.option("--user-data", type=click.Path(path_type=Path, exists=True, dir_okay=False),
+              help="For its first boot, as `appliance import --user-data` prints it.")  # fmt: skip
+@click.option("--uefi", is_flag=True, help="Boot by UEFI; otherwise by BIOS.")
+@click.option("--card", "cards", multiple=True, metavar="NETDEV", help="A network card, in QEMU's words; several.")
+def boot(folder: Path, public: Path | None, user_data: Path | None, uefi: bool, cards: tuple[str, ...]) -> None:
+    """Boot an image in QEMU, its serial console on this terminal (Ctrl-A X ends it).
+
+    It is checked before, and its disk is a throw-away copy.
+    """
+    verify_image(folder, public, platform.machine())
+    tools = None if qemu_major() >= 9 else find_root(REPO, "tools").parent
+    program, environment = qemu_program(tools)
+    with tempfile.TemporaryDirectory(prefix="appliance-seed-") as seed:
+        if user_data is not None:
+            shutil.copy(user_data, Path(seed) / "user-data")
+            (Path(seed) / "meta-data").write_text(NO_CLOUD)
+        trial = Trial(
+            folder / "appliance.raw",
+            firmware=find_root(REPO, "workbench") / FIRMWARE if uefi else None,
+            seed=Path(seed) if user_data is not None else None,
+            cards=cards or ("user,restrict=on",),
+            console="mon:stdio",
+            keep=False,
+        )
+        words = [*processor_words(accelerators(None)[0]), *render_words(trial)]
+        raise click.exceptions.Exit(start_machine(program, words, environment))

@@ -1,0 +1,64 @@
+"""User-data's files on a machine: once per instance, closed to others, told apart when they change."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from appliance.image.seed import Note, Seed
+
+
+@pytest.fixture
+def seed(tmp_path: Path) -> Seed:
+    config = tmp_path / "etc"
+    for folder in ("documents", "secrets"):
+        (config / folder).mkdir(parents=True)
+    (config / "configure.yaml").write_text("bgp: true\n")
+    (config / "documents" / "a.txt").write_text("fake\n")
+    (config / "secrets" / "a.psk").write_text("this.key.is.fake\n")
+    return Seed(config, tmp_path / "state", tmp_path / "instance-id")
+
+
+def test_what_others_may_read_is_closed_and_named(seed: Seed) -> None:
+    opened = seed.config_dir / "documents" / "a.txt"
+    opened.chmod(0o644)
+    (seed.config_dir / "secrets" / "a.psk").chmod(0o600)
+    assert seed.tighten() == (str(opened),)
+    assert stat.S_IMODE(opened.stat().st_mode) == 0o600
+    assert stat.S_IMODE((seed.config_dir / "secrets").stat().st_mode) == 0o700
+    assert seed.tighten() == ()
+
+
+def test_a_link_is_not_followed(seed: Seed, tmp_path: Path) -> None:
+    target = tmp_path / "elsewhere"
+    target.write_text("x")
+    target.chmod(0o644)
+    (seed.config_dir / "documents" / "link").symlink_to(target)
+    seed.tighten()
+    assert stat.S_IMODE(target.stat().st_mode) == 0o644
+
+
+def test_the_digest_follows_documents_and_flags_and_not_what_configure_writes(seed: Seed) -> None:
+    before = seed.digest()
+    (seed.config_dir / "intent.yaml").write_text("version: 1\n")
+    (seed.config_dir / "secrets" / "made.psk").write_text("this.key.is.fake.too\n")
+    assert seed.digest() == before
+    (seed.config_dir / "documents" / "a.txt").write_text("another\n")
+    assert seed.digest() != before
+
+
+def test_a_note_is_kept_and_a_damaged_one_is_none(seed: Seed) -> None:
+    assert seed.note() is None
+    note = Note("i-1", "00", True, "one tunnel is down")
+    seed.keep(note)
+    assert seed.note() == note
+    (seed.state_dir / "first-boot.json").write_text("{")
+    assert seed.note() is None
+
+
+def test_the_instance_is_what_cloud_init_says(seed: Seed, tmp_path: Path) -> None:
+    assert seed.instance() == ""
+    (tmp_path / "instance-id").write_text("i-0123\n")
+    assert seed.instance() == "i-0123"
