@@ -30,58 +30,58 @@ class Field(Generic[T]):
     """One value that a document may state several times."""
 
     def __init__(self) -> None:
-        self._said: list[tuple[T, Place]] = []
-        self._stand_ins: list[tuple[Placeholder, Place]] = []
+        self._said: dict[T, Place] = {}  # each value, and where it stands first
+        self._stand_ins: dict[Placeholder, Place] = {}
         self.is_faulty = False  # said, but not understood or not the same everywhere: a fault has been reported
 
     def say(self, value: T | Placeholder | None, place: Place) -> None:
         """Note what the document says here; None: something of which a fault has been reported."""
         if isinstance(value, Placeholder):
-            self._stand_ins.append((value, place))
+            self._stand_ins.setdefault(value, place)
         elif value is None:
             self.is_faulty = True
         else:
-            self._said.append((value, place))
+            self._said.setdefault(value, place)
 
     @property
     def place(self) -> Place | None:
         """Where the value, or its placeholder, was found first."""
-        found = [place for _, place in self._said] or [place for _, place in self._stand_ins]
-        return found[0] if found else None
+        return next(iter((self._said or self._stand_ins).values()), None)
 
     @property
     def written(self) -> set[str]:
         """Everything said so far, as text: to find the field that a document refers to by its value."""
-        return {str(value) for value, _ in self._said} | {literal.literal for literal, _ in self._stand_ins}
+        return {str(value) for value in self._said} | {literal.literal for literal in self._stand_ins}
 
     @property
     def stand_ins(self) -> dict[str, int]:
         """The placeholders that stand where the value belongs, each with its first line; none when a value is said."""
         if self._said:
             return {}
-        return {stand_in.literal: place.line for stand_in, place in reversed(self._stand_ins)}
+        return {stand_in.literal: place.line for stand_in, place in reversed(self._stand_ins.items())}
 
     def settle(self, faults: list[Fault]) -> T | None:
         """The one value that is said, or None. Two different ones are a fault that names both places."""
         if not self._said:
             return None
-        first, place = self._said[0]
-        for value, other in self._said[1:]:
-            if value != first:
-                faults.append(_contradiction(first, place, value, other))
-                self.is_faulty = True
-                return None
+        (first, place), *others = self._said.items()
+        if others:
+            faults.append(_contradiction(first, place, *others[0]))
+            self.is_faulty = True
+            return None
         return first
 
     def every(self) -> tuple[T, ...]:
         """All different values, in the document's order: for fields that are lists."""
-        return tuple(dict.fromkeys(value for value, _ in self._said))
+        return tuple(self._said)
 
     def join(self, other: Field[T]) -> None:
         """Take over what another document says about the same."""
         self.is_faulty |= other.is_faulty
-        self._said += other._said
-        self._stand_ins += other._stand_ins
+        for value, place in other._said.items():
+            self._said.setdefault(value, place)
+        for stand_in, place in other._stand_ins.items():
+            self._stand_ins.setdefault(stand_in, place)
 
 
 def _contradiction(first: object, place: Place, value: object, other: Place) -> Fault:

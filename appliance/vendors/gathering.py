@@ -9,7 +9,7 @@ from appliance.model.document import ImportReport, ReadConnection, ReadDocument
 from appliance.model.fault import Fault, Notice
 from appliance.vendors.draft import Findings, Reading
 from appliance.vendors.merging import merge
-from appliance.vendors.recognition import Format, choose_format, unknown_format
+from appliance.vendors.recognition import LONGEST_LINES, Format, choose_format, unknown_format
 from appliance.vendors.text import Document, parse_document
 from appliance.vendors.tree import Node, ends_itself, read_tree
 from appliance.vendors.unwrapping import cut_out, forms
@@ -86,7 +86,7 @@ def choose_form(document: Document, formats: Mapping[str, Format]) -> tuple[Docu
     soon as it can be: what looks like a wrapping within it may be a value. Lines are read when no wrapping shows."""
     unreadable: tuple[Document, str] | None = None
     of_lines: tuple[Document, str] | None = None
-    for form in forms(document):
+    for form in forms(document) if len(document.source) <= LONGEST_LINES else [document]:
         name = choose_format(form, formats)
         if name is not None and not formats[name].is_tree:
             of_lines = form, name
@@ -101,7 +101,7 @@ def _readable(document: Document, name: str | None, formats: Mapping[str, Format
     """The document, or what can be cut out of it, where it is a tree of some format."""
     if name is not None and _is_tree(document):
         return document, name
-    for part in cut_out(document):
+    for part in cut_out(document) if len(document.source) <= LONGEST_LINES else ():
         fitting = choose_format(part, formats)
         if fitting is not None and formats[fitting].is_tree and _is_tree(part):
             return part, fitting

@@ -23,15 +23,20 @@ def merge(readings: Iterable[Reading]) -> list[Reading]:
     gateways' outside addresses. What must agree and does not becomes a fault when the joined draft is settled."""
     merged: list[Reading] = []
     fragments: list[Reading] = []
+    known: dict[object, dict[int, Reading]] = {}
     for reading in readings:
         if reading.draft.is_fragment:
             fragments.append(reading)
             continue
-        earlier = next((known for known in merged if _same(known.draft, reading.draft)), None)
-        if earlier is None:
+        marks = {*reading.draft.id.every(), *_remotes(reading.draft)}
+        likely = {at: found for mark in marks for at, found in known.get(mark, {}).items()}
+        turn = next((at for at in sorted(likely) if _agree(likely[at].draft, reading.draft)), len(merged))
+        if turn == len(merged):
             merged.append(reading)
         else:
-            _join(earlier, reading)
+            _join(merged[turn], reading)
+        for mark in marks:
+            known.setdefault(mark, {})[turn] = merged[turn]
     return _with_fragments(merged, fragments)
 
 
@@ -39,6 +44,11 @@ def _same(one: ConnectionDraft, other: ConnectionDraft) -> bool:
     if one.id.every() and other.id.every():
         return one.id.every() == other.id.every()
     return not _remotes(one).isdisjoint(_remotes(other))
+
+
+def _agree(one: ConnectionDraft, other: ConnectionDraft) -> bool:
+    """Whether two that share an id or an outside address are the same."""
+    return not (one.id.every() and other.id.every()) or one.id.every() == other.id.every()
 
 
 def _remotes(draft: ConnectionDraft) -> set[IPAddress]:

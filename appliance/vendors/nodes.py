@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from typing import TypeVar
 
 from appliance.model.fault import Fault
@@ -21,8 +22,13 @@ def spelled(node: Node | None, name: str) -> Node | None:
     """The value of this name, as the API spells it (``peerIp``), Terraform (``peer_ip``) or a CLI (``peer-ip``)."""
     if node is None:
         return None
+    return next((found for spelling in _spellings(name) if (found := node.find(spelling))), None)
+
+
+@cache
+def _spellings(name: str) -> tuple[str, str, str]:
     small = _HUMP.sub("_", name).lower()
-    return node.find(name) or node.find(small) or node.find(small.replace("_", "-"))
+    return name, small, small.replace("_", "-")
 
 
 def look(node: Node | None, *names: str) -> Node | None:
@@ -69,6 +75,32 @@ def last_part(node: Node | None, *names: str) -> str | None:
     """The name at the end of a path or URL (``.../regions/us-central1/vpnTunnels/tunnel-a``)."""
     text = word(node, *names)
     return text.rstrip("/").rpartition("/")[2] or None if text else None
+
+
+Said = str | tuple[object, ...] | None
+
+
+def distinct(nodes: Iterable[Node]) -> list[Node]:
+    """The nodes without what is repeated word for word, as several answers do."""
+    found: dict[Said, Node] = {}
+    for node in nodes:
+        found.setdefault(said(node), node)
+    return list(found.values())
+
+
+def grouped(nodes: Iterable[Node], name: Callable[[Node], str | None]) -> Mapping[str | None, list[Node]]:
+    """The distinct nodes by name."""
+    found: dict[str | None, list[Node]] = {}
+    for node in nodes:
+        found.setdefault(name(node), []).append(node)
+    return {key: distinct(own) for key, own in found.items()}
+
+
+def said(node: Node) -> Said:
+    """What it says, wherever it stands: the same for two nodes that say the same."""
+    if isinstance(node.value, dict):
+        return ("", *((key, said(below)) for key, below in node.value.items()))
+    return tuple(map(said, node.value)) if isinstance(node.value, list) else node.value
 
 
 def as_it_is(text: str, _place: Place, _faults: list[Fault]) -> str:

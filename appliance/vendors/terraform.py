@@ -7,6 +7,7 @@ Values marked as sensitive are in clear in all three; what a plan does not know 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,6 +17,12 @@ if TYPE_CHECKING:  # each cloud's table of formats takes MARKS from here, and no
 
 MARKS = (r'"(terraform_version|format_version)"\s*:', r'"(instances|root_module)"\s*:')
 """What every one of the notations has, for a format's ``marks``; its own first mark is the type of its resource."""
+_READ = re.compile(r"vpn|gateway|router|ipsec|public_ip|\Aaws_vpc\Z")
+
+
+def is_read(kind: str) -> bool:
+    """Whether a parser here may ask for this type of resource; what is none of these is not even made a tree."""
+    return _READ.search(kind) is not None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 from dataclasses import dataclass
+from functools import cached_property
 
 _MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32-le"),  # before UTF-16: its mark begins with the same two bytes
@@ -18,9 +19,8 @@ _QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "‟": '"', "＂": 
 _DASHES = str.maketrans(dict.fromkeys("‐‑‒–—−", "-"))
 _ONCE = {bytes([byte]).decode("cp1252", "ignore") or chr(byte): byte for byte in range(0x80, 0x100)}
 _TWICE = re.compile(f"[\xc2-\xf4][{re.escape(''.join(key for key, byte in _ONCE.items() if byte < 0xC0))}]{{1,3}}")
-_BLANKS = re.compile(r"[^\S\n]+")
 _NARROW = re.compile(r"[^\S\n\t ]")
-_LINE_END = re.compile(r"\r\n?|\n|\x85|\u2028|\u2029")
+_LINE_ENDS = ("\r\n", "\r", "\x85", "\u2028", "\u2029")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,21 +31,39 @@ class Line:
     text: str
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Document:
-    """A document as text. ``cut`` is the number of a last line that has no line end: it may be cut off in the middle
-    of a value, so it is not among ``lines``. None: the document ends as it should. ``source`` is all of it, with its
-    indentation and its end, for notations that tell themselves whether they are whole."""
+    """A document as text. ``source`` is all of it, with its indentation and its end, for notations that tell themselves
+    whether they are whole. The rest is made when it is first asked for: a state of megabytes is never read by lines."""
 
     path: str
-    lines: tuple[Line, ...]
-    cut: int | None = None
-    source: str = ""
+    source: str
 
-    @property
+    @cached_property
+    def _rows(self) -> list[str]:
+        return [" ".join(row.split()) for row in self.source.split("\n")]
+
+    @cached_property
+    def lines(self) -> tuple[Line, ...]:
+        """The lines that can be trusted: all but ``cut``."""
+        return tuple(Line(number, row) for number, row in enumerate(self._rows[:-1], start=1))
+
+    @cached_property
+    def cut(self) -> int | None:
+        """The number of a last line that has no line end: it may be cut off in the middle of a value. None: the
+        document ends as it should."""
+        last = self.source.rpartition("\n")[2]
+        return self.source.count("\n") + 1 if last.strip() else None
+
+    @cached_property
     def text(self) -> str:
         """All lines that can be trusted, one below the other."""
-        return "\n".join(line.text for line in self.lines)
+        return "\n".join(self._rows[:-1])
+
+    @cached_property
+    def folded(self) -> str:
+        """The source in small letters."""
+        return self.source.lower()
 
 
 def decode(data: bytes) -> str:
@@ -78,9 +96,8 @@ def _decoded_once(match: re.Match[str]) -> str:
 def parse_document(path: str, content: bytes | str) -> Document:
     """The document with its line ends, blanks, quotes and dashes made plain. Line numbers stay the document's own."""
     text = decode(content) if isinstance(content, bytes) else content.encode(errors="replace").decode()
-    text = _undo_second_encoding(text).translate(_INVISIBLE).translate(_QUOTES).translate(_DASHES)
-    rows = _LINE_END.split(text)
-    lines = [Line(number, _BLANKS.sub(" ", row).strip()) for number, row in enumerate(rows, start=1)]
-    last = lines.pop()
-    source = "\n".join(_NARROW.sub(" ", row) for row in rows)
-    return Document(path, tuple(lines), cut=last.number if last.text else None, source=source)
+    if not text.isascii():
+        text = _undo_second_encoding(text).translate(_INVISIBLE).translate(_QUOTES).translate(_DASHES)
+    for end in _LINE_ENDS:
+        text = text.replace(end, "\n")
+    return Document(path, _NARROW.sub(" ", text))

@@ -7,6 +7,7 @@ a document type is refused whole (entities, external files), YAML with aliases t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,6 +18,8 @@ from appliance.vendors.values import Place
 
 DEEPEST = 64
 """Levels of nesting; Terraform's states have some ten."""
+
+_START = re.compile(r"^\s*(?!#|//)(\S)", re.MULTILINE)
 
 Value = str | None | dict[str, "Node"] | list["Node"]
 
@@ -99,8 +102,8 @@ def ends_itself(document: Document) -> bool:
 
 def _start(document: Document) -> str:
     """The first character beside comments."""
-    starts = (line.text[0] for line in document.lines if line.text and not line.text.startswith(("#", "//")))
-    return next(starts, document.source.lstrip()[:1])
+    found = _START.search(document.source)
+    return found[1] if found else document.source.lstrip()[:1]
 
 
 class Unreadable(Exception):

@@ -7,8 +7,10 @@ that stands twice says the same twice.
 
 from __future__ import annotations
 
+import json
 import re
 
+from appliance.vendors.terraform import is_read
 from appliance.vendors.tree import DEEPEST, Node, Unreadable, contradiction
 
 _TOKEN = re.compile(
@@ -20,10 +22,12 @@ _TOKEN = re.compile(
     r")"
 )
 _STRING, _MARK, _WORD, _COMMENT, _STRANGE, _END = 1, 2, 3, 4, 5, 6
+_VISIBLE = re.compile(r"\S")
 _ESCAPE = re.compile(r"\\(u[0-9A-Fa-f]{4}|.)")
 _ESCAPED = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _VALUES = re.compile(r"true|false|null|True|False|None|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _PYTHONS = {"None": None, "null": None, "True": "true", "False": "false"}
+_DECODER = json.JSONDecoder()
 _JSON = "JSON (RFC 8259); comments and trailing commas may stay"
 
 
@@ -74,9 +78,9 @@ class Reader:
         while True:
             match = _TOKEN.match(self.text, at)
             if match is None:
-                rest = self.text[at:].lstrip()
-                self.line += self.text.count("\n", at, len(self.text) - len(rest))
-                self.kind, self.token = (_STRANGE if rest else _END), ""
+                strange = _VISIBLE.search(self.text, at)
+                self.line += self.text.count("\n", at, strange.start() if strange else len(self.text))
+                self.kind, self.token = (_STRANGE if strange else _END), ""
                 return
             kind = self.kind = match.lastindex or 0
             begin, self.end = match.span(kind)
@@ -109,11 +113,31 @@ class Reader:
 
     def _list(self, key: str, depth: int) -> list[Node]:
         found: list[Node] = []
+        is_of_resources = key.endswith("resources")
         self._next()
         while not self._closes("]"):
-            found.append(self.value(f"{key}[{len(found)}]", depth + 1))
+            way = f"{key}[{len(found)}]"
+            skipped = self._skipped(way) if is_of_resources and self.token == "{" else None
+            found.append(skipped or self.value(way, depth + 1))
             self._comma("]")
         return found
+
+    def _skipped(self, key: str) -> Node | None:
+        """Nothing, in the place of one of Terraform's resources that are none of ours, most of a state of megabytes;
+        None when it is to be read: one of ours, or no plain JSON."""
+        begin = self.end - 1
+        try:
+            value, end = _DECODER.raw_decode(self.text, begin)
+        except (ValueError, RecursionError):
+            return None
+        kind = value.get("type")
+        if not isinstance(kind, str) or is_read(kind):
+            return None
+        node = Node(None, self.file, self.line, key)
+        self.line += self.text.count("\n", begin, end)
+        self.end = end
+        self._next()
+        return node
 
     def _closes(self, mark: str) -> bool:
         closes = self.kind == _MARK and self.token == mark

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -14,7 +15,7 @@ from appliance.vendors import FORMATS, read_documents
 from appliance.vendors.redacting import redact
 from appliance.vendors.report import report_as_data
 from tests.vendors.test_properties import EXAMPLES, secrets_of
-from tests.vendors.written import WRITTEN
+from tests.vendors.written import WRITTEN, Written
 
 PATIENCE = 1.0
 """Seconds of processor time for one document."""
@@ -27,6 +28,33 @@ WORDS = [
     *("> ", "| ", "=3D", "&quot;", "conn x\n", "IPSec Tunnel #9\n", "} }", "]]>", "<![CDATA[", "\\n", '\\"', "```\n"),
     *("a" * 5000, "[" * 200, "( " * 300),
 ]
+
+
+def secret_json(found: ReadConnection) -> str:
+    """AWS's secret of a connection."""
+    return json.dumps({str(tunnel.remote): key.reveal() for tunnel in found.tunnels if (key := tunnel.psk)}, indent=4)
+
+
+def ipsec_secrets(found: ReadConnection) -> str:
+    """A line for each tunnel."""
+    keys = [(tunnel, key.reveal()) for tunnel in found.tunnels if (key := tunnel.psk)]
+    return "".join(f'{tunnel.public} {tunnel.remote} : PSK "{key}"\n' for tunnel, key in keys)
+
+
+def updown_script(found: ReadConnection) -> str:
+    """A script with a tunnel's addresses in it."""
+    first = found.tunnels[0]
+    return f'#!/bin/sh\ncase "$PLUTO_VERB" in\nup-client) ip addr add {first.inside} dev vti1 ;;\nesac\n'
+
+
+_KEYED = WRITTEN["aws/generic-text"].map(lambda made: made[0])
+FUZZED: Mapping[str, Written] = {
+    **WRITTEN,
+    "aws/secret": _KEYED.map(lambda found: (found, secret_json(found))),
+    "device/ipsec-secrets": _KEYED.map(lambda found: (found, ipsec_secrets(found))),
+    "device/updown-script": _KEYED.map(lambda found: (found, updown_script(found))),
+}
+"""Those that are written, and those that say something only beside another document."""
 
 Damage = Callable[[str, int, int, str], str]
 DAMAGES: dict[str, Damage] = {
@@ -43,7 +71,7 @@ DAMAGES: dict[str, Damage] = {
 @st.composite
 def damaged(draw: st.DrawFn, name: str) -> tuple[ReadConnection, str, bool]:
     """A connection, its document with up to three damages, and whether a line with a key is as it was."""
-    connection, text = draw(WRITTEN[name])
+    connection, text = draw(FUZZED[name])
     keys = [row for row in text.split("\n") if any(key in row for key in secrets_of(connection))]
     for _ in range(draw(st.integers(1, 3))):
         at = draw(st.integers(0, len(text)))
@@ -61,7 +89,7 @@ def read_soon(content: bytes | str) -> str:
     return repr(report) + str(report_as_data(report))
 
 
-@pytest.mark.parametrize("name", WRITTEN)
+@pytest.mark.parametrize("name", FUZZED)
 @settings(
     max_examples=max(1, EXAMPLES * 12 // 100),
     phases=(Phase.generate,),
@@ -78,16 +106,20 @@ def test_a_damaged_document_gives_a_report_without_keys(name: str, data: st.Data
         assert not [key for key in secrets_of(connection) if len(key) > 12 and key in redacted.text and key in text]
 
 
-@pytest.mark.parametrize("name", WRITTEN)
+@pytest.mark.parametrize("name", FUZZED)
 @settings(max_examples=max(1, EXAMPLES * 4 // 100), phases=(Phase.generate,))
 @given(data=st.data())
 def test_damaged_bytes_give_a_report(name: str, data: st.DataObject) -> None:
-    _, text = data.draw(WRITTEN[name])
+    _, text = data.draw(FUZZED[name])
     content = bytearray(text.encode(data.draw(st.sampled_from(["utf-8", "utf-16", "cp1252"])), errors="replace"))
     for _ in range(data.draw(st.integers(1, 8))):
         at = data.draw(st.integers(0, len(content) - 1))
         content[at : at + data.draw(st.integers(0, 2))] = data.draw(st.binary(max_size=3))
     read_soon(bytes(content))
+
+
+def test_no_parser_is_left_out() -> None:
+    assert set(FUZZED) == set(FORMATS)
 
 
 LONG = 60_000

@@ -83,7 +83,7 @@ def test_plans_have_planned_values() -> None:
 
 def test_what_is_being_replaced_is_not_there() -> None:
     instances = [{"attributes": FIRST}, {"deposed": "0badc0de", "attributes": SECOND}]
-    assert ids(resources(tree({"resources": [raw("x", instances=instances)]}), "x")) == [FIRST["id"]]
+    assert ids(resources(tree({"resources": [raw("vpn_x", instances=instances)]}), "vpn_x")) == [FIRST["id"]]
 
 
 def test_a_data_source_that_looks_up_a_resource_is_not_a_second_one() -> None:
@@ -119,4 +119,4 @@ def test_its_marks_are_in_all_of_its_notations() -> None:
 def test_odd_shapes_have_no_resources() -> None:
     odd: list[Any] = [{"resources": "none"}, {"resources": [{"instances": {"attributes": 3}}]}, {"values": []}, []]
     for data in odd:
-        assert resources(tree(data), "x") == []
+        assert resources(tree(data), "vpn_x") == []

@@ -12,6 +12,7 @@ FORMATS: Mapping[str, Format] = {
         "Alibaba Cloud, DescribeVpnConnection(s), perhaps with DescribeCustomerGateway(s), JSON or XML",
         example="aliyun vpc DescribeVpnConnection --RegionId REGION --VpnConnectionId vco-ID",
         module="appliance.vendors.alibaba.describe",
+        words=("vpnconnectionid", "customergatewayid"),
         marks=(
             r'["<](VpnConnectionId|CustomerGatewayId)[">]',
             r'["<]((Tunnel)?IkeConfig|Asn)[">]',
@@ -27,6 +28,7 @@ FORMATS: Mapping[str, Format] = {
         "Alibaba Cloud, DownloadVpnConnectionConfig (the console's download), JSON or XML",
         example="aliyun vpc DownloadVpnConnectionConfig --RegionId REGION --VpnConnectionId vco-ID",
         module="appliance.vendors.alibaba.download",
+        words=("vpnconnectionconfig",),
         marks=(r'["<]VpnConnectionConfig[">]', r'["<]IkeConfig[">]', r'["<]IpsecConfig[">]', r'["<]Remote[">]'),
         needed=3,
         is_tree=True,
@@ -35,6 +37,7 @@ FORMATS: Mapping[str, Format] = {
         "Alibaba Cloud, alicloud_vpn_connection or alicloud_vpn_gateway_vpn_attachment in Terraform",
         example="terraform show -json, or terraform state pull",
         module="appliance.vendors.alibaba.terraform",
+        words=('"alicloud_vpn_connection"', '"alicloud_vpn_gateway_vpn_attachment"'),
         marks=(
             r'"type"\s*:\s*"alicloud_vpn_(connection|gateway_vpn_attachment)"',
             *terraform.MARKS,
@@ -46,6 +49,7 @@ FORMATS: Mapping[str, Format] = {
         "swanctl.conf as Alibaba Cloud's strongSwan guide prints it",
         example="cat /etc/strongswan/swanctl/swanctl.conf",
         module="appliance.vendors.alibaba.swanctl",
+        words=("remote_addrs",),
         marks=(
             r"(?m)^connections ?\{",
             r"(?m)\bremote_addrs ?= ?\S",

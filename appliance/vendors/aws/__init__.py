@@ -12,6 +12,7 @@ FORMATS: Mapping[str, Format] = {
         "AWS, the download for vendor Strongswan",
         example="console, Site-to-Site VPN, Download configuration: Strongswan, Ubuntu 16.04, Strongswan 5.5.1+",
         module="appliance.vendors.aws.strongswan",
+        words=("conn",),
         marks=(
             r"(?m)^conn \S+$",
             r"(?m)^right ?= ?\S",
@@ -29,6 +30,7 @@ FORMATS: Mapping[str, Format] = {
         "AWS, the download for vendor Generic",
         example="console, Site-to-Site VPN, Download configuration: Generic, Generic, Vendor Agnostic",
         module="appliance.vendors.aws.generic",
+        words=("ipsec",),
         marks=(
             r"(?mi)^IPSec Tunnel ?# ?\d",
             r"(?mi)Internet Key Exchange Configuration",
@@ -46,6 +48,7 @@ FORMATS: Mapping[str, Format] = {
         "AWS, the CustomerGatewayConfiguration in XML",
         example="aws ec2 describe-vpn-connections --query VpnConnections[0].CustomerGatewayConfiguration --output text",
         module="appliance.vendors.aws.configuration",
+        words=("vpn_connection",),
         marks=(
             r"\A(?![\s\S]*(?:[Vv]pn_?[Cc]onnection_?[Ii]d|VpnConnections:))[^{}]*?<vpn_connection\b"
             r'|"value"\s*:\s*"(?:<|\\u003c)(?:[^"\\\n]|\\.)*(?:<|\\u003c)vpn_connection\b',
@@ -61,6 +64,7 @@ FORMATS: Mapping[str, Format] = {
         "AWS, aws_vpn_connection in Terraform",
         example="terraform show -json, or terraform state pull",
         module="appliance.vendors.aws.terraform",
+        words=('"aws_vpn_connection"',),
         marks=(r'"type"\s*:\s*"aws_vpn_connection"', *terraform.MARKS),
         needed=2,
         is_tree=True,
@@ -69,6 +73,7 @@ FORMATS: Mapping[str, Format] = {
         "AWS, the EC2 API's description of connections (JSON, YAML or XML)",
         example="aws ec2 describe-vpn-connections --vpn-connection-ids vpn-ID",
         module="appliance.vendors.aws.description",
+        words=("vpnconnectionid", "vpn_connection_id"),
         marks=(
             r"[\"'<]?[Vv]pn_?[Cc]onnection_?[Ii]d[\"']?\s*[:>]",
             r"[\"'<]?[Cc]ustomer_?[Gg]ateway_?[Ii]d[\"']?\s*[:>]",
@@ -82,6 +87,7 @@ FORMATS: Mapping[str, Format] = {
         "AWS, the keys in Secrets Manager, beside a description of the connection",
         example="aws secretsmanager get-secret-value --secret-id PRE-SHARED-KEY-ARN",
         module="appliance.vendors.aws.secret",
+        words=("secretstring", '"'),
         marks=(r'\A\s*\{\s*"[0-9A-Fa-f]{1,4}[.:][0-9A-Fa-f.:]+"\s*:\s*"|"SecretString"\s*:',),
         needed=1,
         is_tree=True,

@@ -12,6 +12,7 @@ FORMATS: Mapping[str, Format] = {
         "Azure, a connection with both its gateways, JSON or YAML, one file or several",
         example="az network vpn-connection show -g GROUP -n NAME; the same of vnet-gateway and local-gateway",
         module="appliance.vendors.azure.resources",
+        words=("/providers/microsoft.network/",),
         marks=(
             r"(?i)/providers/Microsoft\.Network/"
             r"(connections|virtualNetworkGateways|localNetworkGateways|publicIPAddresses)/",
@@ -26,6 +27,7 @@ FORMATS: Mapping[str, Format] = {
         "Azure, azurerm_virtual_network_gateway_connection in Terraform",
         example="terraform show -json, or terraform state pull",
         module="appliance.vendors.azure.terraform",
+        words=('"azurerm_virtual_network_gateway_connection"',),
         marks=(r'"type"\s*:\s*"azurerm_virtual_network_gateway_connection"', *terraform.MARKS),
         needed=2,
         is_tree=True,

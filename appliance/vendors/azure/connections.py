@@ -8,8 +8,9 @@ local network gateway has.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from ipaddress import ip_interface, ip_network
 
 from appliance.model.document import Ignored
@@ -19,7 +20,7 @@ from appliance.profiles.azure import AZURE
 from appliance.vendors.azure.policies import say_policy
 from appliance.vendors.draft import ConnectionDraft, Findings, Reading, TunnelDraft
 from appliance.vendors.keywords import parse_ike_version
-from appliance.vendors.nodes import as_it_is, flag, last_part, listed, look, say, word
+from appliance.vendors.nodes import as_it_is, flag, grouped, last_part, listed, look, say, word
 from appliance.vendors.psk import parse_psk
 from appliance.vendors.settling import finish
 from appliance.vendors.tree import Node
@@ -41,7 +42,7 @@ _FAR_PEER = (
 _LINK_LOCAL = ip_network("169.254.0.0/16")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Inventory:
     """Every resource of the documents, in one shape (:func:`appliance.vendors.shape.plain`)."""
 
@@ -49,7 +50,11 @@ class Inventory:
 
     def of(self, reference: str | None) -> list[Node]:
         """What is said of the resource with this id, wherever it is said."""
-        return [node for node in self.nodes if reference and (word(node, "id") or "").lower() == reference.lower()]
+        return self._by_id.get(reference.lower(), []) if reference else []
+
+    @cached_property
+    def _by_id(self) -> Mapping[str | None, list[Node]]:
+        return grouped(self.nodes, lambda node: (word(node, "id") or "").lower())
 
 
 def read_connection(node: Node, found: Inventory) -> Reading:

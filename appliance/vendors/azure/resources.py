@@ -10,7 +10,7 @@ from appliance.model.fault import Fault
 from appliance.profiles.azure import AZURE
 from appliance.vendors.azure.connections import Inventory, read_connection
 from appliance.vendors.draft import Reading
-from appliance.vendors.nodes import look, word
+from appliance.vendors.nodes import distinct, look, word
 from appliance.vendors.settling import unreadable
 from appliance.vendors.shape import plain
 from appliance.vendors.text import Document
@@ -34,11 +34,11 @@ def parse_together(documents: Sequence[Document]) -> list[Reading]:
         else:
             nodes += (node for node in plain(root).walk() if word(node, "id"))
     found = Inventory([node for node in nodes if _RESOURCE.search(word(node, "id") or "")])
-    connections = [
+    connections = distinct(
         node for node in nodes if _CONNECTION.search(word(node, "id") or "") and look(node, "connectiontype")
-    ]
+    )
     others = [node for node in connections if word(node, "connectiontype") != "IPsec"]
-    readings = [read_connection(node, found) for node in connections if node not in others]
+    readings = [read_connection(node, found) for node in connections if word(node, "connectiontype") == "IPsec"]
     if readings:
         readings[0].findings.ignored += [Ignored(node.line, "a connection that is not IPsec") for node in others]
     elif not broken:

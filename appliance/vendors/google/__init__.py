@@ -12,6 +12,7 @@ FORMATS: Mapping[str, Format] = {
         "Google Cloud, VPN tunnels with their gateways and router, YAML or JSON, one file or several",
         example="gcloud compute vpn-tunnels describe NAME --region REGION; the same of vpn-gateways and routers",
         module="appliance.vendors.google.gcloud",
+        words=("compute#",),
         marks=(
             r"\bkind[\"']?\s*:\s*[\"']?compute#"
             r"(vpnTunnel|vpnGateway|externalVpnGateway|router|routerStatusResponse)(List)?\b",
@@ -26,6 +27,7 @@ FORMATS: Mapping[str, Format] = {
         "Google Cloud, google_compute_vpn_tunnel in Terraform",
         example="terraform show -json, or terraform state pull",
         module="appliance.vendors.google.terraform",
+        words=('"google_compute_vpn_tunnel"',),
         marks=(r'"type"\s*:\s*"google_compute_vpn_tunnel"', *terraform.MARKS),
         needed=2,
         is_tree=True,

@@ -15,7 +15,7 @@ from appliance.model.fault import Fault, Notice
 from appliance.profiles.google import GOOGLE
 from appliance.vendors.draft import ConnectionDraft, Findings, Reading, TunnelDraft
 from appliance.vendors.google.ciphers import say_proposals
-from appliance.vendors.google.inventory import Inventory, interface_of, linked_tunnel, named
+from appliance.vendors.google.inventory import Inventory, interface_of, linked_tunnel
 from appliance.vendors.keywords import parse_ike_version
 from appliance.vendors.nodes import flag, last_part, listed, look, say, word
 from appliance.vendors.psk import parse_psk
@@ -75,7 +75,7 @@ class _Connection:
         return Reading(self.draft, self.findings, finish)
 
     def _read_tunnel(self, name: str) -> None:
-        nodes, sessions = self.found.described(name), list(self.found.sessions(name))
+        nodes, sessions = self.found.described(name), self.found.sessions(name)
         begin = nodes[0] if nodes else sessions[0][0] or sessions[0][1] if sessions else self._linked(name)
         tunnel = self.draft.begin_tunnel(begin.place)
         for node in nodes:
@@ -99,10 +99,10 @@ class _Connection:
         key = look(node, "sharedSecret")
         if key is not None and not re.fullmatch(r"\**", key.text or ""):
             say(key, tunnel.psk, lambda text, at, faults: parse_psk(text, at, faults, GOOGLE), self.faults)
-        gateways = named(self.found.gateways, last_part(node, "vpnGateway"))
+        gateways = self.found.named("gateways", last_part(node, "vpnGateway"))
         outside = interface_of(gateways, word(node, "vpnGatewayInterface"), "vpnInterfaces", "vpn_interfaces")
         say(outside, tunnel.remote, parse_address, self.faults)
-        externals = named(self.found.externals, last_part(node, "peerExternalGateway"))
+        externals = self.found.named("externals", last_part(node, "peerExternalGateway"))
         number = word(node, "peerExternalGatewayInterface")
         say(interface_of(externals, number, "interfaces", "interface"), tunnel.public, parse_address, self.faults)
         router = look(node, "router")
@@ -134,7 +134,7 @@ class _Connection:
         say(look(peer, "ipAddress"), tunnel.peer_inside, parse_address, self.faults)
         say(look(peer, "peerAsn"), self.draft.asn, parse_asn, self.faults)
         self._say_inside(interface, peer, tunnel)
-        for node in named(self.found.routers, router):
+        for node in self.found.named("routers", router):
             say(look(node, "bgp", "asn"), self.draft.peer_asn, parse_asn, self.faults)
             say(look(node, "bgp", "keepaliveInterval"), self.draft.hold_time, _parse_keepalive, self.faults)
         for name in ("md5AuthenticationKeyName", "md5AuthenticationKey"):

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
-from appliance.vendors.nodes import last_part, look, word
+from appliance.vendors.nodes import Said, grouped, last_part, look, said, word
 from appliance.vendors.tree import Node
 
+Session = tuple[Node | None, Node, str | None]
+"""Interface, BGP peer and router."""
 
-@dataclass(slots=True)
+
+@dataclass
 class Inventory:
     """Resources as the Compute Engine API describes them. ``interfaces`` and ``peers`` come with their router's name;
-    ``statuses`` are what a router says of its sessions while they run."""
+    ``statuses`` are what a router says of its sessions while they run. It is complete before it is asked
+    anything."""
 
     tunnels: list[Node] = field(default_factory=list)
     gateways: list[Node] = field(default_factory=list)
@@ -31,29 +36,48 @@ class Inventory:
 
     def described(self, tunnel: str) -> list[Node]:
         """What is said of the tunnel itself."""
-        return [node for node in self.tunnels if last_part(node, "name") == tunnel]
+        return self._tunnels.get(tunnel, [])
 
-    def sessions(self, tunnel: str) -> Iterator[tuple[Node | None, Node, str | None]]:
-        """Interface, BGP peer and router of every session over the tunnel."""
+    def sessions(self, tunnel: str) -> list[Session]:
+        """Every session over the tunnel."""
+        return list(self._sessions.get(tunnel, {}).values())
+
+    def named(self, kind: str, name: str | None) -> list[Node]:
+        """Those of this name among the ``gateways``, ``externals`` or ``routers``."""
+        return self._others[kind].get(name, []) if name is not None else []
+
+    @cached_property
+    def _tunnels(self) -> Mapping[str | None, list[Node]]:
+        return grouped(self.tunnels, _name)
+
+    @cached_property
+    def _others(self) -> Mapping[str, Mapping[str | None, list[Node]]]:
+        return {kind: grouped(getattr(self, kind), _name) for kind in ("gateways", "externals", "routers")}
+
+    @cached_property
+    def _sessions(self) -> Mapping[str | None, dict[tuple[Said, Said, str | None], Session]]:
+        """By tunnel; what several answers repeat is there once."""
+        peers: dict[tuple[str | None, str | None], dict[Said, Node]] = {}
+        for owner, peer in self.peers:
+            name = word(peer, "interfaceName") or word(peer, "interface")
+            peers.setdefault((owner, name), {}).setdefault(said(peer), peer)
+        found: dict[str | None, dict[tuple[Said, Said, str | None], Session]] = {}
         for router, interface in self.interfaces:
-            if linked_tunnel(interface) == tunnel:
-                for owner, peer in self.peers:
-                    name = word(peer, "interfaceName") or word(peer, "interface")
-                    if owner == router and name == word(interface, "name"):
-                        yield interface, peer, router
+            own = found.setdefault(linked_tunnel(interface), {})
+            for words, peer in peers.get((router, word(interface, "name")), {}).items():
+                own.setdefault((said(interface), words, router), (interface, peer, router))
         for status in self.statuses:
-            if linked_tunnel(status) == tunnel:
-                yield None, status, None
+            found.setdefault(linked_tunnel(status), {}).setdefault((None, said(status), None), (None, status, None))
+        return found
+
+
+def _name(node: Node) -> str | None:
+    return last_part(node, "name")
 
 
 def linked_tunnel(node: Node) -> str | None:
     """The name of the tunnel that an interface or a session belongs to."""
     return last_part(node, "linkedVpnTunnel") or last_part(node, "vpnTunnel")
-
-
-def named(nodes: list[Node], name: str | None) -> list[Node]:
-    """Those of this name."""
-    return [node for node in nodes if name is not None and last_part(node, "name") == name]
 
 
 def interface_of(gateways: list[Node], number: str | None, *lists: str) -> Node | None:

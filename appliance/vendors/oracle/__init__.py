@@ -12,6 +12,7 @@ FORMATS: Mapping[str, Format] = {
         "Oracle Cloud, an IPSec connection and its tunnels, JSON, one file or several",
         example="oci network ip-sec-connection get --ipsc-id OCID; oci network ip-sec-tunnel list --ipsc-id OCID",
         module="appliance.vendors.oracle.resources",
+        words=("ocid1.ipsec",),
         marks=(
             r"\bocid1\.ipsec(connection|tunnel)\.",
             r"\b(vpn-?[Ii]p|cpe-?[Ii]d)[\"']?\s*:",
@@ -25,6 +26,7 @@ FORMATS: Mapping[str, Format] = {
         "Oracle Cloud, oci_core_ipsec and its tunnels in Terraform",
         example="terraform show -json, or terraform state pull",
         module="appliance.vendors.oracle.terraform",
+        words=('"oci_core_ipsec',),
         marks=(
             r'"type"\s*:\s*"oci_core_ipsec(_connection_tunnel_management|_connection_tunnels|_config)?"',
             *terraform.MARKS,
