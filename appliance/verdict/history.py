@@ -27,7 +27,7 @@ def remember(was: PathVerdict | None, found: Finding, seen: PathEvidence, *, now
         why=found.why,
         remark=found.remark,
         answering=found.answering,
-        since=now if found.health != before.health else before.since,
+        since=before.since if _goes_on(before, found) else now,
         up_since=_up_since(before, found.health, now),
         flaps=tuple(at for at in before.flaps if now - at < HOUR),
         failed=before.failed and not drained,
@@ -39,6 +39,12 @@ def remember(was: PathVerdict | None, found: Finding, seen: PathEvidence, *, now
     silent = verdict.health in DEAD and not verdict.answering
     heard = max(verdict.since, seen.inbound_at or verdict.since)
     return replace(verdict, long_dead=silent and now - heard >= manner.long_dead)
+
+
+def _goes_on(before: PathVerdict, found: Finding) -> bool:
+    """Whether nothing began now: one that was silent and loses its SA, or its session, is dead for the same time."""
+    both_dead = before.health in DEAD and found.health in DEAD and before.answering == found.answering
+    return both_dead or found.health == before.health
 
 
 def _up_since(before: PathVerdict, health: str, now: float) -> float | None:

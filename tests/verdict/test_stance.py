@@ -43,6 +43,16 @@ def test_a_silent_path_is_closed_at_once_and_shut_when_it_stays_silent() -> None
     assert stances == {"a": SHUT}
 
 
+def test_a_session_stays_shut_while_its_tunnel_loses_its_sa_too() -> None:
+    working, silent = established(good("b", 100.0)), established(dead("a", 9.0))
+    verdict, _ = held(established(good("a", 9.0)), working, 9.0)
+    verdict, _ = held(silent, working, 10.0, verdict)
+    verdict, _ = held(silent, working, 20.0, verdict)
+    gone = PathEvidence(False, silent.targets, gone_at=25.0, bgp=False)
+    verdict, stances = held(gone, working, 25.0, verdict)
+    assert (verdict.paths["a"].health, stances) == ("down", {"a": SHUT})
+
+
 def test_a_session_is_not_shut_while_something_comes_in_over_its_tunnel() -> None:
     """Silence towards probes alone may be a filter on the other side."""
     working, heard = established(good("b", 100.0)), replace(established(dead("a", 9.0)), inbound_at=35.0)
