@@ -47,11 +47,12 @@ class Manner:
 @click.command("configure")
 @click.option("--bgp", "mode", flag_value="bgp", help="Route by BGP over every tunnel.")
 @click.option("--static", "mode", flag_value="static", help="Route --network by ourselves, over the best tunnel.")
+@click.option("--policy", "mode", flag_value="policy", help="IPsec policies for --lan and --network; no interfaces.")
 @click.option("--from", "documents", metavar="DOCUMENT", multiple=True, help="What the cloud gave you; `-` is stdin.")
 @click.option("--intent", "intent_file", type=click.Path(path_type=Path, exists=True, dir_okay=False),
               help="A whole intent instead.")  # fmt: skip
 @click.option("--connection", metavar="ID", help="Which one, when a document holds several.")
-@click.option("--speaker", type=click.Choice(["frr"]), default="frr", show_default=True)
+@click.option("--speaker", type=click.Choice(["frr", "exabgp"]), help="Who speaks BGP; a new connection: frr.")
 @click.option("--name", help="What to call the connection; by default its id.")
 @click.option("--lan", "lans", type=Network(), multiple=True, help="A network of ours, announced to the cloud.")
 @click.option("--network", "--remote-network", "networks", type=Network(), multiple=True,
@@ -72,7 +73,7 @@ def command(
     documents: tuple[str, ...],
     intent_file: Path | None,
     connection: str | None,
-    speaker: str,
+    speaker: str | None,
     name: str | None,
     lans: tuple[IPNetwork, ...],
     networks: tuple[IPNetwork, ...],
@@ -111,7 +112,7 @@ def command(
       4 refused by a safety rule   6 something is missing on this machine
     """
     if mode is None:
-        raise WrongUsage("say how to route", hint="--bgp or --static")
+        raise WrongUsage("say how to route", hint="--bgp, --static or --policy")
     if bool(documents) == (intent_file is not None):
         raise WrongUsage("give either --from DOCUMENT or --intent FILE")
     if not (yes or dry_run or is_terminal()):

@@ -27,6 +27,7 @@ from appliance.vendors.intent_of import connection_of, secrets_of
 OTHER_MODE = {
     "bgp": "the document is for static routing; its gateway may speak no BGP",
     "static": "the document is for BGP; the cloud needs static routes back to our networks",
+    "policy": "the document is for routing; the cloud needs the same networks on either side as we select",
 }
 """What to mind when a document was made for another mode."""
 

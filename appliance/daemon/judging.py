@@ -52,6 +52,12 @@ def _manner(connection: Connection, intent: Intent, senses: Senses) -> Manner:
         prefer=connection.preference,
         need=connection.probe.need,
         failback=intent.failback,
-        pinned=senses.operations.pinned.get(connection.name),
+        pinned=senses.operations.pinned.get(connection.name) or _heading(connection, senses),
         recovered=intent.probe.recovered,
     )
+
+
+def _heading(connection: Connection, senses: Senses) -> str | None:
+    """Where the cloud chooses the tunnel, ours is the same."""
+    heading = senses.headings.get(connection.name) if connection.mode == "policy" else None
+    return heading.tunnel if heading else None

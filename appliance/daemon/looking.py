@@ -44,7 +44,8 @@ class _Ear:
 async def look(systems: Systems, intent: Intent, secrets: dict[str, Secret] | None, *, drift: bool = True) -> Evidence:
     """Everything there is to see. Without ``secrets`` (not readable to everybody) no drift is looked for."""
     ear, wish = _Ear(), await make_wish(systems, intent, secrets or {})
-    links = {tunnel.name: xfrm_link(wish, connection, tunnel) for connection, tunnel in wish.tunnels}
+    routed = [(connection, tunnel) for connection, tunnel in wish.tunnels if connection.mode != "policy"]
+    links = {tunnel.name: xfrm_link(wish, connection, tunnel) for connection, tunnel in routed}
     names = [link.name for link in links.values()]
     observed = await ear.ask("kernel", systems.kernel.observe(), frozenset())
     nothing: tuple[Any, ...] = ()

@@ -12,6 +12,7 @@ from appliance.model.health import PathEvidence, TargetHealth
 from appliance.model.intent import Connection, Tunnel
 from appliance.model.operation import Operations
 from appliance.model.sa import TunnelSa
+from appliance.verdict.following import Heading, notice
 
 YET_TO_COME = 30.0
 """Seconds that a session has for coming up before its absence says anything."""
@@ -62,6 +63,8 @@ class Senses:
         self._bytes: Mapping[str, int] = {}
         self._counted_at = 0.0
         self._inbound: dict[str, float] = {}
+        self._packets: Mapping[tuple[str, int | None], int] = {}
+        self.headings: dict[str, Heading] = {}
 
     @property
     def easy(self) -> bool:
@@ -94,6 +97,22 @@ class Senses:
             if count > self._bytes.get(name, count):
                 self._inbound[name] = self._counted_at
         self._bytes, self._counted_at = counted, now
+
+    def hear_arrivals(self, sas: Iterable[TunnelSa], connections: Iterable[Connection], now: float) -> list[str]:
+        """What came out of the SAs of connections that follow the cloud's choice. What happened, a sentence each."""
+        packets = {(sa.name, sa.child_id): sa.packets_in for sa in sas}
+        grown: dict[str, int] = {}
+        for (name, child), count in packets.items():
+            grown[name] = grown.get(name, 0) + max(0, count - self._packets.get((name, child), count))
+        self._packets = packets
+        news = []
+        for connection in connections:
+            was = self.headings.get(connection.name, Heading())
+            mine = {tunnel.name: grown.get(tunnel.name, 0) for tunnel in connection.tunnels}
+            heading = self.headings[connection.name] = notice(was, mine, now)
+            if was.tunnel is not None and heading.tunnel != was.tunnel:
+                news.append(f"{connection.name}: the cloud sends over {heading.tunnel} now, no longer {was.tunnel}")
+        return news
 
     def evidence(self, connection: Connection, tunnel: Tunnel, healths: Healths, now: float) -> PathEvidence:
         """All that is known of one tunnel. One that was not heard of yet is not gone."""

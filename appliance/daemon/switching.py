@@ -16,15 +16,16 @@ from appliance.daemon.waking import Marks, marks
 from appliance.daemon.wiring import Systems
 from appliance.design.paths import Bundle, bundles, path_groups
 from appliance.design.peering import router_configs
+from appliance.design.policies import policed, policies
 from appliance.design.tunnels import tunnel_link
 from appliance.design.wish import Wish
 from appliance.model.change import Change, Outcome
 from appliance.model.fault import ApplianceError
 from appliance.model.health import ConnectionVerdict, Target
-from appliance.model.intent import Probing
+from appliance.model.intent import Connection, Probing
 from appliance.model.machine import Carrying
 from appliance.model.peering import SHUT, Stances
-from appliance.model.resources import FrrConfig, NexthopGroup, Resource
+from appliance.model.resources import FrrConfig, NexthopGroup, Resource, XfrmPolicy
 from appliance.model.sa import TunnelSa
 from appliance.probe.targets import compose_targets
 from appliance.report.probing import describe_probe
@@ -56,6 +57,7 @@ class Switchboard:
         self._operations_mark: Marks | None = None
         self._framed: tuple[Wish, Stances, FrrConfig | None] | None = None
         self.senses = Senses()
+        self._heard: list[str] = []
         self.generation = 0
         self.listening: Listening | None = None
 
@@ -81,8 +83,14 @@ class Switchboard:
 
     @property
     def links(self) -> Mapping[str, str]:
-        """The interface of each tunnel."""
-        return {tunnel.name: tunnel_link(tunnel) for _, tunnel in self._wish.tunnels} if self._wish else {}
+        """The interface of each tunnel that has one."""
+        routed = [(one, tunnel) for one, tunnel in self._wish.tunnels if one.mode != "policy"] if self._wish else []
+        return {tunnel.name: tunnel_link(tunnel) for _, tunnel in routed}
+
+    @property
+    def policed(self) -> tuple[Connection, ...]:
+        """Connections that follow the cloud's choice of tunnel, where there is one."""
+        return tuple(one for one in policed(self._wish) if len(one.tunnels) > 1) if self._wish else ()
 
     def follow(self, wish: Wish) -> None:
         """The intent in force is this one now."""
@@ -99,7 +107,11 @@ class Switchboard:
 
     def hear(self, sas: Iterable[TunnelSa] | None) -> None:
         """What the IKE daemon says stands; None: it says nothing."""
-        self.senses.hear_sas(sas, self.links)
+        heard = None if sas is None else tuple(sas)
+        names = [tunnel.name for _, tunnel in self._wish.tunnels] if self._wish else []
+        self.senses.hear_sas(heard, names)
+        if heard is not None and self.policed:
+            self._heard += self.senses.hear_arrivals(heard, self.policed, monotonic())
 
     def hear_peers(self, speaker: str, established: Iterable[object] | None, life: object) -> bool:
         """With which addresses a speaker has sessions; None: it does not answer. Whether that is news."""
@@ -118,18 +130,19 @@ class Switchboard:
         wish = self._wish
         if wish is None:
             return ()
-        now, news = monotonic(), self._recall_operations()
+        now, news = monotonic(), [*self._recall_operations(), *self._heard]
+        self._heard = []
         healths = self._prober.health(now) if self._prober is not None else {}
         judged = {
             one.name: judge_connection(one, wish.intent, self._published, self.senses, healths, now)
             for one in wish.connections
         }
         published = _publish(judged, healths)
-        before, after = self._groups(self.carrying), self._groups(published.carrying)
+        before, after = self._chosen(self.carrying), self._chosen(published.carrying)
         shown, self._published = self._published, published
         news += [_sentence(name, shown.verdicts.get(name), one.verdict) for name, one in judged.items()]
         news += [_ended(name, shown, self._published) for name in self.stances]
-        switched = [Change(before[id], new) for id, new in after.items() if before[id] != new]
+        switched = [Change(before[key], new) for key, new in after.items() if before[key] != new]
         if switched or self.stances != shown.stances:
             self.generation += 1
         if switched:
@@ -166,20 +179,25 @@ class Switchboard:
 
     async def settle(self, changes: Iterable[Change]) -> tuple[Change, ...]:
         """A pass's changes, with the groups and sessions as they are decided at this moment."""
-        groups, planned = self._groups(self.carrying), tuple(changes)
+        chosen, planned = self._chosen(self.carrying), tuple(changes)
         routed = any(isinstance(change.new, FrrConfig) for change in planned)
         router = await self._router() if routed else None
-        current = (Change(change.old, _decided(change.new, groups, router)) for change in planned)
+        current = (Change(change.old, _decided(change.new, chosen, router)) for change in planned)
         return tuple(change for change in current if change.old != change.new)
 
     async def enforce(self) -> None:
         """Put every group and session as it is decided, whatever is there."""
-        groups = self._groups(self.carrying).values()
-        await self._systems.kernel.apply([Change(group, group) for group in groups])
+        chosen = self._chosen(self.carrying).values()
+        await self._systems.kernel.apply([Change(one, one) for one in chosen])
         await self.hold()
 
-    def _groups(self, carrying: Carrying) -> Mapping[int, NexthopGroup]:
-        return path_groups(replace(self._wish, carrying=carrying), self._bundles) if self._wish else {}
+    def _chosen(self, carrying: Carrying) -> Mapping[str, Resource]:
+        """What in the kernel says who carries, by key: nexthop groups, and IPsec policies."""
+        if self._wish is None:
+            return {}
+        wish = replace(self._wish, carrying=carrying)
+        groups = path_groups(wish, self._bundles).values()
+        return {group.key: group for group in groups} | dict(policies(wish))
 
     async def _router(self) -> FrrConfig | None:
         """What FRR is to be told at this moment, None when nobody has it speak."""
@@ -205,11 +223,9 @@ class Switchboard:
         return []
 
 
-def _decided(
-    resource: Resource | None, groups: Mapping[int, NexthopGroup], router: FrrConfig | None
-) -> Resource | None:
-    if isinstance(resource, NexthopGroup):
-        return groups.get(resource.id, resource)
+def _decided(resource: Resource | None, chosen: Mapping[str, Resource], router: FrrConfig | None) -> Resource | None:
+    if isinstance(resource, NexthopGroup | XfrmPolicy):
+        return chosen.get(resource.key, resource)
     return router or resource if isinstance(resource, FrrConfig) else resource
 
 

@@ -17,6 +17,8 @@ from appliance.model.sa import TunnelSa
 
 UNEASY, EASY = 2.0, 30.0
 """Seconds between two looks at the SAs: while one is missing or new, and when all have stood for long."""
+WATCHFUL = 1.0
+"""The same where the cloud chooses the tunnel without a word: only what comes out of its SAs tells."""
 ASKING, SPACING = 1.0, 0.1
 """Seconds between two looks at BGP's sessions, and the least, however many routes come and go."""
 SETTLING = 10.0
@@ -106,7 +108,7 @@ async def _look_after(systems: Systems, board: Switchboard, care: Care) -> None:
         await _count(systems, board)
     care.book = await tend_tunnels(systems, care.book)
     easy = board.easy and now - care.changed_at > SETTLING
-    care.due = monotonic() + (EASY if easy else UNEASY)
+    care.due = monotonic() + (WATCHFUL if board.policed else EASY if easy else UNEASY)
 
 
 async def _count(systems: Systems, board: Switchboard) -> None:

@@ -6,7 +6,8 @@ from appliance.design.egress import egress_resources
 from appliance.design.filtering import firewall_tables
 from appliance.design.paths import static_routes
 from appliance.design.peering import router_configs, speaker_configs
-from appliance.design.routing import machine_settings, route_resources
+from appliance.design.policies import policy_resources
+from appliance.design.routing import lan_routes, machine_settings, route_resources
 from appliance.design.tunnels import tunnel_resources
 from appliance.design.wish import Wish
 from appliance.model.resources import Resource
@@ -17,7 +18,9 @@ def compose(wish: Wish) -> frozenset[Resource]:
     return (
         tunnel_resources(wish)
         | egress_resources(wish)
+        | policy_resources(wish)
         | route_resources(wish)
+        | lan_routes(wish)
         | static_routes(wish)
         | machine_settings(wish)
         | firewall_tables(wish)

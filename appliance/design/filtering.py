@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from appliance.design.routing import protected_prefixes
-from appliance.design.tunnels import tunnel_link, tunnel_mss
+from appliance.design.tunnels import pairs, tunnel_link, tunnel_mss
 from appliance.design.underlay import underlay_of, uplink_links, uplink_networks
 from appliance.design.wish import Wish
 from appliance.firewall.ruleset import render_ruleset
-from appliance.model.filtering import Filter, LanGuard, Translation, TunnelGuard
+from appliance.model.filtering import Filter, LanGuard, PolicedPair, Translation, TunnelGuard
 from appliance.model.intent import Connection, Intent, Tunnel
 from appliance.model.resources import FirewallTable
 
@@ -21,6 +21,7 @@ def compose_filter(wish: Wish) -> Filter:
     """The table's content, typed."""
     return Filter(
         tunnels=tuple(_guard(wish, connection, tunnel) for connection, tunnel in wish.tunnels),
+        policed=_policed(wish),
         uplinks=uplink_links(wish),
         lans=lan_guards(wish.intent),
         protected=protected_prefixes(wish),
@@ -48,10 +49,19 @@ def lan_guards(intent: Intent) -> tuple[LanGuard, ...]:
     return named or (LanGuard(None, intent.site.networks),)
 
 
+def _policed(wish: Wish) -> tuple[PolicedPair, ...]:
+    """What mode policy takes, with the segment that fits through the narrowest tunnel of its connection."""
+    return tuple(
+        PolicedPair(near, far, min(tunnel_mss(wish, connection, tunnel, near.version) for tunnel in connection.tunnels))
+        for connection in wish.connections
+        for near, far in pairs(wish, connection)
+    )
+
+
 def _guard(wish: Wish, connection: Connection, tunnel: Tunnel) -> TunnelGuard:
     peers = (tunnel.peer_inside, tunnel.peer_inside6)
     return TunnelGuard(
-        interface=tunnel_link(tunnel),
+        interface=None if connection.mode == "policy" else tunnel_link(tunnel),
         remote=tunnel.remote,
         uplink=underlay_of(wish, tunnel).link,
         neighbors=tuple(peer for peer in peers if peer),

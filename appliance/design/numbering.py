@@ -26,6 +26,12 @@ def if_id(connection: str, tunnel: str) -> int:
     return crc32(f"{connection}/{tunnel}".encode()) % 0x7FFF_FFFE + 1
 
 
+def reqid(connection: str) -> int:
+    """What ties the IPsec policies of a connection in mode policy to the SAs of its tunnels. charon's own count from
+    1."""
+    return 0x4000_0000 + crc32(connection.encode()) % 0x3FFF_FFFE
+
+
 def link_name(tunnel: str) -> str:
     """The tunnel's name where the kernel takes it, else its head and a digest of the whole."""
     if len(tunnel) <= _LINK_NAME_LIMIT:

@@ -6,7 +6,9 @@ from appliance.design.numbering import BLACKHOLE_METRIC
 from appliance.design.tunnels import families_of
 from appliance.design.wish import Wish
 from appliance.model.address import IPNetwork
-from appliance.model.resources import Blackhole, Sysctl
+from appliance.model.resources import Blackhole, Route, Sysctl
+
+LAN_METRIC = 50
 
 
 def protected_prefixes(wish: Wish) -> tuple[IPNetwork, ...]:
@@ -24,6 +26,16 @@ def protected_prefixes(wish: Wish) -> tuple[IPNetwork, ...]:
 def route_resources(wish: Wish) -> frozenset[Blackhole]:
     """Blackhole twins: what catches the traffic to a protected prefix when nothing else does."""
     return frozenset(Blackhole(prefix, BLACKHOLE_METRIC) for prefix in protected_prefixes(wish))
+
+
+def lan_routes(wish: Wish) -> frozenset[Route]:
+    """To networks of ours behind another router."""
+    return frozenset(
+        Route(network, LAN_METRIC, gateway=lan.via, link=lan.interface)
+        for lan in wish.intent.lans
+        for network in lan.networks
+        if wish.tunnels and lan.via is not None and lan.interface is not None and lan.via.version == network.version
+    )
 
 
 def machine_settings(wish: Wish) -> frozenset[Sysctl]:

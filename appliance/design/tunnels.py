@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import ip_network
 
-from appliance.design.numbering import child_name, if_id, link_alias, link_name, nexthop_id, shared_key_id
+from appliance.design.numbering import child_name, if_id, link_alias, link_name, nexthop_id, reqid, shared_key_id
 from appliance.design.underlay import Underlay, lack_of, underlay_of
 from appliance.design.wish import Wish, profile_of
 from appliance.intent.crypto import inner_mtu
+from appliance.model.address import IPNetwork
 from appliance.model.intent import Connection, Tunnel
 from appliance.model.profile import Profile
 from appliance.model.resources import (
@@ -23,6 +24,9 @@ from appliance.model.resources import (
 )
 
 ETHERNET_MTU = 1500
+Pair = tuple[IPNetwork, IPNetwork]
+"""A network of ours and one of theirs."""
+
 IP_HEADER = {4: 20, 6: 40}
 TCP_HEADER = 20
 
@@ -35,7 +39,10 @@ def tunnel_resources(wish: Wish) -> frozenset[Resource]:
         under = underlay_of(wish, tunnel)
         alone = sharing[tunnel.remote_id or str(tunnel.remote)] == 1
         if lack_of(wish, tunnel) is None:  # else it would call from wherever, under another identity
-            found |= {ike_connection(connection, tunnel, under, alone=alone), shared_key(wish, tunnel, under)}
+            ike = ike_connection(connection, tunnel, under, alone=alone, pairs=pairs(wish, connection))
+            found |= {ike, shared_key(wish, tunnel, under)}
+        if connection.mode == "policy":
+            continue
         found |= {
             xfrm_link(wish, connection, tunnel),
             *inside_addresses(tunnel),
@@ -114,11 +121,24 @@ def shared_key(wish: Wish, tunnel: Tunnel, under: Underlay) -> SharedKey:
     return SharedKey(shared_key_id(tunnel.name), identities(tunnel, under), digest, secret)
 
 
-def ike_connection(connection: Connection, tunnel: Tunnel, under: Underlay, *, alone: bool) -> IkeConnection:
+def pairs(wish: Wish, connection: Connection) -> tuple[Pair, ...]:
+    """Mode policy: what goes into the tunnels: the selectors' cross products, or all of ours to all of theirs. Sorted:
+    order means nothing. In other modes none: routes choose."""
+    if connection.mode != "policy":
+        return ()
+    given = [(one.local, one.remote) for one in connection.selectors]
+    products = given or [(wish.intent.site.networks, connection.networks)]
+    found = {(near, far) for ours, theirs in products for near in ours for far in theirs if near.version == far.version}
+    return tuple(sorted(found, key=lambda pair: (pair[0].version, pair)))
+
+
+def ike_connection(
+    connection: Connection, tunnel: Tunnel, under: Underlay, *, alone: bool, pairs: tuple[Pair, ...] = ()
+) -> IkeConnection:
     """The IKE connection with its one child; times from the cloud's profile, never beyond what both sides agreed on.
 
     ``alone``: no other tunnel goes to the same remote identity. charon tells duplicates by it, so two that share one
-    would evict each other.
+    would evict each other. ``pairs`` of networks: those alone, without an interface.
     """
     profile = profile_of(connection)
     local_id, remote_id = identities(tunnel, under)
@@ -137,9 +157,9 @@ def ike_connection(connection: Connection, tunnel: Tunnel, under: Underlay, *, a
         dpd_delay=tunnel.dpd.delay if tunnel.dpd.delay is not None else profile.dpd_delay,
         dpd_timeout=tunnel.dpd.timeout if tunnel.ike.version == 1 else None,
         unique="replace" if alone else "never",
-        if_id=tunnel_if_id(connection, tunnel),
+        if_id=0 if pairs else tunnel_if_id(connection, tunnel),
         encap=bool(tunnel.encap),
-        child=_child(profile, connection, tunnel),
+        child=_child(profile, connection, tunnel, pairs),
     )
 
 
@@ -164,25 +184,32 @@ def _ahead(profile: Profile, lifetime: int, rekey: int) -> int:
     return min(rekey, max(earliest, lifetime // 3))
 
 
-def _child(profile: Profile, connection: Connection, tunnel: Tunnel) -> ChildSa:
+def _child(profile: Profile, connection: Connection, tunnel: Tunnel, pairs: tuple[Pair, ...]) -> ChildSa:
     times, lifetime = profile.rekey, tunnel.esp.lifetime or profile.esp.default_lifetime
     share = lifetime / profile.esp.default_lifetime
-    everything = _selectors(connection, tunnel)
+    ours, theirs = _selectors(connection, tunnel, pairs)
     return ChildSa(
         name=child_name(tunnel.name),
-        local_ts=everything,
-        remote_ts=everything,
+        local_ts=ours,
+        remote_ts=theirs,
         proposals=tunnel.esp.proposals or profile.recommended_esp,
         rekey_time=_ahead(profile, lifetime, round(times.child_rekey * share)),
         rand_time=round(times.child_rand * share),
         life_time=round(times.child_life * share),
         replay_window=profile.replay_window,
+        reqid=reqid(connection.name) if pairs else 0,
     )
 
 
-def _selectors(connection: Connection, tunnel: Tunnel) -> tuple[IPv4Network | IPv6Network, ...]:
-    """Everything of the families in use: routes choose, not selectors; clouds keep one SA pair a tunnel."""
-    return tuple(ip_network("0.0.0.0/0" if family == 4 else "::/0") for family in families_of(connection, tunnel))
+def _selectors(
+    connection: Connection, tunnel: Tunnel, pairs: tuple[Pair, ...]
+) -> tuple[tuple[IPNetwork, ...], tuple[IPNetwork, ...]]:
+    """(ours, theirs). Everything of the families in use where routes choose; else every network of a pair, and our own
+    policies see to it that only pairs pass. Clouds keep one SA pair a tunnel."""
+    if pairs:
+        return tuple(dict.fromkeys(near for near, _ in pairs)), tuple(dict.fromkeys(far for _, far in pairs))
+    everything = tuple(ip_network("0.0.0.0/0" if family == 4 else "::/0") for family in families_of(connection, tunnel))
+    return everything, everything
 
 
 def _sysctl_name(link: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from appliance.firewall.policing import FORWARD as FROM_UPLINK
 from appliance.firewall.words import braces, merged, quoted
 from appliance.model.filtering import Filter, ManagementGuard
 
@@ -137,10 +138,10 @@ _FORWARD_OURS = (
 """What neither comes from a tunnel nor goes to one: a LAN reaches other LANs and the Internet, nobody reaches a LAN."""
 
 
-def shared_chains() -> Iterator[str]:
+def shared_chains(filter: Filter) -> Iterator[str]:
     """For a host that others use too: only what concerns tunnels, uplinks and LANs of ours is judged."""
     yield from _base("input", "input", "filter", "accept", _INPUT)
-    yield from _base("forward", "forward", "filter", "accept", _FORWARD)
+    yield from _base("forward", "forward", "filter", "accept", (*_policed(filter), *_FORWARD))
     yield from _chain("to_uplink", _TO_UPLINK_SHARED)
     yield from _common_chains()
 
@@ -149,9 +150,14 @@ def host_chains(filter: Filter) -> Iterator[str]:
     """For our own image: what nobody asked for is dropped."""
     rules = (*_INPUT, *_INPUT_OURS, *_management(filter), "counter name uninvited")
     yield from _base("input", "input", "filter", "drop", rules)
-    yield from _base("forward", "forward", "filter", "drop", (*_FORWARD, *_FORWARD_OURS))
+    rules = (*_policed(filter), *_FORWARD, *_FORWARD_OURS)
+    yield from _base("forward", "forward", "filter", "drop", rules)
     yield from _chain("to_uplink", _TO_UPLINK_OURS)
     yield from _common_chains()
+
+
+def _policed(filter: Filter) -> tuple[str, ...]:
+    return FROM_UPLINK if filter.policed else ()
 
 
 def _common_chains() -> Iterator[str]:

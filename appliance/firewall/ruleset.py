@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from ipaddress import IPv6Address
 
 from appliance.firewall.chains import host_chains, shared_chains
+from appliance.firewall.policing import policing_chains, policing_sets
 from appliance.firewall.sets import render_sets, uplinks_of
 from appliance.firewall.translating import translating_chain
 from appliance.model.fault import Fault, FaultyInput
@@ -40,14 +41,15 @@ def render_ruleset(filter: Filter) -> str:
     """The text that replaces our table in one transaction. FaultyInput lists every value that has no place in it."""
     if faults := tuple(_faults(filter)):
         raise FaultyInput("the firewall table cannot be written", faults=faults)
-    chains = host_chains(filter) if filter.host_is_ours else shared_chains()
-    body = (*_counters(), *render_sets(filter), *chains, *translating_chain(filter))
+    chains = host_chains(filter) if filter.host_is_ours else shared_chains(filter)
+    sets = (*render_sets(filter), *policing_sets(filter))
+    body = (*_counters(), *sets, *chains, *policing_chains(filter), *translating_chain(filter))
     note = () if uplinks_of(filter) else ("# No uplink is known: nothing is guarded there.",)
     return "\n".join((*note, *REMOVAL.splitlines(), f"table inet {TABLE_MARK} {{", *body, "}", ""))
 
 
 def _faults(filter: Filter) -> Iterable[Fault]:
-    tunnels = [tunnel.interface for tunnel in filter.tunnels]
+    tunnels = [tunnel.interface for tunnel in filter.tunnels if tunnel.interface is not None]
     guarded = filter.management.interfaces if filter.management else ()
     lans = [lan.interface for lan in filter.lans if lan.interface is not None]
     translated = [link for translation in filter.translations for link in translation.links]

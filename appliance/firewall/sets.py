@@ -26,7 +26,7 @@ PRIVATE = tuple(
 
 def render_sets(filter: Filter) -> Iterable[str]:
     """Every set that the chains look into, also when it is empty: the chains stay the same."""
-    yield from _links("tunnels", (tunnel.interface for tunnel in filter.tunnels))
+    yield from _links("tunnels", (tunnel.interface for tunnel in filter.tunnels if tunnel.interface is not None))
     yield from _links("uplinks", uplinks_of(filter))
     yield from _links("lan_links", (lan.interface for lan in filter.lans if lan.interface))
     for family in (4, 6):
@@ -42,18 +42,21 @@ def uplinks_of(filter: Filter) -> list[str]:
 def _tunnel_sets(filter: Filter, family: int) -> Iterable[str]:
     tunnels = filter.tunnels
     peers = {(link, t.remote) for t in tunnels for link in ((t.uplink,) if t.uplink else uplinks_of(filter))}
-    neighbors = {(tunnel.interface, neighbor) for tunnel in tunnels for neighbor in tunnel.neighbors}
+    routed = [(tunnel.interface, tunnel) for tunnel in tunnels if tunnel.interface is not None]
+    neighbors = {(link, neighbor) for link, tunnel in routed for neighbor in tunnel.neighbors}
     remotes = sorted({t.remote for t in tunnels if t.remote.version == family}, key=int)
-    sizes = sorted(f"{quoted(t.interface)} : {t.mss if family == 4 else t.mss6}" for t in tunnels)
-    yield from _set(f"mss{family}", "typeof oifname : tcp option maxseg size", sizes, kind="map")
+    sizes = sorted(f"{quoted(link)} : {t.mss if family == 4 else t.mss6}" for link, t in routed)
+    yield from render_set(f"mss{family}", "typeof oifname : tcp option maxseg size", sizes, kind="map")
     yield from _pairs(f"peers{family}", family, peers)
     yield from _pairs(f"neighbors{family}", family, neighbors)
-    yield from _set(f"remotes{family}", f"type ipv{family}_addr", map(str, remotes))
+    yield from render_set(f"remotes{family}", f"type ipv{family}_addr", map(str, remotes))
 
 
 def _network_sets(filter: Filter, family: int) -> Iterable[str]:
     anywhere = (lan for lan in filter.lans if not lan.interface)
-    yield from _set(f"lan{family}", f"type ifname . ipv{family}_addr; flags interval", _placed_lans(filter, family))
+    yield from render_set(
+        f"lan{family}", f"type ifname . ipv{family}_addr; flags interval", _placed_lans(filter, family)
+    )
     yield from _networks(f"lan_anywhere{family}", family, _lan_networks(anywhere))
     yield from _networks(f"lan_networks{family}", family, _lan_networks(filter.lans))
     yield from _networks(f"near{family}", family, _near(filter, family))
@@ -62,10 +65,11 @@ def _network_sets(filter: Filter, family: int) -> Iterable[str]:
 
 
 def _links(name: str, links: Iterable[str]) -> Iterable[str]:
-    return _set(name, "type ifname", map(quoted, sorted(set(links))))
+    return render_set(name, "type ifname", map(quoted, sorted(set(links))))
 
 
-def _set(name: str, type_: str, elements: Iterable[str], kind: str = "set") -> Iterable[str]:
+def render_set(name: str, type_: str, elements: Iterable[str], kind: str = "set") -> Iterable[str]:
+    """A set or map with its elements, one a line."""
     yield f"\t{kind} {name} {{"
     yield from (f"\t\t{part}" for part in type_.split("; "))
     if lines := list(elements):
@@ -77,11 +81,13 @@ def _set(name: str, type_: str, elements: Iterable[str], kind: str = "set") -> I
 
 def _pairs(name: str, family: int, pairs: Iterable[tuple[str, IPAddress]]) -> Iterable[str]:
     found = sorted((link, int(address), address) for link, address in pairs if address.version == family)
-    return _set(name, f"type ifname . ipv{family}_addr", (f"{quoted(link)} . {address}" for link, _, address in found))
+    return render_set(
+        name, f"type ifname . ipv{family}_addr", (f"{quoted(link)} . {address}" for link, _, address in found)
+    )
 
 
 def _networks(name: str, family: int, networks: Iterable[IPNetwork]) -> Iterable[str]:
-    return _set(name, f"type ipv{family}_addr; flags interval", map(str, merged(networks, family)))
+    return render_set(name, f"type ipv{family}_addr; flags interval", map(str, merged(networks, family)))
 
 
 def _lan_networks(lans: Iterable[LanGuard]) -> tuple[IPNetwork, ...]:

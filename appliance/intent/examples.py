@@ -151,5 +151,81 @@ connections:
         esp: {proposals: [aes256gcm16-ecp384, aes256-sha384-ecp384], lifetime: 3600}
 """
 
-EXAMPLES: Mapping[str, str] = MappingProxyType({"aws-bgp": _AWS_BGP, "static": _STATIC, "tgw": _TGW})
+_ALIBABA_DUAL = """\
+# One Alibaba Cloud IPsec-VPN connection with BGP over two ways to the Internet: tunnel 1 by the first, 2 by the second.
+# The cloud has a customer gateway for each public address. IKE and ESP of a tunnel never leave by the other uplink.
+version: 1
+site:
+  name: dc1
+  asn: 65010
+  networks: [172.16.20.0/24, 172.16.21.0/24]
+lans:                            # the LAN is where the first uplink is, and behind a router there
+  - {name: core, interface: eth0, networks: [172.16.20.0/24]}
+  - {name: dmz, interface: eth0, via: 172.16.20.1, networks: [172.16.21.0/24]}
+uplinks:
+  - {name: isp1, interface: eth0, address: auto, gateway: auto, public: 203.0.113.202}
+  - {name: isp2, interface: eth1, address: auto, gateway: 198.18.21.253, public: 203.0.113.127}
+connections:
+  - name: vco
+    id: vco-0123456789abcdefghij
+    cloud: alibaba
+    mode: bgp
+    peer-asn: 64512
+    networks: [192.168.0.0/16]
+    tunnels:
+      - name: vco-1
+        uplink: isp1
+        remote: 198.51.100.151
+        psk: {file: secrets/vco-1.psk}
+        inside: 169.254.10.2/30
+        peer-inside: 169.254.10.1
+        ike: &ike {version: 2, proposals: [aes256-sha256-modp2048], lifetime: 86400}
+        esp: &esp {proposals: [aes256-sha256-modp2048], lifetime: 86400}
+      - name: vco-2
+        uplink: isp2
+        remote: 198.51.100.87
+        psk: {file: secrets/vco-2.psk}
+        inside: 169.254.20.2/30
+        peer-inside: 169.254.20.1
+        ike: *ike
+        esp: *esp
+"""
+
+_POLICY = """\
+# One connection without interfaces: what the selectors name goes into one tunnel, the other stands by. The cloud has
+# the same networks (Alibaba Cloud: protected data flows). When it moves to the other tunnel, so do we.
+version: 1
+site:
+  name: dc1
+  networks: [172.16.20.0/24, 172.16.21.0/24]
+uplinks:
+  - {name: isp1, interface: eth0, address: auto, gateway: auto, public: 203.0.113.202}
+connections:
+  - name: vco
+    id: vco-0123456789abcdefghij
+    cloud: alibaba
+    mode: policy
+    networks: [192.168.0.0/16]   # behind the cloud
+    selectors:                   # leave them out and all of site.networks goes to all of networks
+      - {local: [172.16.20.0/24, 172.16.21.0/24], remote: [192.168.0.0/16]}   # several need IKEv2
+    tunnels:
+      - name: vco-1
+        uplink: isp1
+        remote: 198.51.100.151
+        psk: {file: secrets/vco-1.psk}
+        metric: 100              # the lowest goes first
+        ike: &ike {version: 2, proposals: [aes256-sha256-modp2048], lifetime: 86400}
+        esp: &esp {proposals: [aes256-sha256-modp2048], lifetime: 86400}
+      - name: vco-2
+        uplink: isp1
+        remote: 198.51.100.87
+        psk: {file: secrets/vco-2.psk}
+        metric: 101
+        ike: *ike
+        esp: *esp
+"""
+
+EXAMPLES: Mapping[str, str] = MappingProxyType(
+    {"aws-bgp": _AWS_BGP, "alibaba-dual": _ALIBABA_DUAL, "static": _STATIC, "policy": _POLICY, "tgw": _TGW}
+)
 """Name -> text."""

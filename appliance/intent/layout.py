@@ -6,7 +6,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from appliance.intent.addresses import ADDRESS, ADDRESS4, ASN, AUTO_ADDRESS, COMMUNITY, ENDPOINT, NETWORK
-from appliance.intent.layout_tunnel import PREPEND, TUNNEL, UNSIGNED32, keep
+from appliance.intent.layout_tunnel import PREPEND, TUNNEL, UNSIGNED32
 from appliance.intent.scalars import FLAG, INTERFACE, INTERVAL, LABEL, PATH, choice, duration, keyword, name, number
 from appliance.intent.shape import Either, Key, Later, ListOf, OneOf, Record
 from appliance.model.intent import (
@@ -23,6 +23,7 @@ from appliance.model.intent import (
     Nat,
     ProbeTarget,
     Probing,
+    Selector,
     Site,
     Uplink,
 )
@@ -60,7 +61,7 @@ LAN = Record(
     (
         Key("name", name(), required=True),
         Key("interface", INTERFACE),
-        Key("via", ADDRESS, later=Later("a route to a network behind another router", fix="route it on the machine")),
+        Key("via", ADDRESS, about="The router on that interface that the networks are behind"),
         Key("networks", ListOf(NETWORK, at_least=1), required=True),
     ),
     one_line=True,
@@ -144,7 +145,14 @@ CONNECTION_PROBE = Record(
         Key("need", number(1, 16), about="How many of them must answer"),
     ),
 )
-SELECTOR = Record(keep, (Key("local", NETWORKS, required=True), Key("remote", NETWORKS, required=True)))
+SELECTOR = Record(
+    Selector,
+    (
+        Key("local", ListOf(NETWORK, at_least=1), required=True),
+        Key("remote", ListOf(NETWORK, at_least=1), required=True),
+    ),
+    one_line=True,
+)
 
 CONNECTION = Record(
     Connection,
@@ -156,7 +164,6 @@ CONNECTION = Record(
             "mode",
             choice("bgp", "static", "policy"),
             required=True,
-            later=Later("this mode", harmless=("bgp", "static"), fix="mode: bgp or mode: static"),
         ),
         Key("speaker", choice("frr", "exabgp"), always=True, about="Who speaks BGP: FRR, or ExaBGP inside the daemon"),
         Key("asn", ASN, about="How this cloud knows us, when not by site.asn"),
@@ -179,7 +186,7 @@ CONNECTION = Record(
         Key("bgp", BGP),
         Key("clear-text", choice("deny-private", "protected-only"), always=True),
         Key("probe", CONNECTION_PROBE),
-        Key("selectors", ListOf(SELECTOR), attribute="", later=Later("mode policy", harmless=((),))),
+        Key("selectors", ListOf(SELECTOR), about="Mode policy: what goes in; absent: all of ours to all of theirs"),
         Key("tunnels", ListOf(TUNNEL, at_least=1), required=True),
     ),
 )

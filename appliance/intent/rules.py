@@ -10,9 +10,11 @@ from appliance.intent.rules_crypto import crypto_findings, psk_findings
 from appliance.intent.rules_names import name_findings
 from appliance.intent.rules_nat import nat_findings
 from appliance.intent.rules_networks import network_findings
+from appliance.intent.rules_policy import policy_findings
 from appliance.intent.rules_probe import probe_findings
 from appliance.intent.rules_static import path_findings
 from appliance.intent.rules_tunnels import tunnel_findings
+from appliance.intent.rules_underlay import underlay_findings
 from appliance.model.fault import Fault, Notice
 from appliance.model.intent import Connection, Intent, Tunnel
 from appliance.model.profile import Profile
@@ -29,6 +31,8 @@ def find_all(intent: Intent, profiles: Mapping[str, Profile] = PROFILES) -> tupl
         *tunnel_findings(intent, profiles),
         *network_findings(intent),
         *path_findings(intent),
+        *underlay_findings(intent),
+        *policy_findings(intent),
         *nat_findings(intent),
         *probe_findings(intent, profiles),
         *bgp_findings(intent, profiles),

@@ -141,20 +141,26 @@ def _different_priorities(intent: Intent) -> Iterator[Finding]:
 
 
 def _mixed_modes(intent: Intent) -> Iterator[Finding]:
-    """Static routes and BGP's cannot share a prefix: the one would hide the other."""
-    known: NetworkIndex[tuple[str, Connection]] = NetworkIndex()
-    for key, connection in connections_of(intent):
-        if connection.mode != "static":
-            for network in connection.networks:
+    """Connections of different modes cannot share a prefix: the one would hide the other."""
+    for mode, others in (("static", ("bgp", "policy")), ("policy", ("bgp",))):
+        known: NetworkIndex[tuple[str, Connection]] = NetworkIndex()
+        for key, connection in connections_of(intent):
+            for network in connection.networks if connection.mode in others else ():
                 known.add((key, connection), network)
-    for key, connection in connections_of(intent):
-        for index, network in enumerate(connection.networks if connection.mode == "static" else ()):
-            met = known.overlapping(network) if network.prefixlen else None
-            if met:
-                (other_key, other), shared = met
-                message = f"{other.name} reaches {shared} by {other.mode.upper()}: not available in this version"
-                about = (f"{other_key}.mode", f"{key}.mode", f"{other_key}.networks")
-                yield Finding(f"{key}.networks[{index}]", message, found=str(network), about=about)
+        for key, connection in connections_of(intent):
+            if connection.mode == mode:
+                yield from _shared(key, connection, known)
+
+
+def _shared(key: str, connection: Connection, known: NetworkIndex[tuple[str, Connection]]) -> Iterator[Finding]:
+    for index, network in enumerate(connection.networks):
+        met = known.overlapping(network) if network.prefixlen else None
+        if met:
+            (other_key, other), shared = met
+            how = {"bgp": "BGP", "policy": "IPsec policies"}[other.mode]
+            message = f"{other.name} reaches {shared} by {how}: not available in this version"
+            about = (f"{other_key}.mode", f"{key}.mode", f"{other_key}.networks")
+            yield Finding(f"{key}.networks[{index}]", message, found=str(network), about=about)
 
 
 def _lan_findings(intent: Intent) -> Iterator[Finding]:

@@ -10,13 +10,15 @@ from appliance.model.ranking import metrics_of
 
 
 def path_findings(intent: Intent) -> Iterator[Finding]:
-    """Everything wrong with the choice among tunnels, in either mode."""
+    """Everything wrong with the choice among tunnels, in any mode."""
     for key, connection in connections_of(intent):
         if connection.mode == "static":
             yield from _network_findings(key, connection)
             yield from _metric_findings(key, connection)
         elif connection.mode == "bgp":
             yield from _bgp_findings(key, connection)
+        else:
+            yield from _metric_findings(key, connection)
         if connection.fallback is not None and connection.mode != "bgp":
             message = "falls back from BGP, which this connection does not speak"
             about = (f"{key}.mode",)

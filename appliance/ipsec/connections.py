@@ -98,10 +98,19 @@ def _child_settings(child: ChildSa) -> Section:
         "rand_time": f"{child.rand_time}s",
         "life_time": f"{child.life_time}s",
         "replay_window": str(child.replay_window),
+        # Outside, a packet may be fragmented: where a way is narrower than it says and no ICMP comes back, a copied DF
+        # would swallow every full segment. Inside, the tunnel's MTU and MSS see to it that none has to be.
+        "copy_df": "no",
         "start_action": _checked("an action", child.start_action, ACTIONS),
         "dpd_action": _checked("an action", child.dpd_action, ACTIONS),
         "close_action": _checked("an action", child.close_action, ACTIONS),
+        **_without_policies(child),
     }
+
+
+def _without_policies(child: ChildSa) -> Section:
+    """Where policies are ours, they and the SAs find each other by a request id that never changes."""
+    return {"reqid": str(child.reqid), "policies": "no"} if child.reqid else {}
 
 
 def load_conn_message(connection: IkeConnection) -> Section:
@@ -188,5 +197,5 @@ def _agreed(connection: IkeConnection) -> tuple[object, ...]:
     return (
         connection.name, connection.version, connection.local, connection.remote, connection.local_id,
         connection.remote_id, connection.proposals, connection.encap, connection.if_id,
-        child.name, child.local_ts, child.remote_ts, child.proposals, child.replay_window,
+        child.name, child.local_ts, child.remote_ts, child.proposals, child.replay_window, child.reqid,
     )  # fmt: skip

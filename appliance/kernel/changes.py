@@ -7,7 +7,7 @@ from errno import EAGAIN, EBUSY, EINTR, ENOBUFS, ENODEV, ENOMEM, errorcode
 from itertools import groupby
 from typing import Protocol
 
-from appliance.kernel import addresses, links, nexthops, routes, rules
+from appliance.kernel import addresses, links, nexthops, policies, routes, rules
 from appliance.kernel.links import LinkFacts, delete_group, enter_group, free_group
 from appliance.kernel.wire import Ack, Request
 from appliance.model.change import Change, Outcome
@@ -21,6 +21,7 @@ from appliance.model.resources import (
     Route,
     Rule,
     XfrmLink,
+    XfrmPolicy,
 )
 
 Links = Mapping[str, LinkFacts]
@@ -33,6 +34,7 @@ STEPS: Mapping[type, Callable[[Change, Links], tuple[Request, ...]]] = {
     NexthopGroup: nexthops.steps,
     Route: routes.steps,
     Rule: rules.steps,
+    XfrmPolicy: policies.steps,
 }
 """Per resource, the messages that carry out a change of it, each to be sent once the one before it succeeded."""
 

@@ -21,6 +21,8 @@ GROUPS = (LINK, ADDRESS4, ROUTE4, RULE4, ADDRESS6, ROUTE6, RULE6, SETTINGS4, SET
 """Multicast groups of rtnetlink (RTNLGRP_*, linux/rtnetlink.h)."""
 
 NETLINK_NETFILTER, NFTABLES = 12, 7
+NETLINK_XFRM, POLICY = 6, 4
+SOCKETS = ((socket.NETLINK_ROUTE, GROUPS), (NETLINK_NETFILTER, (NFTABLES,)), (NETLINK_XFRM, (POLICY,)))
 ZEBRA_PROTOCOL = 11  # nexthop objects of FRR's
 COMES_AND_GOES = (BGP_PROTOCOL, LEARNED_PROTOCOL)
 DATAGRAM = 1 << 16
@@ -40,7 +42,11 @@ def watching(tell: Tell) -> Iterator[None]:
     nexthop objects, settings and packet filters, whoever made them; once for all that came together."""
     loop = asyncio.get_running_loop()
     with ExitStack() as stack:
-        for protocol, groups in ((socket.NETLINK_ROUTE, GROUPS), (NETLINK_NETFILTER, (NFTABLES,))):
+        for protocol, groups in (
+            (socket.NETLINK_ROUTE, GROUPS),
+            (NETLINK_NETFILTER, (NFTABLES,)),
+            (NETLINK_XFRM, (POLICY,)),
+        ):
             sock = stack.enter_context(_joined(protocol, groups))
             loop.add_reader(sock, _hear, sock, protocol, tell)
             stack.callback(loop.remove_reader, sock)
@@ -70,7 +76,8 @@ def _hear(sock: socket.socket, protocol: int, tell: Tell) -> None:
         except OSError:  # ENOBUFS: more came than we took
             kinds.add(NETWORK)
         else:
-            kinds |= {FILTER} if protocol == NETLINK_NETFILTER else set(map(kind_of, messages(data)))
+            alike = {NETLINK_NETFILTER: FILTER, NETLINK_XFRM: NETWORK}.get(protocol)
+            kinds |= {alike} if alike else set(map(kind_of, messages(data)))
     for kind in sorted(kinds):
         tell(kind)
 

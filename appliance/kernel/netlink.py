@@ -10,7 +10,7 @@ import asyncio
 import os
 import socket
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from errno import EINVAL, ENOENT, EPERM
 from itertools import chain
 from typing import Self, TypeVar
@@ -29,6 +29,7 @@ from appliance.kernel.links import (
 )
 from appliance.kernel.monitor import Tell, watching
 from appliance.kernel.nexthops import NexthopFacts, dump_nexthops, own_nexthop, parse_nexthop, probe_nexthop
+from appliance.kernel.policies import dump_policies, own_policy
 from appliance.kernel.routes import (
     RouteFacts,
     dump_learned_routes,
@@ -46,6 +47,8 @@ from appliance.kernel.wire import (
     INET,
     INET6,
     INTERRUPTED,
+    ROUTE,
+    XFRM,
     Ack,
     Message,
     Request,
@@ -67,6 +70,7 @@ from appliance.model.resources import (
     Route,
     Rule,
     XfrmLink,
+    XfrmPolicy,
 )
 
 T = TypeVar("T")
@@ -85,21 +89,22 @@ class Conversation:
     """One netlink socket: dumps, and batches of requests with their acknowledgements. Blocks."""
 
     def __init__(self) -> None:
-        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE)
-        self._socket.settimeout(PATIENCE)
-        for option in (EXT_ACK, CAP_ACK, STRICT_CHECK):
-            self._socket.setsockopt(SOL_NETLINK, option, 1)
-        self._socket.bind((0, 0))
+        self._socket = _open_socket(ROUTE)
+        self._sockets = {ROUTE: self._socket}
+        with suppress(OSError):  # a kernel without IPsec has no such protocol
+            self._sockets[XFRM] = _open_socket(XFRM)
         self._sequence = 0
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._socket.close()
+        for one in self._sockets.values():
+            one.close()
 
     def dump(self, request: Request) -> list[bytes]:
         """The bodies of all answers. Read again when the table changed meanwhile: half a table is a wrong plan."""
+        self._speak(request.protocol)
         for _ in range(ATTEMPTS):
             bodies = self._dump_once(request)
             if bodies is not None:
@@ -107,7 +112,8 @@ class Conversation:
         raise SystemFailure("the kernel's tables change faster than they can be read", retry=True)
 
     def ask(self, requests: Sequence[Request]) -> list[Ack]:
-        """Send all and return the acknowledgement of each, in the same order."""
+        """Send all, of one protocol, and return the acknowledgement of each, in the same order."""
+        self._speak(requests[0].protocol if requests else ROUTE)
         acks: list[Ack] = []
         for start in range(0, len(requests), BATCH):
             acks += self._ask_batch(requests[start : start + BATCH])
@@ -148,6 +154,11 @@ class Conversation:
         bodies = self.of_both_families(question)
         return map(parse_route, bodies if only is None else filter(only, bodies))
 
+    def _speak(self, protocol: int) -> None:
+        if protocol not in self._sockets:
+            raise SystemLacks("this kernel has no IPsec", hint="run a kernel built with CONFIG_XFRM_USER")
+        self._socket = self._sockets[protocol]
+
     def _dump_once(self, request: Request) -> list[bytes] | None:
         self._sequence += 1
         self._socket.send(request.encode(self._sequence))
@@ -181,10 +192,19 @@ class Conversation:
             raise SystemFailure(f"talking to the kernel failed: {failure.strerror}", retry=True) from failure
 
 
+def _open_socket(protocol: int) -> socket.socket:
+    opened = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
+    opened.settimeout(PATIENCE)
+    for option in (EXT_ACK, CAP_ACK, *((STRICT_CHECK,) if protocol == ROUTE else ())):
+        opened.setsockopt(SOL_NETLINK, option, 1)
+    opened.bind((0, 0))
+    return opened
+
+
 class Kernel:
     """Links, inside addresses, routes, nexthop objects and rules of ours. Needs CAP_NET_ADMIN to apply."""
 
-    owns = (XfrmLink, InsideAddress, Blackhole, Nexthop, NexthopGroup, Route, Rule)
+    owns = (XfrmLink, InsideAddress, Blackhole, Nexthop, NexthopGroup, Route, Rule, XfrmPolicy)
 
     async def observe(self) -> frozenset[Resource]:
         """What is there and carries our mark."""
@@ -245,8 +265,16 @@ def _observe(talk: Conversation) -> frozenset[Resource]:
         (own_route(facts, links) for facts in talk.routes(dump_own_routes)),
         (own_nexthop(facts, links) for facts in talk.nexthops().values()),
         map(own_rule, talk.of_both_families(dump_rules)),
+        map(own_policy, _policies(talk)),
     )
     return frozenset(resource for resource in found if resource is not None)
+
+
+def _policies(talk: Conversation) -> list[bytes]:
+    """None for who may not see them: Linux shows IPsec policies to administrators alone."""
+    with suppress(SystemLacks):
+        return talk.dump(dump_policies())
+    return []
 
 
 def _observe_learned(talk: Conversation) -> frozenset[Resource]:
@@ -298,6 +326,8 @@ def _in_words(ack: Ack) -> Ack:
 
 
 def _refuse(ack: Ack) -> None:
+    if ack.errno == EPERM:
+        raise SystemLacks(NO_PRIVILEGE, hint="run as root")
     if ack.errno:
         raise SystemFailure(f"the kernel did not show its tables: {ack.text}")
 

@@ -26,6 +26,9 @@ HAS_TLVS = 0x200  # on an acknowledgement: attributes follow (NLM_F_ACK_TLVS)
 INET, INET6 = 2, 10
 """Address families as Linux numbers them."""
 
+ROUTE, XFRM = 0, 6
+"""Netlink protocols: a socket speaks one of them."""
+
 NESTED = 0x8000
 TYPE_MASK = 0x3FFF
 
@@ -48,6 +51,7 @@ class Request:
     flags: int
     body: bytes
     forgive: tuple[int, ...] = ()
+    protocol: int = ROUTE
 
     def encode(self, sequence: int) -> bytes:
         """The message as it goes into the socket. All but a dump, which ends by itself, ask for an acknowledgement."""

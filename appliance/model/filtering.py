@@ -9,9 +9,10 @@ from appliance.model.address import IPAddress, IPNetwork
 
 @dataclass(frozen=True, slots=True)
 class TunnelGuard:
-    """One tunnel as the filter sees it. MSS in bytes, for packets entering and leaving ``interface``."""
+    """One tunnel as the filter sees it. MSS in bytes, for packets entering and leaving ``interface``, which mode policy
+    has none of."""
 
-    interface: str
+    interface: str | None
     remote: IPAddress  # the only source of IKE and ESP for this tunnel
     uplink: str | None  # the interface it must come in by; None: any
     neighbors: tuple[IPAddress, ...]  # the only partners of BGP on this interface
@@ -48,6 +49,15 @@ class Translation:
 
 
 @dataclass(frozen=True, slots=True)
+class PolicedPair:
+    """A network of ours and one of theirs, between which IPsec policies take what uplinks would carry. MSS in bytes."""
+
+    ours: IPNetwork
+    theirs: IPNetwork
+    mss: int
+
+
+@dataclass(frozen=True, slots=True)
 class Filter:
     """The whole table. ``protected`` never leaves an uplink in clear; with ``deny_private``, neither do private
     destinations of LAN traffic (RFC 1918, RFC 6598, RFC 4193, link-local) other than ``uplink_networks``.
@@ -65,3 +75,4 @@ class Filter:
     host_is_ours: bool = False
     management: ManagementGuard | None = None
     translations: tuple[Translation, ...] = ()
+    policed: tuple[PolicedPair, ...] = ()

@@ -195,6 +195,14 @@ class Failback:
 
 
 @dataclass(frozen=True, slots=True)
+class Selector:
+    """What goes into the tunnels in mode policy: from any of ``local`` to any of ``remote``, and back."""
+
+    local: tuple[IPNetwork, ...]
+    remote: tuple[IPNetwork, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Connection:
     """One cloud VPN connection with its tunnels. ``fallback`` is ``static`` where its networks go to the tunnels that
     work also while BGP brings no route to them."""
@@ -216,6 +224,7 @@ class Connection:
     bgp: Bgp = Bgp()
     clear_text: str = "deny-private"
     probe: ConnectionProbe = ConnectionProbe()
+    selectors: tuple[Selector, ...] = ()
 
     @property
     def preference(self) -> str:

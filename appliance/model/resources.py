@@ -18,6 +18,9 @@ OWN_NEXTHOPS = range(0x4000_0000, 0x8000_0000)
 """Ids of nexthop objects that nobody else takes (zebra counts from 1). One of these that carries another's protocol
 number is ours all the same: zebra sends an object that vanished under its routes back down, as its own."""
 
+OWN_POLICIES = range(17_300, 17_400)
+"""Priorities of our IPsec policies. charon computes its own between some 130,000 and 400,000; the lowest goes first."""
+
 LINK_MARK = "appliance:"
 """Every link of ours carries an alias (IFLA_IFALIAS) that starts with this."""
 
@@ -147,6 +150,27 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
+class XfrmPolicy:
+    """An IPsec policy, which stands whether there is an SA for it or not: without one its packets are dropped.
+
+    ``direction``: ``out`` sends into the SA of ``reqid`` between the outer addresses; ``in`` and ``fwd`` demand that a
+    packet came out of an SA of ``reqid``, of any sender when ``outer_source`` is None. ``reqid`` 0: nothing may pass.
+    """
+
+    direction: str
+    source: IPNetwork
+    destination: IPNetwork
+    priority: int
+    reqid: int = 0
+    outer_source: IPAddress | None = None
+    outer_destination: IPAddress | None = None
+
+    @property
+    def key(self) -> str:
+        return f"xfrm-policy {self.direction} {self.source} to {self.destination}"
+
+
+@dataclass(frozen=True, slots=True)
 class SharedKey:
     """A pre-shared key for a pair of identities. Equal when the fingerprints are: the secret is not compared or shown.
 
@@ -178,6 +202,7 @@ class ChildSa:
     start_action: str = "start"
     dpd_action: str = "restart"
     close_action: str = "none"
+    reqid: int = 0  # not 0: the policies are ours, and charon makes none
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +273,7 @@ Resource = (
     | NexthopGroup
     | Route
     | Rule
+    | XfrmPolicy
     | SharedKey
     | IkeConnection
     | FirewallTable

@@ -25,11 +25,13 @@ from appliance.model.resources import (
     SharedKey,
     Sysctl,
     XfrmLink,
+    XfrmPolicy,
 )
 
 BUILD_ORDER: tuple[type, ...] = (
     Blackhole,
     FirewallTable,
+    XfrmPolicy,
     Sysctl,
     XfrmLink,
     InsideAddress,
@@ -42,7 +44,8 @@ BUILD_ORDER: tuple[type, ...] = (
     FrrConfig,
     ExabgpConfig,
 )
-"""Blackholes and filter first: forwarding, a Sysctl, only once they stand. Links before what encrypts into them."""
+"""Blackholes, filter and IPsec policies first: forwarding, a Sysctl, only once they stand. Links before what encrypts
+into them."""
 
 _LINK_SETTING = BUILD_ORDER.index(InsideAddress)
 
@@ -100,6 +103,6 @@ def _rests_on(upper: Resource, lower: Resource) -> bool:
             return upper.value == "1" and upper.name.endswith(("ip_forward", "forwarding"))
         case IkeConnection(), SharedKey():
             return lower.id.endswith(upper.name)
-        case IkeConnection(), FirewallTable() | Blackhole():
+        case IkeConnection(), FirewallTable() | Blackhole() | XfrmPolicy():
             return True
     return False

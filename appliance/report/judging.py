@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from appliance.model.forwarding import BGP_PROTOCOL, BGP_PROTOCOLS, ForwardingRoute
 from appliance.model.health import CARRYING, DOWN, LAST_RESORT, STANDBY, UNKNOWN
 from appliance.model.intent import Connection, Tunnel
+from appliance.model.ranking import metrics_of
 from appliance.model.resources import LEARNED_PROTOCOL, ROUTE_PROTOCOL
 from appliance.model.sa import TunnelSa
 from appliance.model.session import BgpSession
@@ -80,11 +81,24 @@ def judge_tunnel(seen: Evidence, connection: Connection, tunnel: Tunnel) -> Tunn
         return TunnelState(DOWN, f"IKE with {tunnel.remote} is {sa.ike_state}")
     if not sa.up:
         return TunnelState(DOWN, f"IKE is up, but no child SA is installed with {tunnel.remote}")
+    if connection.mode == "policy":
+        return _judge_policed(seen, connection, tunnel)
     if connection.mode != "bgp":
         return _judge_path(seen, connection, tunnel)
     if connection.speaker in seen.silent:
         return TunnelState(DOWN, seen.silent[connection.speaker])
     return _judge_session(seen, connection, tunnel, session)
+
+
+def _judge_policed(seen: Evidence, connection: Connection, tunnel: Tunnel) -> TunnelState:
+    """As the daemon judged it; without a daemon the best tunnel that has its SA carries."""
+    verdict = seen.verdicts.get(tunnel.name)
+    if verdict is not None:
+        return TunnelState(verdict.state, verdict.why)
+    able = [name for name in metrics_of(connection) if any(sa.name == name and sa.up for sa in seen.sas)]
+    if able[:1] == [tunnel.name]:
+        return TunnelState(CARRYING)
+    return TunnelState(STANDBY, f"{able[0]} carries, and this one takes over when that fails")
 
 
 def _judge_path(seen: Evidence, connection: Connection, tunnel: Tunnel) -> TunnelState:

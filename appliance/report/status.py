@@ -8,6 +8,7 @@ from typing import Any
 
 from appliance.model.address import IPNetwork
 from appliance.model.forwarding import BGP_PROTOCOL, ForwardingRoute
+from appliance.model.health import CARRYING, LAST_RESORT
 from appliance.model.intent import Connection, Tunnel
 from appliance.model.resources import LEARNED_PROTOCOL, ROUTE_PROTOCOL
 from appliance.model.sa import TunnelSa
@@ -167,6 +168,8 @@ def _session(session: BgpSession | None) -> dict[str, Any] | None:
 def _prefixes(seen: Evidence, connection: Connection) -> list[dict[str, Any]]:
     """What is reached over this connection, in mode static perhaps over another that goes first, and what only its
     blackhole holds."""
+    if connection.mode == "policy":
+        return _policed(seen, connection)
     own = {tunnel.name for tunnel in connection.tunnels}
     names = {link.name: name for name, link in seen.links.items() if name in own or connection.mode == "static"}
     carried = _carried(seen, connection)
@@ -178,6 +181,14 @@ def _prefixes(seen: Evidence, connection: Connection) -> list[dict[str, Any]]:
         source = SOURCES.get(route.protocol, "blackhole") if route else "blackhole"
         found.append({"prefix": str(prefix), "source": source, "via": via})
     return found
+
+
+def _policed(seen: Evidence, connection: Connection) -> list[dict[str, Any]]:
+    """What the policies send into the tunnel that carries."""
+    states = {tunnel.name: judge_tunnel(seen, connection, tunnel).state for tunnel in connection.tunnels}
+    via = [name for name, state in states.items() if state in (CARRYING, LAST_RESORT)]
+    source = "static" if via else "blackhole"
+    return [{"prefix": str(network), "source": source, "via": via} for network in sorted(connection.networks, key=str)]
 
 
 def _carried(seen: Evidence, connection: Connection) -> dict[IPNetwork, ForwardingRoute]:

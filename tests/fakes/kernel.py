@@ -27,6 +27,7 @@ from appliance.model.resources import (
     Route,
     Rule,
     XfrmLink,
+    XfrmPolicy,
 )
 from tests.fakes.tables import Held, Refusal
 
@@ -38,7 +39,7 @@ IPV6_LEAST_MTU = 1280
 class FakeKernel:
     """``lacking`` is what :meth:`lacks` answers; ``writes`` counts the changes that were carried out."""
 
-    owns = (XfrmLink, InsideAddress, Blackhole, Nexthop, NexthopGroup, Route, Rule)
+    owns = (XfrmLink, InsideAddress, Blackhole, Nexthop, NexthopGroup, Route, Rule, XfrmPolicy)
 
     def __init__(self) -> None:
         self.lacking: tuple[SystemLacks, ...] = ()
@@ -49,6 +50,7 @@ class FakeKernel:
         self._nexthops: dict[int, Held] = {}
         self._routes: dict[tuple[IPNetwork, int, int], Held] = {}
         self._rules: set[Held] = set()
+        self._policies: dict[str, XfrmPolicy] = {}
         self._watchers: list[Callable[[str], None]] = []
 
     # The door
@@ -70,7 +72,8 @@ class FakeKernel:
             if protocol == ROUTE_PROTOCOL or self._links[link].is_ours
         )
         ours = (entry.resource for entry in held if entry.protocol == ROUTE_PROTOCOL)
-        return frozenset(link for link in links if link is not None) | frozenset(addresses) | frozenset(ours)
+        everything = frozenset((*addresses, *ours, *self._policies.values()))
+        return frozenset(link for link in links if link is not None) | everything
 
     async def learned(self) -> frozenset[Resource]:
         held = (*self._nexthops.values(), *self._routes.values())
@@ -194,6 +197,9 @@ class FakeKernel:
                 self._change_route(change.old, change.new, route)
             case Rule():
                 self._change_rule(change.old, change.new)
+            case XfrmPolicy() as policy:
+                self._policies.pop(policy.key, None)
+                self._policies |= {policy.key: policy} if change.new else {}
 
     def _present(self, name: str) -> LinkFacts:
         if name not in self._links:

@@ -158,8 +158,6 @@ FAULTS = [
     ({f"{T0}.ike.lifetime": 1800}, f"{T0}.esp.lifetime", "would outlive its IKE SA"),
     ({f"{T0}.ike.version": 3}, f"{T0}.ike.version", "out of range"),
     # what is not built yet, or not known, brings no faults of another kind with it
-    ({"connections[0].mode": "policy", "site.asn": None, f"{T0}.inside": None, f"{T0}.peer-inside": None},
-     "connections[0].mode", "not available in this version"),
     ({"connections[0].cloud": "gcp", "site.asn": 16550}, "site.asn", "gcp keeps this AS number for itself"),
     ({"connections[0].cloud": "awss", f"{T0}.ike.lifetime": 28801}, "connections[0].cloud", "not one of the values"),
     ({f"{T0}.dpd": {"delay": 10, "timeout": 5}}, f"{T0}.dpd.timeout", "shorter than the delay"),
