@@ -66,6 +66,8 @@ def _settings(flags: Sequence[str]) -> tuple[dict[str, Any], dict[str, bytes]]:
         if option.name in NOT_AT_BOOT:
             raise WrongUsage(f"{option.opts[0]} makes no sense at a first boot")
         settings[option.opts[0].removeprefix("--")] = True if option.is_flag else value
+    if not settings.keys() & {"bgp", "static"}:
+        raise WrongUsage("a first boot needs --bgp or --static: nobody is there to ask", hint="after the documents")
     if "psk" in settings:
         settings["psk"] = [_moved(word, keys) for word in settings["psk"]]
     return settings, keys
