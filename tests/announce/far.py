@@ -55,11 +55,11 @@ class FarEnd:
         assert self._writer is not None
         self._writer.write(b"\xff" * 16 + pack("!HB", HEADER + len(body), kind) + body)
 
-    def offer(self, prefixes: Iterable[str], path: Iterable[int] = (), *, med: int | None = None,
+    def offer(self, prefixes: Iterable[str], path: Iterable[int] = (), *, med: int | None = None, origin: int = 0,
               extra: bytes = b"", nexthop: str | None = None) -> None:  # fmt: skip
         """An UPDATE with these prefixes, over ourselves unless told otherwise."""
         hop = ip_address(nexthop or self.address).packed
-        told = attribute(1, b"\0") + attribute(2, self._path(path)) + attribute(3, hop)
+        told = attribute(1, bytes([origin])) + attribute(2, self._path(path)) + attribute(3, hop)
         told += b"" if med is None else attribute(4, pack("!I", med), flags=0x80)
         self.say(UPDATE, pack("!HH", 0, len(told + extra)) + told + extra + nlri(prefixes))
 

@@ -35,7 +35,9 @@ PATH = '"as-path": {"0": {"element": "as-sequence", "value": [64512, 64500]}}'
 
 def update(attribute: str, rest: str) -> bytes:
     said = f'"attribute": {{ {attribute} }}, ' if attribute else ""
-    text = f'{HEAD}"type": "update", {ENDS}, "direction": "receive", "message": {{ "update": {{ {said}{rest} }} }} }} }}'
+    text = (
+        f'{HEAD}"type": "update", {ENDS}, "direction": "receive", "message": {{ "update": {{ {said}{rest} }} }} }} }}'
+    )
     json.loads(text)
     return text.encode()
 
@@ -147,7 +149,9 @@ ANYTHING = st.recursive(
 )
 
 
-@given(ANYTHING, st.sampled_from(["neighbor", "type", "message", "attribute", "announce", "withdraw", "as-path", "med"]))
+@given(
+    ANYTHING, st.sampled_from(["neighbor", "type", "message", "attribute", "announce", "withdraw", "as-path", "med"])
+)
 def test_whatever_stands_in_a_place_nothing_crashes(value: Any, place: str) -> None:
     def put(node: Any) -> Any:
         if isinstance(node, dict):

@@ -153,7 +153,10 @@ def test_it_learns_announces_balances_and_ends_with_its_intent(box: Box, folder:
         assert [(one.state, one.received, one.accepted, one.advertised) for one in sessions] == [
             ("established", 2, 2, 1)
         ] * 2
-        assert {str(path.prefix) for path in await at.systems.exabgp.accepted() if path.selected} == {NET, "10.2.0.0/16"}
+        assert {str(path.prefix) for path in await at.systems.exabgp.accepted() if path.selected} == {
+            NET,
+            "10.2.0.0/16",
+        }
         assert (os.stat(f"/proc/{at.process}").st_uid == 0) == (process.unprivileged_user() is None)
         at.ends["vpc-1"].take_back([NET])
         await until(lambda: at.routes()[NET] == {"vpc-2"})
@@ -273,7 +276,11 @@ def test_a_malformed_attribute_costs_its_prefixes_and_not_the_session(box: Box, 
         end = at.ends["vpc-1"]
         end.offer([NET, "10.2.0.0/16"])
         await until(lambda: len(at.routes()) == 2)
-        told = attribute(1, b"\\0\\0") + attribute(2, bytes((2, 1, 0, 0, 0xFC, 0))) + attribute(3, bytes((169, 254, 23, 5)))
+        told = (
+            attribute(1, b"\\0\\0")
+            + attribute(2, bytes((2, 1, 0, 0, 0xFC, 0)))
+            + attribute(3, bytes((169, 254, 23, 5)))
+        )
         end.say(UPDATE, bytes((0, 0)) + len(told).to_bytes(2, "big") + told + bytes((16, 10, 1)))
         await until(lambda: at.routes() == {"10.2.0.0/16": {"vpc-1"}})
         assert end.up
