@@ -60,6 +60,8 @@ NOT_NEEDED = (
         "usr/include",
     ),
     *("var/lib/apt/lists", "var/cache/apt", "var/cache/ldconfig", "var/cache/debconf", "var/lib/dpkg/info"),
+    *("usr/lib/udev/hwdb.d", "usr/lib/udev/hwdb.bin", "usr/lib/apt", "usr/bin/perl", "usr/bin/perl5.40.1"),
+    *("usr/bin/localedef", "usr/bin/ssh-keyscan", "usr/bin/sqv", "usr/bin/openssl", "usr/share/perl", "usr/share/vim"),
     *("var/log", "boot", "initrd.img", "vmlinuz", "initrd.img.old", "vmlinuz.old", "proc", "sys", "dev", "run", "tmp"),
 )
 """Left out of the root: what no running machine reads, and what is another at every build."""
@@ -294,7 +296,8 @@ def assemble_disk(job: Job) -> None:
     at_workbench(job, "find /mnt/esp -exec touch -d @$SOURCE_DATE_EPOCH {} +")
     at_workbench(
         job,
-        f"systemd-repart --offline=yes --empty=create --size=auto --dry-run=no --seed={name_uuid('disk')} --root=/mnt "
+        f"systemd-repart --offline=yes --sector-size=512 --empty=create --size=auto "
+        f"--dry-run=no --seed={name_uuid('disk')} --root=/mnt "
         "--definitions=/mnt/repart.d --json=off --no-pager /mnt/appliance.raw",
     )
     # grub-bios-setup wants the device its folder lies on: it is told that this is the image.

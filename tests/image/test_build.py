@@ -1,0 +1,71 @@
+"""What is built: the same bytes twice, and units that are shut in as promised."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from appliance.image.recipe import find_root
+from tests.image.cloud import REPO
+
+pytestmark = pytest.mark.image
+
+BARS = {
+    "appliance.service": 2.5,
+    "appliance-firewall.service": 2.0,
+    "appliance-first-boot.service": 2.0,
+    "strongswan.service": 3.2,
+    "frr.service": 3.2,
+}
+"""The exposure that `systemd-analyze security` may find: what speaks with the world, the daemon, the rest."""
+
+
+def test_every_unit_has_a_bar() -> None:
+    assert {path.name for path in (REPO / "images/units").iterdir()} == set(BARS)
+
+
+@pytest.mark.parametrize("unit", sorted(BARS))
+def test_a_unit_is_shut_in(unit: str) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("entering the root of disk tools takes root")
+    command = ("systemd-analyze", "security", "--offline=yes", "--no-pager", f"/tmp/{unit}")
+    bench = find_root(REPO, "workbench")
+    shutil.copy(REPO / "images/units" / unit, bench / "tmp" / unit)
+    said = subprocess.run(["chroot", bench, *command], capture_output=True, text=True, check=False).stdout
+    found = re.search(r"Overall exposure level for \S+: ([0-9.]+)", said)
+    assert found, said
+    assert float(found[1]) <= BARS[unit]
+
+
+def test_two_builds_are_the_same() -> None:
+    if os.geteuid() != 0:
+        pytest.skip("building takes root")
+    environment = {**os.environ, "SOURCE_DATE_EPOCH": "1767225600"}
+    sums = []
+    with tempfile.TemporaryDirectory(prefix="image-", dir="/var/tmp") as folder:
+        for name in ("one", "two"):
+            out = Path(folder) / name / "image"
+            subprocess.run(
+                [sys.executable, "images/disk.py", out], cwd=REPO, env=environment, check=True, capture_output=True
+            )
+            sums.append(digests(out))
+            shutil.rmtree(out)
+    assert sums[0] == sums[1]
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """Of every file, the signature aside: each build made a key of its own."""
+    found = {}
+    for path in sorted(folder.iterdir()):
+        if path.is_file() and path.suffix != ".sig" and path.name != ".lock":
+            with path.open("rb") as file:
+                found[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return found
