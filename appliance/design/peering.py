@@ -7,6 +7,7 @@ from ipaddress import ip_network
 
 from appliance.announce.render import render_exabgp
 from appliance.design.numbering import router_id
+from appliance.design.routing import lans_are_gone
 from appliance.design.wish import Wish, profile_of
 from appliance.frr.render import render_frr
 from appliance.model.address import IPNetwork
@@ -65,9 +66,11 @@ def compose_router(wish: Wish, speaker: str = "frr") -> BgpRouter | None:
 
 
 def announced(wish: Wish, connection: Connection) -> tuple[IPNetwork, ...]:
-    """What this cloud is told: what its connection says, else the site's networks. Sorted: order means nothing."""
+    """What this cloud is told: what its connection says, else the site's networks, but for those whose LAN is gone.
+    Sorted: order means nothing."""
     networks = connection.announce.networks
-    return _sorted(wish.intent.site.networks if networks is None else networks)
+    told = wish.intent.site.networks if networks is None else networks
+    return _sorted(network for network in told if not lans_are_gone(wish, network))
 
 
 def _originated(wish: Wish, connections: list[Connection]) -> tuple[IPNetwork, ...]:
@@ -103,11 +106,23 @@ def _neighbors(wish: Wish, connection: Connection, tunnel: Tunnel, router_asn: i
             prepend=tunnel.announce.prepend if tunnel.announce.prepend is not None else connection.announce.prepend,
             communities=tuple(sorted(set(connection.announce.communities))),
             stance=wish.stances.get(tunnel.name, OPEN),
+            local_pref=_local_pref(wish, connection),
             local_asn=own if own is not None and own != router_asn else None,
         )
         for near, far, family in ends
         if near and far
     ]
+
+
+USUAL_PRIORITY, HIGHEST_PREFERENCE = 100, 1100
+"""A connection's priority when it has none, and the local preference that goes with priority 0."""
+
+
+def _local_pref(wish: Wish, connection: Connection) -> int | None:
+    """The lower its priority the earlier a connection goes. None as long as all have the same: then all of them do."""
+    of = {one.name: USUAL_PRIORITY if one.priority is None else one.priority for one in wish.connections}
+    speaking = {of[one.name] for one in wish.connections if one.mode == "bgp"}
+    return HIGHEST_PREFERENCE - of[connection.name] if len(speaking) > 1 else None
 
 
 def _accept(wish: Wish, connection: Connection, family: int) -> tuple[PrefixRule, ...]:

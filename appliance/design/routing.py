@@ -5,6 +5,7 @@ from __future__ import annotations
 from appliance.design.numbering import BLACKHOLE_METRIC
 from appliance.design.tunnels import families_of
 from appliance.design.wish import Wish
+from appliance.intent.finding import overlap
 from appliance.model.address import IPNetwork
 from appliance.model.resources import Blackhole, Route, Sysctl
 
@@ -36,6 +37,15 @@ def lan_routes(wish: Wish) -> frozenset[Route]:
         for network in lan.networks
         if wish.tunnels and lan.via is not None and lan.interface is not None and lan.via.version == network.version
     )
+
+
+def lans_are_gone(wish: Wish, network: IPNetwork) -> bool:
+    """Whether every LAN that has a part of the network lost its interface or that its carrier: whoever is told of the
+    network would send into nothing. False where no LAN is named for it, and offline."""
+    interfaces = wish.machine.interfaces if wish.machine else {}
+    mine = [lan for lan in wish.intent.lans if any(overlap(network, part) for part in lan.networks) and lan.interface]
+    there = [interfaces.get(str(lan.interface)) for lan in mine]
+    return bool(wish.machine and mine) and not any(one is not None and one.up and one.running for one in there)
 
 
 def machine_settings(wish: Wish) -> frozenset[Sysctl]:

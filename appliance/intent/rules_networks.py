@@ -38,7 +38,6 @@ def network_findings(intent: Intent) -> Iterator[Finding]:
     yield from _against_ours(theirs, ours)
     yield from _against_remotes(theirs, intent)
     yield from _missing_priorities(intent)
-    yield from _different_priorities(intent)
     yield from _mixed_modes(intent)
     yield from _lan_findings(intent)
 
@@ -125,19 +124,6 @@ def _missing_priority(
     lacking = key if connection.priority is None else other_key
     fix = "priority: 100 on both makes them one ECMP group"
     return Finding(f"{lacking}.priority", message, fix=fix, about=about)
-
-
-def _different_priorities(intent: Intent) -> Iterator[Finding]:
-    """Also without networks of their own: what is learned may overlap. Static routes do have an order."""
-    speaking = [(key, connection) for key, connection in connections_of(intent) if connection.mode == "bgp"]
-    ranked = [(key, connection) for key, connection in speaking if connection.priority is not None]
-    for key, connection in ranked[1:]:
-        first_key, first = ranked[0]
-        if connection.priority != first.priority:
-            message = f"an order among connections with BGP is not available in this version; {first.name} has another"
-            about = (f"{first_key}.priority", f"{first_key}.mode", f"{key}.mode")
-            found, allowed = str(connection.priority), str(first.priority)
-            yield Finding(f"{key}.priority", message, found=found, allowed=allowed, about=about)
 
 
 def _mixed_modes(intent: Intent) -> Iterator[Finding]:

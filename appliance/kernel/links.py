@@ -31,7 +31,7 @@ from appliance.model.resources import LINK_MARK, XfrmLink
 
 INFO = Struct("=BxHiII")  # family, hardware type, index, flags, which flags change
 STATS = Struct("=QQQQ")  # packets received, sent; bytes received, sent (struct rtnl_link_stats64)
-UP = 0x1
+UP, RUNNING = 0x1, 0x40
 
 NAME, MTU, LINK_INFO, ALIAS, STATS64, AF_SPEC, GROUP, EXT_MASK = 3, 4, 18, 20, 23, 26, 27, 29
 KIND, DATA = 1, 2
@@ -64,6 +64,7 @@ class LinkFacts:
     if_id: int | None = None
     received: int = 0
     sent: int = 0
+    running: bool = True
 
     @property
     def is_ours(self) -> bool:
@@ -105,6 +106,7 @@ def parse_link(body: bytes) -> LinkFacts:
         name=string(found, NAME) or "",
         mtu=number(found, MTU),
         up=bool(flags & UP),
+        running=bool(flags & RUNNING),
         kind=kind,
         alias=string(found, ALIAS),
         group=number(found, GROUP),

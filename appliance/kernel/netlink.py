@@ -297,6 +297,7 @@ def _describe(talk: Conversation) -> Machine:
             addresses=tuple(facts.address for facts in addresses if facts.index == link.index),
             kind=link.kind,
             alias=link.alias,
+            running=link.running,
         )
         for link in links.values()
     }

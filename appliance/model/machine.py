@@ -10,7 +10,7 @@ from appliance.model.address import IPAddress, IPInterface, IPNetwork
 
 @dataclass(frozen=True, slots=True)
 class Interface:
-    """A network interface as the kernel has it. MTU in bytes."""
+    """A network interface as the kernel has it. MTU in bytes; ``running``: it has its carrier."""
 
     name: str
     mtu: int
@@ -18,6 +18,7 @@ class Interface:
     addresses: tuple[IPInterface, ...] = ()
     kind: str | None = None
     alias: str | None = None
+    running: bool = True
 
 
 @dataclass(frozen=True, slots=True)

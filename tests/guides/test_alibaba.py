@@ -1,4 +1,4 @@
-"""The five configurations of Alibaba Cloud's strongSwan guide: given as its swanctl.conf or as an intent, the same comes
+"""The five configurations of Alibaba Cloud's strongSwan guide: from its swanctl.conf or from an intent the same comes
 out. ``--update`` writes the golden files anew."""
 
 from __future__ import annotations
