@@ -16,7 +16,7 @@ PATIENCE = 30.0
 
 @dataclass(slots=True)
 class FarEnd:
-    """One gateway. ``heard`` are the messages it received; ``restart`` its restart time, None without the capability."""
+    """A gateway. ``heard`` are the messages it received; ``restart`` its restart time, None without the capability."""
 
     address: str
     asn: int = 64512
