@@ -34,4 +34,4 @@ def notice(was: Heading, grown: Mapping[str, int], now: float) -> Heading:
     looks = was.looks + 1 if was.other == sending[0] else 1
     if looks < LOOKS or now - was.moved_at < SETTLED:
         return replace(was, other=sending[0], looks=looks)
-    return Heading(sending[0], moved_at=now)
+    return Heading(sending[0], moved_at=-inf if was.tunnel is None else now)  # the first is no move

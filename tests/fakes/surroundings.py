@@ -10,6 +10,7 @@ FRESH = {
     "net.ipv4.ip_forward": "0",
     "net.ipv4.fib_multipath_hash_policy": "0",
     "net.ipv4.nexthop_compat_mode": "1",
+    "net.ipv4.conf.all.send_redirects": "1",
     "net.ipv6.conf.all.forwarding": "0",
     "net.ipv6.fib_multipath_hash_policy": "0",
 }

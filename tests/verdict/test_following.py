@@ -21,6 +21,11 @@ def test_what_is_heard_first_is_where_the_cloud_sends() -> None:
     assert after(Heading(), *[{"one": 5, "two": 0}] * LOOKS).tunnel == "one"
 
 
+def test_what_is_heard_first_is_no_move_that_another_waits_for() -> None:
+    begun = after(Heading(), *[{"one": 5, "two": 0}] * LOOKS)
+    assert after(begun, *[{"one": 0, "two": 5}] * LOOKS, begun=100.0 + LOOKS).tunnel == "two"
+
+
 def test_a_move_is_noticed_after_two_looks() -> None:
     moved = [{"one": 0, "two": 1}] * LOOKS
     assert after(ON_ONE, *moved[:-1]).tunnel == "one"
