@@ -1,0 +1,89 @@
+"""The configuration: what it says, and that ExaBGP itself takes it."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import replace
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+
+import pytest
+
+from appliance.announce.process import speaker_command
+from appliance.announce.render import render_exabgp
+from appliance.daemon.wiring import read_templates
+from appliance.model.fault import ApplianceError
+from appliance.model.peering import CLOSED, SHUT, BgpRouter, Neighbor, PrefixRule
+
+LAN, LAN6 = ip_network("172.16.20.0/24"), ip_network("2001:db8:20::/48")
+ONE = Neighbor(
+    address=ip_address("169.254.23.5"),
+    local_address=ip_address("169.254.23.6"),
+    connection="vpc",
+    tunnel="vpc-1",
+    peer_asn=64512,
+    keepalive=10,
+    hold=30,
+    accept=(),
+    announce=(PrefixRule(True, LAN),),
+    max_prefixes=100,
+)
+SIX = replace(
+    ONE, address=ip_address("fd00:1::1"), local_address=ip_address("fd00:1::2"), announce=(PrefixRule(True, LAN6),)
+)
+FULL = replace(ONE, med=50, prepend=2, communities=("64512:7100", "64512:1:2"), local_asn=65099)
+
+
+def router(*neighbors: Neighbor) -> BgpRouter:
+    return BgpRouter(65010, ip_address("192.0.2.1"), neighbors, (LAN, LAN6))  # type: ignore[arg-type]
+
+
+def text_of(*neighbors: Neighbor) -> str:
+    return render_exabgp(router(*neighbors), read_templates())
+
+
+def told(text: str) -> list[str]:
+    """The lines of what is announced."""
+    return [line.strip() for line in text.splitlines() if line.strip().startswith("unicast ")]
+
+
+@pytest.mark.parametrize(
+    ("neighbor", "lines"),
+    [
+        (ONE, ["unicast 172.16.20.0/24 next-hop self;"]),
+        (SIX, ["unicast 2001:db8:20::/48 next-hop self;"]),
+        (replace(ONE, announce=()), []),
+        (FULL, ["unicast 172.16.20.0/24 next-hop self as-path [ 65099 65099 65099 ] med 50"
+                " community [ 64512:7100 ] large-community [ 64512:1:2 ];"]),
+        (replace(ONE, stance=CLOSED), ["unicast 172.16.20.0/24 next-hop self as-path [ 65010 65010 65010 65010 ]"
+                                       " med 1000 community [ 65535:0 ];"]),
+    ],
+    ids=["plain", "ipv6", "nothing", "all", "drained"],
+)  # fmt: skip
+def test_each_cloud_is_told_what_its_policy_permits(neighbor: Neighbor, lines: list[str]) -> None:
+    assert told(text_of(neighbor)) == lines
+
+
+def test_a_session_that_is_shut_is_left_out() -> None:
+    assert "neighbor 169.254.23.5 {" not in text_of(replace(ONE, stance=SHUT), SIX)
+
+
+def test_the_order_of_neighbours_means_nothing() -> None:
+    assert text_of(ONE, SIX) == text_of(SIX, ONE)
+
+
+@pytest.mark.parametrize("word", ["vpc;", "vpc }", 'vpc"', "vpc\nneighbor"])
+def test_no_value_ends_its_statement(word: str) -> None:
+    with pytest.raises(ApplianceError, match="cannot stand in ExaBGP's configuration"):
+        text_of(replace(ONE, tunnel=word))
+
+
+@pytest.mark.parametrize("good", [True, False])
+def test_exabgp_takes_what_we_write(good: bool, tmp_path: Path) -> None:
+    command = speaker_command()
+    if command is None:
+        pytest.skip("ExaBGP is not installed: the extra 'speaker'")
+    text = text_of(ONE, SIX, replace(FULL, address=ip_address("169.254.24.5")))
+    (tmp_path / "exabgp.conf").write_text(text if good else text.replace("hold-time 30", "hold-time much"))
+    done = subprocess.run([*command, "validate", str(tmp_path / "exabgp.conf")], capture_output=True, check=False)
+    assert (done.returncode == 0) == good, done.stdout + done.stderr
