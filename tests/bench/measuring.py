@@ -1,18 +1,24 @@
-"""In the box: measure the goals asked for and print their rows as JSON. ``python -m tests.bench.measuring C3 I4``"""
+"""In the box, or in a network namespace: measure the goals asked for and print their rows as JSON.
+
+python -m tests.bench.measuring C3 I4
+"""
 
 from __future__ import annotations
 
 import json
 import sys
 
-from tests.bench import applying, importing, memory, scaling
+from tests.bench import applying, failover, importing, memory, scaling, watching
 from tests.bench.rows import as_data
 
 GOALS = {
     "C3": applying.measure,
     "C4": scaling.measure_removal,
     "C9": importing.measure,
+    "F1": failover.measure,
     "F2": scaling.measure_switch,
+    "F3": watching.measure_many,
+    "F4": watching.measure_calm,
     "I4": memory.measure,
 }
 

@@ -84,7 +84,8 @@ def _table(count: int, ways: _Ways) -> tuple[list[float], list[float]]:
 
 def measure_removal() -> list[Row]:
     """C4, with the time of removing a single link as the control: batching one gains nothing."""
-    ours, theirs = [], []
+    ours: list[float] = []
+    theirs: list[float] = []
     links = [_link(number) for number in range(1, LINKS + 1)]
     for number in range(REMOVALS):
         arms = [

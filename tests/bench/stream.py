@@ -1,0 +1,60 @@
+"""A stream of datagrams: ``stream.py send ADDRESS``, and ``stream.py receive ADDRESS`` at the other end.
+
+The receiver goes by the kernel's time of arrival and prints, when its input ends, how many seconds each silence lasted
+that was longer than ``GAP``.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import struct
+import sys
+import time
+from contextlib import suppress
+
+PORT = 9000
+EVERY = 0.001
+GAP = 0.060
+"""Seconds: shorter than any blackout, longer than a busy machine keeps the sender waiting."""
+_STAMP = struct.Struct("qq")
+_SO_TIMESTAMPNS = 35
+
+
+def send(address: str) -> None:
+    """Until ended, also while there is no way there."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
+        due = time.monotonic()
+        while True:
+            with suppress(OSError):
+                out.sendto(b"x", (address, PORT))
+            due = max(due + EVERY, time.monotonic() - EVERY)
+            time.sleep(max(0.0, due - time.monotonic()))
+
+
+def receive(address: str) -> None:
+    """Print the silences."""
+    gaps: list[float] = []
+    last = 0.0
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as into:
+        into.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
+        into.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+        into.bind((address, PORT))
+        while True:
+            ready, _, _ = select.select([into, sys.stdin], [], [])
+            if sys.stdin in ready:
+                break
+            _, control, _, _ = into.recvmsg(64, 64)
+            seconds, nanoseconds = _STAMP.unpack_from(control[0][2])
+            at = seconds + nanoseconds * 1e-9
+            if last and at - last > GAP:
+                gaps.append(at - last)
+            last = at
+    print("\n".join(f"{gap:.6f}" for gap in gaps))
+
+
+if __name__ == "__main__":
+    with suppress(OSError):
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(5))
+    {"send": send, "receive": receive}[sys.argv[1]](sys.argv[2])
