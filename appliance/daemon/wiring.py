@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +12,8 @@ from appliance.frr.vtysh import Frr
 from appliance.history.store import Store
 from appliance.ipsec.charon import Charon
 from appliance.kernel.netlink import Kernel
+from appliance.kernel.overhearing import Heard, overhear
+from appliance.model.address import IPAddress
 from appliance.model.change import Door
 from appliance.model.fault import FaultyInput
 from appliance.probe.prober import Prober
@@ -22,10 +24,13 @@ IMAGE_MARK = Path("/etc/appliance/image")
 """Present on machines booted from our own image, where the filter judges everything."""
 
 
+Listen = Callable[[str, Collection[IPAddress], Collection[IPAddress], float], Awaitable[Heard]]
+
+
 @dataclass(frozen=True, slots=True)
 class Systems:
     """The doors of one machine, and the store beside them. ``open_prober`` makes the daemon's prober, which calls what
-    it is given, in its own thread, when there is news."""
+    it is given, in its own thread, when there is news. ``overhear`` counts what comes out of a tunnel."""
 
     store: Store
     kernel: Kernel
@@ -35,6 +40,7 @@ class Systems:
     firewall: Nft
     exabgp: Exabgp = field(default_factory=Exabgp)
     open_prober: Callable[[Callable[[], None]], Prober] = Prober
+    overhear: Listen = overhear
 
     @property
     def doors(self) -> tuple[Door, ...]:

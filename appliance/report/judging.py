@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from appliance.model.forwarding import BGP_PROTOCOL, BGP_PROTOCOLS, ForwardingRoute
-from appliance.model.health import CARRYING, DOWN, LAST_RESORT, STANDBY, UNKNOWN
+from appliance.model.health import CARRYING, DOWN, DRAINED, HELD, LAST_RESORT, STANDBY, UNKNOWN
 from appliance.model.intent import Connection, Tunnel
 from appliance.model.ranking import metrics_of
 from appliance.model.resources import LEARNED_PROTOCOL, ROUTE_PROTOCOL
@@ -127,6 +127,9 @@ def _judge_session(seen: Evidence, connection: Connection, tunnel: Tunnel, sessi
         return TunnelState(DOWN, f"BGP with {session.address} is {session.state}{reason}")
     if routes_of(seen, connection, tunnel):
         return TunnelState(CARRYING)
+    verdict = seen.verdicts.get(tunnel.name)
+    if verdict is not None and verdict.state in (DRAINED, HELD, DOWN):
+        return TunnelState(verdict.state, verdict.why)
     if session.accepted and _lie_idle(seen, session):
         return TunnelState(
             DOWN, f"the prefixes from {session.address} are accepted, but no route of the kernel has them"
