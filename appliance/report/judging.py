@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from appliance.model.forwarding import BGP_PROTOCOL, BGP_PROTOCOLS, ForwardingRoute
-from appliance.model.health import CARRYING, DOWN, DRAINED, HELD, LAST_RESORT, STANDBY, UNKNOWN
+from appliance.model.health import CARRYING, DOWN, DRAINED, HELD, LAST_RESORT, STANDBY, UNKNOWN, PathVerdict
 from appliance.model.intent import Connection, Tunnel
 from appliance.model.ranking import metrics_of
 from appliance.model.resources import LEARNED_PROTOCOL, ROUTE_PROTOCOL
@@ -86,7 +86,8 @@ def judge_tunnel(seen: Evidence, connection: Connection, tunnel: Tunnel) -> Tunn
     if connection.mode != "bgp":
         return _judge_path(seen, connection, tunnel)
     if connection.speaker in seen.silent:
-        return TunnelState(DOWN, seen.silent[connection.speaker])
+        kept = _falls_back(seen, tunnel)
+        return TunnelState(CARRYING if kept else DOWN, seen.silent[connection.speaker])
     return _judge_session(seen, connection, tunnel, session)
 
 
@@ -118,6 +119,11 @@ def _judge_path(seen: Evidence, connection: Connection, tunnel: Tunnel) -> Tunne
 
 
 def _judge_session(seen: Evidence, connection: Connection, tunnel: Tunnel, session: BgpSession | None) -> TunnelState:
+    verdict, carries = seen.verdicts.get(tunnel.name), bool(routes_of(seen, connection, tunnel))
+    if verdict is not None and _by_verdict(verdict, carries=carries):
+        return TunnelState(verdict.state, verdict.why)
+    if _falls_back(seen, tunnel) and (session is None or not session.up):
+        return TunnelState(CARRYING, "BGP brings no route over it: its fallback routes carry")
     if session is None:
         return TunnelState(
             DOWN, f"{SPEAKERS[connection.speaker]} has no BGP session with {tunnel.peer_inside or tunnel.peer_inside6}"
@@ -125,11 +131,8 @@ def _judge_session(seen: Evidence, connection: Connection, tunnel: Tunnel, sessi
     if not session.up:
         reason = f": {session.last_error}" if session.last_error else ""
         return TunnelState(DOWN, f"BGP with {session.address} is {session.state}{reason}")
-    if routes_of(seen, connection, tunnel):
-        return TunnelState(CARRYING)
-    verdict = seen.verdicts.get(tunnel.name)
-    if verdict is not None and verdict.state in (DRAINED, HELD, DOWN):
-        return TunnelState(verdict.state, verdict.why)
+    if carries:
+        return TunnelState(CARRYING, verdict.why if verdict is not None and verdict.state == CARRYING else None)
     if session.accepted and _lie_idle(seen, session):
         return TunnelState(
             DOWN, f"the prefixes from {session.address} are accepted, but no route of the kernel has them"
@@ -141,6 +144,21 @@ def _judge_session(seen: Evidence, connection: Connection, tunnel: Tunnel, sessi
     return TunnelState(DOWN, f"the cloud announces no prefix over {session.address}")
 
 
+def _by_verdict(verdict: PathVerdict, *, carries: bool) -> bool:
+    """Whether it is the daemon that keeps the tunnel as it is, whatever its session says: gates close sessions that
+    stand, and end those of tunnels that were silent for long. Who has no session is told so by that."""
+    if verdict.state == LAST_RESORT:
+        return carries
+    return verdict.state in (DRAINED, HELD, STANDBY, DOWN) and verdict.health != "unrouted" and not carries
+
+
+def _falls_back(seen: Evidence, tunnel: Tunnel) -> bool:
+    """Whether routes of ours lead into the tunnel, where BGP's should."""
+    link = seen.links.get(tunnel.name)
+    ours = (route for route in seen.routes if route.protocol == ROUTE_PROTOCOL)
+    return link is not None and any(via.link == link.name for route in ours for via in route.vias)
+
+
 def _lie_idle(seen: Evidence, session: BgpSession) -> bool:
     """Whether what this session brought goes over no tunnel at all: then it does not stand by for another."""
     brought = {path.prefix for path in seen.paths if path.neighbor == session.address}
@@ -150,12 +168,13 @@ def _lie_idle(seen: Evidence, session: BgpSession) -> bool:
 
 def judge_connection(states: Sequence[TunnelState]) -> str:
     """``ok`` when every tunnel is useful, ``down`` when none is. One that stands by as a whole, for another connection
-    with the same prefixes, is ``ok``."""
+    with the same prefixes, is ``ok``; one of which a tunnel carries though something is said against it, is not."""
     if any(state.state == UNKNOWN for state in states):
         return UNKNOWN
     if not any(state.useful for state in states):
         return DOWN
-    return OK if all(state.useful for state in states) else DEGRADED
+    sound = all(state.useful and (state.state == STANDBY or state.why is None) for state in states)
+    return OK if sound else DEGRADED
 
 
 def judge_whole(states: Sequence[str]) -> str:

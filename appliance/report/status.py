@@ -112,7 +112,15 @@ def _tunnel(seen: Evidence, connection: Connection, tunnel: Tunnel, state: Tunne
         "probe": seen.probes.get(tunnel.name, NO_PROBE),
         "rx_bytes": counters.received if counters else 0,
         "tx_bytes": counters.sent if counters else 0,
+        "remark": _remark(seen, tunnel, state),
     }
+
+
+def _remark(seen: Evidence, tunnel: Tunnel, state: TunnelState) -> str | None:
+    """What the daemon has to say of a tunnel that is all right: who judges it while no probe is answered, a target that
+    is dead for itself."""
+    verdict = seen.verdicts.get(tunnel.name)
+    return verdict.remark if verdict is not None and state.useful else None
 
 
 def _history(seen: Evidence, tunnel: Tunnel) -> dict[str, Any]:
@@ -179,6 +187,8 @@ def _prefixes(seen: Evidence, connection: Connection) -> list[dict[str, Any]]:
         route = carried.get(prefix)
         via = sorted({names[v.link] for v in route.vias if v.link in names}) if route else []
         source = SOURCES.get(route.protocol, "blackhole") if route else "blackhole"
+        if source == "static" and connection.mode == "bgp":
+            source = "fallback"
         found.append({"prefix": str(prefix), "source": source, "via": via})
     return found
 
@@ -192,10 +202,18 @@ def _policed(seen: Evidence, connection: Connection) -> list[dict[str, Any]]:
 
 
 def _carried(seen: Evidence, connection: Connection) -> dict[IPNetwork, ForwardingRoute]:
-    """Routes by prefix: those into its tunnels, and in mode static those to its networks."""
-    ours = (route for route in seen.routes if route.protocol == ROUTE_PROTOCOL and route.prefix in connection.networks)
+    """Routes by prefix: those into its tunnels, and of ours those to its networks; with BGP those that carry while it
+    brings none."""
+    links = {seen.links[tunnel.name].name for tunnel in connection.tunnels if tunnel.name in seen.links}
+    static = connection.mode == "static"
+    ours = (
+        route
+        for route in seen.routes
+        if route.protocol == ROUTE_PROTOCOL
+        and (route.prefix in connection.networks if static else any(via.link in links for via in route.vias))
+    )
     into = (route for tunnel in connection.tunnels for route in routes_of(seen, connection, tunnel))
-    return {route.prefix: route for route in (*(ours if connection.mode == "static" else ()), *into)}
+    return {route.prefix: route for route in (*ours, *into)}
 
 
 def _text(value: object) -> str | None:

@@ -47,6 +47,12 @@ def _tunnel(tunnel: Mapping[str, Any]) -> list[str]:
     ]
     if tunnel["why"]:
         lines.append(f"      {tunnel['why']}")
+    if tunnel["remark"]:
+        lines.append(f"      {tunnel['remark']}")
+    if tunnel["flaps_1h"]:
+        times = "once" if tunnel["flaps_1h"] == 1 else f"{tunnel['flaps_1h']} times"
+        until = f", held back until {tunnel['reuse_at']}" if tunnel["reuse_at"] else ""
+        lines.append(f"      lost {times} within the hour: penalty {tunnel['penalty']}{until}")
     if sa.get("esp_proposal"):
         nat = ", NAT-T" if sa["nat_t"] else ""
         lines.append(f"      esp {sa['esp_proposal']}{nat}, mtu {tunnel['mtu']}, rekey in {sa['rekey_in_s']} s")

@@ -22,7 +22,7 @@ KEYS = {
     "": "at site version revision state healthy why daemon confirm_until drift warnings connections",
     "connection": "name id cloud mode speaker state redundant announced tunnels prefixes",
     "tunnel": "name uplink interface if_id local remote public mtu state why admin since flaps_1h penalty reuse_at "
-    "next_retry ike child sa bgp bgp_detail probe rx_bytes tx_bytes",
+    "next_retry ike child sa bgp bgp_detail probe rx_bytes tx_bytes remark",
     "sa": "ike_version ike_proposal esp_proposal spi_in spi_out nat_t rekey_in_s",
     "bgp_detail": "peer_asn since received accepted advertised last_error",
     "probe": "state armed loss rtt_ms targets",
