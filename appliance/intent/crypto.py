@@ -5,37 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from appliance.model.algorithms import (
+    ADDITIONAL_GROUPS,
+    AEAD,
+    ALIASES,
+    ENCRYPTION,
+    GROUPS,
+    INTEGRITY,
+    PRF,
+    SEQUENCE_NUMBERS,
+)
 from appliance.model.intent import Esp, Ike, Tunnel
 from appliance.model.profile import Profile
-
-AEAD = frozenset(
-    {f"aes{bits}{mode}{tag}" for bits in (128, 192, 256) for mode in ("gcm", "ccm") for tag in (8, 12, 16)}
-    | {"chacha20poly1305"}
-)
-"""Encryption that authenticates by itself (RFC 5282 for IKEv2, RFC 4106 for ESP)."""
-
-ENCRYPTION = AEAD | {"aes128", "aes192", "aes256", "aes128ctr", "aes192ctr", "aes256ctr", "3des", "des"}
-INTEGRITY = frozenset({"md5", "sha1", "sha256", "sha384", "sha512", "aesxcbc", "aescmac"})
-PRF = frozenset(f"prf{name}" for name in INTEGRITY)
-GROUPS = frozenset(
-    {f"modp{bits}" for bits in (768, 1024, 1536, 2048, 3072, 4096, 6144, 8192)}
-    | {"modp1024s160", "modp2048s224", "modp2048s256", "ecp256", "ecp384", "ecp521", "x25519", "x448"}
-)
-ADDITIONAL_GROUPS = frozenset(f"ke1_mlkem{size}" for size in (512, 768, 1024))
-SEQUENCE_NUMBERS = frozenset({"esn", "noesn"})
-
-ALIASES = {
-    "aes": "aes128",
-    "sha": "sha1",
-    "sha2_256": "sha256",
-    "sha2_384": "sha384",
-    "sha2_512": "sha512",
-    "curve25519": "x25519",
-    "curve448": "x448",
-    **{f"aes{bits}gcm": f"aes{bits}gcm16" for bits in (128, 192, 256)},
-    **{f"aes{bits}gcm{8 * tag}": f"aes{bits}gcm{tag}" for bits in (128, 192, 256) for tag in (8, 12, 16)},
-}
-"""Second spellings that charon takes for the same algorithm (its proposal_keywords_static.txt)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from appliance.intent.crypto import ADDITIONAL_GROUPS, Proposal, parse_proposal, recommended, weak_choices
+from appliance.intent.crypto import Proposal, parse_proposal, recommended, weak_choices
 from appliance.intent.finding import Finding, Place, notice, tunnels_of
+from appliance.model.algorithms import ADDITIONAL_GROUPS
 from appliance.model.intent import Esp, Ike, Intent
 from appliance.model.profile import PhaseRules, Profile
 from appliance.model.secret import Secret

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from appliance.intent.crypto import parse_proposal, recommended
+from appliance.model.algorithms import GROUP_NUMBERS
 from appliance.model.profile import Profile
 from appliance.todo.task import Facts, Task, shell, words_of
-from appliance.vendors.keywords import GROUPS
 
-_NUMBERS = {keyword: number for number, keyword in GROUPS.items()}
+_NUMBERS = {keyword: number for number, keyword in GROUP_NUMBERS.items()}
 _ENDPOINT = (
     "AWS replaces the tunnel's endpoint, so its traffic stops for some minutes: one tunnel at a time, the next when"
     " this one carries again"

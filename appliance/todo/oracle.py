@@ -6,11 +6,11 @@ import json
 from collections.abc import Iterator
 
 from appliance.intent.crypto import Proposal, parse_proposal, recommended
+from appliance.model.algorithms import GROUP_NUMBERS
 from appliance.model.profile import Profile
 from appliance.todo.task import Facts, Task, shell, words_of
-from appliance.vendors.keywords import GROUPS
 
-_NUMBERS = {keyword: number for number, keyword in GROUPS.items()}
+_NUMBERS = {keyword: number for number, keyword in GROUP_NUMBERS.items()}
 _IKE_HASHES = {"sha256": "SHA2_256", "sha384": "SHA2_384"}
 _ESP_HASHES = {"sha256": "HMAC_SHA2_256_128"}
 

@@ -1,6 +1,6 @@
 """The clouds' and strongSwan's spellings of algorithms to strongSwan's keywords, and proposals made of them.
 
-Keywords are those of strongSwan 6 (proposal_keywords_static.txt); group numbers those of IANA's IKEv2 registry.
+The keywords themselves, and groups by number, stand in ``model/algorithms.py``.
 """
 
 from __future__ import annotations
@@ -8,21 +8,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 
+from appliance.model.algorithms import AEAD, ALIASES, GROUP_NUMBERS, GROUPS, INTEGRITY
 from appliance.model.fault import Fault
 from appliance.vendors.values import Place, Placeholder, parse_choice
 
-GROUPS = {
-    1: "modp768", 2: "modp1024", 5: "modp1536", 14: "modp2048", 15: "modp3072", 16: "modp4096", 17: "modp6144",
-    18: "modp8192", 19: "ecp256", 20: "ecp384", 21: "ecp521", 22: "modp1024s160", 23: "modp2048s224",
-    24: "modp2048s256", 31: "x25519", 32: "x448",
-}  # fmt: skip
-_GROUP_WORDS = {keyword: keyword for keyword in GROUPS.values()} | {"curve25519": "x25519", "curve448": "x448"}
+_GROUP_WORDS = {word: word for word in GROUPS} | {word: known for word, known in ALIASES.items() if known in GROUPS}
 _INTEGRITY = {
-    "md5": "md5", "sha": "sha1", "sha1": "sha1", "sha196": "sha1",
-    "sha256": "sha256", "sha2256": "sha256", "sha256128": "sha256", "sha2256128": "sha256",
-    "sha384": "sha384", "sha2384": "sha384", "sha384192": "sha384", "sha2384192": "sha384",
-    "sha512": "sha512", "sha2512": "sha512", "sha512256": "sha512", "sha2512256": "sha512",
-    "md596": "md5", "aesxcbc": "aesxcbc", "aesxcbc96": "aesxcbc", "aescmac": "aescmac", "aescmac96": "aescmac",
+    **{word: word for word in INTEGRITY}, "sha": "sha1", "sha196": "sha1",
+    "sha2256": "sha256", "sha256128": "sha256", "sha2256128": "sha256",
+    "sha2384": "sha384", "sha384192": "sha384", "sha2384192": "sha384",
+    "sha2512": "sha512", "sha512256": "sha512", "sha2512256": "sha512",
+    "md596": "md5", "aesxcbc96": "aesxcbc", "aescmac96": "aescmac",
 }  # fmt: skip
 _CIPHER = re.compile(r"aes(128|192|256)?(cbc)?(128|192|256)?")
 _OTHER_CIPHERS = {"3des": "3des", "des3": "3des", "3descbc": "3des", "tripledes": "3des", "des": "des", "descbc": "des"}
@@ -61,12 +57,12 @@ def group(text: str) -> str | None:
     if word in _GROUP_WORDS:
         return _GROUP_WORDS[word]
     match = re.fullmatch(r"(?:diffiehellman|dh|pfs)?(?:group)?(\d{1,2})", word)
-    return GROUPS.get(int(match[1])) if match else None
+    return GROUP_NUMBERS.get(int(match[1])) if match else None
 
 
 def is_aead(encryption: str) -> bool:
     """Whether the cipher brings its own integrity; a proposal then names none (RFC 5282)."""
-    return "gcm" in encryption
+    return encryption in AEAD
 
 
 def ike_proposals(ciphers: Sequence[str], hashes: Sequence[str], groups: Sequence[str]) -> tuple[str, ...]:

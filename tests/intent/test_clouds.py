@@ -8,8 +8,9 @@ from itertools import product
 
 import pytest
 
-from appliance.intent.crypto import ENCRYPTION, GROUPS, INTEGRITY, recommended
+from appliance.intent.crypto import recommended
 from appliance.intent.rules import check_intent, check_psk
+from appliance.model.algorithms import ENCRYPTION, GROUPS, INTEGRITY
 from appliance.model.intent import Connection, Intent, SecretRef, Site, Tunnel, Uplink
 from appliance.model.profile import PhaseRules, Profile
 from appliance.model.secret import Secret

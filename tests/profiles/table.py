@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
+from appliance.model.algorithms import GROUP_NUMBERS
 from appliance.model.profile import PhaseRules, Profile, Range
-from appliance.vendors.keywords import GROUPS
 
-ORDER = {keyword: number for number, keyword in GROUPS.items()}
+ORDER = {keyword: number for number, keyword in GROUP_NUMBERS.items()}
 """Groups by their number, as people list them."""
 
 HEAD = """# What each cloud accepts

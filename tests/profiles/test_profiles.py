@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from appliance.intent.crypto import ADDITIONAL_GROUPS, ENCRYPTION, GROUPS, INTEGRITY, parse_proposal
+from appliance.intent.crypto import parse_proposal
+from appliance.model.algorithms import ADDITIONAL_GROUPS, ENCRYPTION, GROUPS, INTEGRITY
 from appliance.model.profile import PhaseRules, Profile
 from appliance.profiles import PROFILES
 
