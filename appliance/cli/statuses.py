@@ -15,7 +15,8 @@ from appliance.cli.output import SCHEMA, print_json, say
 from appliance.daemon.looking import look
 from appliance.daemon.passes import Loaded, load_intent, resolve_secrets
 from appliance.daemon.wiring import Systems, open_systems
-from appliance.model.fault import ApplianceError
+from appliance.image.seed import Seed
+from appliance.model.fault import ApplianceError, WrongUsage
 from appliance.model.secret import Secret
 from appliance.report.status import compose_status
 from appliance.report.text import describe_status
@@ -45,7 +46,7 @@ async def _status(watch: bool, check: bool, wait: float | None, as_json: bool) -
     systems = open_systems()
     end = monotonic() + (wait or 0)
     while True:
-        status = await read_status(systems)
+        status = await _read(systems)
         if watch:
             _show_again(status, as_json)
         elif status["healthy"] or monotonic() >= end:
@@ -57,6 +58,15 @@ async def _status(watch: bool, check: bool, wait: float | None, as_json: bool) -
         show_status(status, as_json)
     if (check or wait is not None) and not status["healthy"]:
         raise click.exceptions.Exit(1)
+
+
+async def _read(systems: Systems) -> dict[str, Any]:
+    try:
+        return await read_status(systems)
+    except WrongUsage as empty:  # no intent: on a machine whose first boot failed, that is why
+        for sentence in _first_boot():
+            raise WrongUsage(empty.message, hint=sentence) from None
+        raise
 
 
 async def read_status(
@@ -76,7 +86,18 @@ async def read_status(
         version=__version__,
         revision=revision.number if revision else None,
         daemon=systems.store.load_daemon(),
-        warnings=tuple(f"{n.where}: {n.message}" for n in (*loaded.notices, *await systems.charon.remarks())),
+        warnings=(
+            *_first_boot(),
+            *(f"{n.where}: {n.message}" for n in (*loaded.notices, *await systems.charon.remarks())),
+        ),
+    )
+
+
+def _first_boot() -> tuple[str, ...]:
+    """What was wrong with user-data, on a machine that was to be configured by it."""
+    note = Seed().note()
+    return (
+        () if note is None or note.done else (f"first boot: {note.error}; `appliance first-boot --again` shows it all",)
     )
 
 
