@@ -19,10 +19,11 @@ from appliance.ipsec.connections import (
     shared_key_id,
 )
 from appliance.ipsec.record import Loaded, Record, ours
-from appliance.ipsec.status import parse_sas, plain
+from appliance.ipsec.status import parse_sas, plain, surplus, surplus_children
 from appliance.model.change import Change, Outcome
 from appliance.model.fault import ApplianceError
 from appliance.model.resources import IkeConnection, SharedKey
+from appliance.model.sa import TunnelSa
 
 AT_ONCE = "-1"
 """vici's timeout for "do it, I do not wait for the outcome"."""
@@ -219,6 +220,14 @@ def close_sas(talk: Talk, ids: Iterable[int]) -> dict[str, set[int]]:
         if not left:
             return {}
     return {name: found & doomed for name, found in ike_ids(talk).items() if found & doomed}
+
+
+def close_surplus(talk: Talk, sas: Sequence[TunnelSa], settled_s: int) -> int:
+    """Close what tunnels have too many of because both ends called at once; how many."""
+    doomed, children = surplus(sas, settled_s), surplus_children(sas, settled_s)
+    close_sas(talk, doomed)
+    talk.requests([("terminate", {"child-id": str(one), "timeout": AT_ONCE}) for one in sorted(children)])
+    return len(doomed) + len(children)
 
 
 def _still(talk: Talk, doomed: set[int]) -> set[int]:

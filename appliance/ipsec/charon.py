@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
-from appliance.ipsec.applying import carry_out, close_sas, ike_ids, initiate_message, key_ids, snapshots
+from appliance.ipsec.applying import carry_out, close_sas, close_surplus, ike_ids, initiate_message, key_ids, snapshots
 from appliance.ipsec.conversation import Conversation, connected, heard, register
 from appliance.ipsec.record import (
     Record,
@@ -29,7 +29,7 @@ from appliance.ipsec.record import (
 )
 from appliance.ipsec.retry import Book, choose_calls
 from appliance.ipsec.settings import judge_settings, lacking_plugins, parse_settings
-from appliance.ipsec.status import can_start, newest, parse_sas, put_off, rekey_refused, surplus
+from appliance.ipsec.status import can_start, newest, parse_sas, put_off, rekey_refused
 from appliance.model.change import Change, Outcome
 from appliance.model.fault import ApplianceError, Notice, SystemFailure, SystemLacks
 from appliance.model.resources import IkeConnection, Resource, SharedKey
@@ -40,7 +40,7 @@ RECORD = Path("/run/appliance/charon.json")
 CHANGES = ("ike-updown", "child-updown", "ike-rekey", "child-rekey")
 EVENTS = ("log", *CHANGES)
 KEPT_LINES = 5000
-SETTLED = 5  # seconds after which two tunnels made at once are one too many
+SETTLED = 3  # seconds after which two tunnels made at once are one too many
 
 T = TypeVar("T")
 
@@ -186,7 +186,7 @@ class Charon:
 
     def _tend(self, talk: Conversation, book: Book) -> Book:
         sas = parse_sas(talk.stream("list-sas", "list-sa"))
-        close_sas(talk, surplus(sas, SETTLED))
+        close_surplus(talk, sas, SETTLED)
         ours = {
             one.name: one for one in standing(self._record(talk), snapshots(talk)) if "start" in one.child.start_action
         }
@@ -195,9 +195,7 @@ class Charon:
         return book
 
     def _tidy(self, talk: Conversation, settled_s: int) -> int:
-        doomed = surplus(parse_sas(talk.stream("list-sas", "list-sa")), settled_s)
-        close_sas(talk, doomed)
-        return len(doomed)
+        return close_surplus(talk, parse_sas(talk.stream("list-sas", "list-sa")), settled_s)
 
     def _rekey_child(self, name: str, patience: float) -> Rekeyed:
         """Try until it works, is refused for good or patience ends: a peer may be busy with a rekey of its own."""

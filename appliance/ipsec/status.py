@@ -178,6 +178,18 @@ def surplus(sas: Iterable[TunnelSa], settled_s: int) -> frozenset[int]:
     return frozenset(ike_id for found in settled.values() for _, ike_id in sorted(found)[1:])
 
 
+def surplus_children(sas: Iterable[TunnelSa], settled_s: int) -> frozenset[int]:
+    """The CHILD_SAs of which one IKE_SA has too many: both ends asked for one at the same moment. In a rekey the old
+    one is ``rekeyed`` as soon as the new one stands, so that two which are both installed for ``settled_s`` seconds are no
+    rekey. The lowest SPIs stay, in whichever direction: as above, both ends choose the same."""
+    found: dict[tuple[str, int], list[tuple[list[str], int]]] = {}
+    for sa in sas:
+        if sa.child_state == "installed" and sa.child_id is not None and (sa.installed_s or 0) >= settled_s:
+            pair = sorted((sa.spi_in or "", sa.spi_out or ""))
+            found.setdefault((sa.name, sa.ike_id), []).append((pair, sa.child_id))
+    return frozenset(child_id for children in found.values() for _, child_id in sorted(children)[1:])
+
+
 REKEY_REFUSED = ("CHILD_SA rekeying failed", "no CHILD_SA built", "failed to establish CHILD_SA", "error notify",
                  "closing and recreating CHILD_SA")  # fmt: skip
 """What charon logs when a rekey it began is over without a new CHILD_SA (``child_rekey.c``, ``quick_mode.c``)."""

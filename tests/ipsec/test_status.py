@@ -20,6 +20,7 @@ from appliance.ipsec.status import (
     plain,
     rekey_refused,
     surplus,
+    surplus_children,
 )
 from appliance.model.sa import IkeLine, SaEvent, TunnelSa
 
@@ -100,7 +101,18 @@ def test_of_two_tunnels_made_at_once_both_ends_keep_the_same() -> None:
     assert surplus((ours, theirs), 8) == frozenset(), "a moment ago is no time to judge"
     assert surplus((ours, replace(theirs, child_state="deleted")), 5) == frozenset()
     assert surplus((ours, replace(theirs, name="vpc-2")), 5) == frozenset()
-    assert surplus((ours, replace(ours, child_id=7)), 5) == frozenset(), "two children of one IKE_SA: a rekey"
+    assert surplus((ours, replace(ours, child_id=7)), 5) == frozenset(), "two children of one IKE_SA"
+
+
+def test_of_two_children_of_one_ike_sa_both_ends_keep_the_same() -> None:
+    (sa,) = sas("ikev2-up")
+    first = replace(sa, child_id=1, child_state="installed", spi_in="c2", spi_out="a1", installed_s=9)
+    second = replace(first, child_id=2, spi_in="c1", spi_out="a2", installed_s=7)
+    there = tuple(replace(one, spi_in=one.spi_out, spi_out=one.spi_in) for one in (first, second))
+    assert surplus_children((first, second), 5) == surplus_children(there, 5) == {2}
+    assert surplus_children((first, second), 8) == frozenset(), "a moment ago is no time to judge"
+    assert surplus_children((replace(first, child_state="rekeyed"), second), 5) == frozenset(), "a rekey"
+    assert surplus_children((first, replace(second, ike_id=sa.ike_id + 1)), 5) == frozenset(), "of two IKE_SAs"
 
 
 def test_a_peer_of_whom_nothing_is_known_yet_is_no_tunnel() -> None:
