@@ -3,7 +3,6 @@
 
     images/disk.py OUT [--key FILE]    OUT gets the image as raw and qcow2, a manifest, an SBOM, sums and a signature
     images/disk.py --where workbench   the root with Debian 13's disk tools and OVMF, built when missing
-    images/disk.py --score UNIT...     what systemd-analyze says of a unit's sandbox
 
 The same packages, wheels and sources give the same bytes: every time stamp is SOURCE_DATE_EPOCH (by default the time
 of the last commit), every UUID follows from what it names. The tools run in a root of their own (mkfs.erofs,
@@ -18,25 +17,19 @@ import lzma
 import os
 import shlex
 import shutil
-import subprocess
 import sys
-import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import papers
+import staging
+from staging import WORKBENCH, Job, at_workbench, files_of, name_uuid
 
 import build as recipe
-from build import BUILD, HERE, REPO, Image, run
+from build import BUILD, HERE, Image, run
 
 RECIPE = HERE / "disk"
-RUNTIME = {"click", "jinja2", "markupsafe", "pyroute2", "pyyaml", "vici"}
-"""The Python packages the product itself needs; the lock names more, for tests and the speaker ExaBGP."""
-PRODUCT = ("appliance", "frr-templates", "exabgp")
-NAMES = uuid.UUID("8d7ff9c5-6b0f-5f0e-9d0a-6b3bb33c9f6e")
-"""The namespace of the UUIDs of partitions and file systems."""
 SECTORS = 8
 """Sectors of 512 bytes in one block of 4096, in which dm-verity counts."""
 CONSOLE = "console=tty0 console=ttyS0,115200"
@@ -67,27 +60,7 @@ NOT_NEEDED = (
 """Left out of the root: what no running machine reads, and what is another at every build."""
 FOLDERS = ("proc", "sys", "dev", "run", "tmp", "state", "var/log", "var/cache", "boot")
 
-WORKBENCH = Image("workbench", ("workbench.packages",), (), ())
 ROOT = Image("root", ("appliance.packages", "disk.packages"), (), ())
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One build: where its result goes, with which key it is signed, and the time that stands for now."""
-
-    out: Path
-    key: Path | None
-    epoch: int
-
-    @property
-    def work(self) -> Path:
-        """Folder for everything on the way; the tools see it as /mnt."""
-        return self.out / "work"
-
-    @property
-    def tree(self) -> Path:
-        """The root of the image, as folders."""
-        return self.work / "tree"
 
 
 def build(job: Job) -> None:
@@ -97,36 +70,11 @@ def build(job: Job) -> None:
 
 
 def start_afresh(job: Job) -> None:
-    if job.work.exists():
-        run("rm", "-rf", "--one-file-system", job.work, as_root=True)
-    job.work.mkdir(parents=True)
-    run("cp", "-a", "--reflink=auto", recipe.build(ROOT) / "root", job.tree, as_root=True)
+    staging.start_afresh(job, ROOT)
 
 
-def install_wheels(job: Job) -> None:
-    """The pinned wheels the product needs, and no other."""
-    wheels = BUILD / "wheels"
-    wheels.mkdir(exist_ok=True)
-    lock = (REPO / "requirements.lock").read_text()
-    names = {line.split("==")[0] for line in lock.splitlines() if "==" in line and not line.startswith((" ", "#"))}
-    pinned = job.work / "wheels.lock"
-    pinned.write_text(recipe.lock_without(names - RUNTIME, lock))
-    kinds = ("manylinux_2_28_x86_64", "manylinux2014_x86_64", "manylinux_2_17_x86_64", "any")
-    target = (
-        *("--python-version", recipe.PYTHON, "--implementation", "cp", "--only-binary=:all:", "--no-deps"),
-        *(word for kind in kinds for word in ("--platform", kind)),
-        *("--require-hashes", "-r", str(pinned)),
-    )
-    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "-q")
-    run(*pip, "download", "--dest", wheels, *target)
-    staged = job.work / "wheels"
-    run(*pip, "install", "--no-index", "--find-links", wheels, "--target", staged, "--no-compile", *target)
-    run("mkdir", "-p", job.tree / "opt/appliance/current", as_root=True)
-    run("cp", "-r", staged, job.tree / "opt/appliance/wheels", as_root=True)
-
-
-def install_product(job: Job) -> None:
-    """The appliance's own files, its units, and the settings of what it runs with; what Debian set up goes first."""
+def install_settings(job: Job) -> None:
+    """Our units, and the settings of what runs beside them; what Debian set up goes first."""
     script = (
         "rm -rf etc/systemd/system/*.wants etc/systemd/system/*.service etc/resolv.conf etc/cloud/cloud.cfg.d/*; "
         "ln -s ../run/systemd/resolve/stub-resolv.conf etc/resolv.conf; rm -f etc/netplan/*; "
@@ -135,21 +83,9 @@ def install_product(job: Job) -> None:
         "mkdir -p etc/systemd/system-generators; ln -s /dev/null etc/systemd/system-generators/systemd-ssh-generator"
     )
     run("sh", "-ec", f"cd {shlex.quote(str(job.tree))} && {script}", as_root=True)
-    for name in PRODUCT:
-        run("cp", "-r", REPO / name, job.tree / "opt/appliance/current" / name, as_root=True)
-    run(
-        *("sh", "-ec", "cd $0/opt && find . -name __pycache__ -prune -exec rm -rf {} + && chmod -R go=rX . "),
-        job.tree,
-        as_root=True,
-    )
-    for source, target, mode in (
-        (HERE / "guest/appliance", "usr/bin/appliance", "0755"),
-        (HERE / "guest/appliance.pth", "usr/lib/python3/dist-packages/appliance.pth", "0644"),
-        (HERE / "strongswan.conf", "etc/strongswan.conf", "0644"),
-        *((unit, f"usr/lib/systemd/system/{unit.name}", "0644") for unit in sorted((HERE / "units").iterdir())),
-        *((file, str(file.relative_to(RECIPE / "tree")), "0644") for file in files_of(RECIPE / "tree")),
-    ):
-        run("install", "-D", "-m", mode, source, job.tree / target, as_root=True)
+    units = ((unit, f"usr/lib/systemd/system/{unit.name}", "0644") for unit in files_of(HERE / "units"))
+    tree = RECIPE / "tree"
+    staging.install(job, *units, *((file, str(file.relative_to(tree)), "0644") for file in files_of(tree)))
 
 
 def enable_units(job: Job) -> None:
@@ -157,19 +93,11 @@ def enable_units(job: Job) -> None:
     masked = (
         "getty@tty1.service",
         "systemd-pcrphase.service",
+        "systemd-logind.service",
         "systemd-firstboot.service",
         "cloud-init-hotplugd.socket",
     )
     run("chroot", job.tree, "systemctl", "mask", "-q", *masked, as_root=True)
-
-
-def compile_python(job: Job) -> None:
-    """Byte code that needs no time stamp: the sources never change under it."""
-    run(
-        *("chroot", job.tree, "python3", "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash"),
-        *("/opt/appliance", "/usr/lib/python3", "/usr/lib/python3.13"),
-        as_root=True,
-    )
 
 
 def keep_kernel(job: Job) -> None:
@@ -331,40 +259,10 @@ def clear_work(job: Job) -> None:
 
 
 STEPS: tuple[Callable[[Job], None], ...] = (
-    start_afresh, install_wheels, install_product, enable_units, compile_python, keep_kernel, write_initrd, clear_tree,
+    start_afresh, staging.install_wheels, staging.install_product, install_settings, enable_units,
+    staging.compile_python, keep_kernel, write_initrd, clear_tree,
     write_root, write_boot_folder, assemble_disk, convert, write_papers, clear_work,
 )  # fmt: skip
-
-
-def at_workbench(job: Job, script: str) -> str:
-    """Run a shell text in the root of disk tools, with the work folder at /mnt; returns stdout."""
-    bench = shlex.quote(str(recipe.build(WORKBENCH) / "root"))
-    inner = f"mount -t proc proc /proc; mount -t tmpfs tmpfs /tmp; set -e; {script}"
-    outer = (
-        f"mount --bind {shlex.quote(str(job.work))} {bench}/mnt && mount --bind /dev {bench}/dev && "
-        f"exec chroot {bench} /usr/bin/env -i PATH=/usr/sbin:/usr/bin LC_ALL=C.UTF-8 SOURCE_DATE_EPOCH={job.epoch} "
-        f"E2FSPROGS_FAKE_TIME={job.epoch} sh -ec {shlex.quote(inner)}"
-    )
-    return run("unshare", "-m", "sh", "-ec", outer, as_root=True)
-
-
-def name_uuid(name: str) -> uuid.UUID:
-    """The UUID of a part of the image, the same at every build."""
-    return uuid.uuid5(NAMES, name)
-
-
-def files_of(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file())
-
-
-def source_epoch() -> int:
-    """Seconds since 1970 that stand for the time of the build."""
-    if given := os.environ.get("SOURCE_DATE_EPOCH"):
-        return int(given)
-    said = subprocess.run(
-        ["git", "log", "-1", "--format=%ct"], cwd=REPO, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False
-    )
-    return int(said.stdout) if said.returncode == 0 and said.stdout.strip() else 1767225600
 
 
 def main() -> None:
@@ -381,7 +279,7 @@ def main() -> None:
     given.out.mkdir(parents=True, exist_ok=True)
     with (given.out / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        build(Job(given.out.resolve(), given.key, source_epoch()))
+        build(Job(given.out.resolve(), given.key, staging.source_epoch()))
     print(given.out.resolve())
 
 

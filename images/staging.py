@@ -1,0 +1,134 @@
+"""What the disk image and the containers have in common: the roots they begin with, and the product in them."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+import build as recipe
+from build import BUILD, HERE, REPO, Image, run
+
+RUNTIME = frozenset({"click", "exabgp", "jinja2", "markupsafe", "pyroute2", "pyyaml", "vici"})
+"""The Python packages the product itself needs; the lock names more, for tests."""
+PRODUCT = ("appliance", "frr-templates", "exabgp")
+NAMES = uuid.UUID("8d7ff9c5-6b0f-5f0e-9d0a-6b3bb33c9f6e")
+"""The namespace of the UUIDs of partitions and file systems."""
+
+WORKBENCH = Image("workbench", ("workbench.packages",), (), ())
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One build: where its result goes, with which key it is signed, and the time that stands for now."""
+
+    out: Path
+    key: Path | None
+    epoch: int
+
+    @property
+    def work(self) -> Path:
+        """Folder for everything on the way; the tools see it as /mnt."""
+        return self.out / "work"
+
+    @property
+    def tree(self) -> Path:
+        """The root of the image, as folders."""
+        return self.work / "tree"
+
+
+def start_afresh(job: Job, root: Image) -> None:
+    """A copy of the root to change."""
+    if job.work.exists():
+        run("rm", "-rf", "--one-file-system", job.work, as_root=True)
+    job.work.mkdir(parents=True)
+    run("cp", "-a", "--reflink=auto", recipe.build(root) / "root", job.tree, as_root=True)
+
+
+def install_wheels(job: Job, wanted: frozenset[str] = RUNTIME) -> None:
+    """The pinned wheels that are wanted, and no other."""
+    wheels = BUILD / "wheels"
+    wheels.mkdir(exist_ok=True)
+    lock = (REPO / "requirements.lock").read_text()
+    names = {line.split("==")[0] for line in lock.splitlines() if "==" in line and not line.startswith((" ", "#"))}
+    pinned = job.work / "wheels.lock"
+    pinned.write_text(recipe.lock_without(names - wanted, lock))
+    kinds = ("manylinux_2_28_x86_64", "manylinux2014_x86_64", "manylinux_2_17_x86_64", "any")
+    target = (
+        *("--python-version", recipe.PYTHON, "--implementation", "cp", "--only-binary=:all:", "--no-deps"),
+        *(word for kind in kinds for word in ("--platform", kind)),
+        *("--require-hashes", "-r", str(pinned)),
+    )
+    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "-q")
+    run(*pip, "download", "--dest", wheels, *target)
+    staged = job.work / "wheels"
+    run(*pip, "install", "--no-index", "--find-links", wheels, "--target", staged, "--no-compile", *target)
+    run("mkdir", "-p", job.tree / "opt/appliance/current", as_root=True)
+    run("cp", "-r", staged, job.tree / "opt/appliance/wheels", as_root=True)
+
+
+def install_product(job: Job) -> None:
+    """The appliance's own files, where its programs look for them, and the user that an embedded speaker runs as."""
+    for name in PRODUCT:
+        run("cp", "-r", REPO / name, job.tree / "opt/appliance/current" / name, as_root=True)
+    tidy = "cd $0/opt && find . -name __pycache__ -prune -exec rm -rf {} + && chmod -R go=rX . && chown -R 0:0 ."
+    run("sh", "-ec", tidy, job.tree, as_root=True)
+    install(
+        job,
+        (HERE / "guest/appliance", "usr/bin/appliance", "0755"),
+        (HERE / "guest/exabgp", "usr/bin/exabgp", "0755"),
+        (HERE / "guest/appliance.pth", "usr/lib/python3/dist-packages/appliance.pth", "0644"),
+        (HERE / "strongswan.conf", "etc/strongswan.conf", "0644"),
+    )
+    user = ("useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", "appliance-bgp")
+    run("chroot", job.tree, *user, as_root=True)
+
+
+def install(job: Job, *files: tuple[Path, str, str]) -> None:
+    """Put each source at its place in the root, with its mode."""
+    for source, target, mode in files:
+        run("install", "-D", "-m", mode, source, job.tree / target, as_root=True)
+
+
+def compile_python(job: Job) -> None:
+    """Byte code that needs no time stamp: the sources never change under it."""
+    run(
+        *("chroot", job.tree, "python3", "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash"),
+        *("/opt/appliance", "/usr/lib/python3", "/usr/lib/python3.13"),
+        as_root=True,
+    )
+
+
+def at_workbench(job: Job, script: str) -> str:
+    """Run a shell text in the root of disk tools, with the work folder at /mnt; returns stdout."""
+    bench = shlex.quote(str(recipe.build(WORKBENCH) / "root"))
+    inner = f"mount -t proc proc /proc; mount -t tmpfs tmpfs /tmp; set -e; {script}"
+    outer = (
+        f"mount --bind {shlex.quote(str(job.work))} {bench}/mnt && mount --bind /dev {bench}/dev && "
+        f"exec chroot {bench} /usr/bin/env -i PATH=/usr/sbin:/usr/bin LC_ALL=C.UTF-8 SOURCE_DATE_EPOCH={job.epoch} "
+        f"E2FSPROGS_FAKE_TIME={job.epoch} sh -ec {shlex.quote(inner)}"
+    )
+    return run("unshare", "-m", "sh", "-ec", outer, as_root=True)
+
+
+def name_uuid(name: str) -> uuid.UUID:
+    """The UUID of a part of the image, the same at every build."""
+    return uuid.uuid5(NAMES, name)
+
+
+def files_of(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def source_epoch() -> int:
+    """Seconds since 1970 that stand for the time of the build."""
+    if given := os.environ.get("SOURCE_DATE_EPOCH"):
+        return int(given)
+    said = subprocess.run(
+        ["git", "log", "-1", "--format=%ct"], cwd=REPO, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False
+    )
+    return int(said.stdout) if said.returncode == 0 and said.stdout.strip() else 1767225600
