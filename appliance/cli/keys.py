@@ -11,7 +11,6 @@ from typing import Any
 import click
 
 from appliance.cli.operations import (
-    LISTEN_FIRST,
     OUT_WITHIN,
     Patience,
     confirm_up,

@@ -1,0 +1,150 @@
+"""Orders as lines: what is written is read again, and nothing else is read."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_network
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from appliance.control.wire import (
+    KINDS,
+    Alive,
+    Answer,
+    Done,
+    Unreadable,
+    parse_answer,
+    parse_order,
+    render_answer,
+    render_order,
+)
+from appliance.model.fault import ApplianceError, Fault, Refused
+from appliance.model.order import Commit, Drain, Learn, Made, Order, Pin, Restart, Undrain
+from appliance.model.secret import Secret
+
+NAMES = st.text(max_size=20)
+NETWORKS = st.sampled_from([ip_network("10.1.0.0/16"), ip_network("2001:db8::/48")])
+TIMES = st.datetimes(timezones=st.just(UTC))
+COMMITS = st.builds(
+    Commit,
+    text=st.text(),
+    summary=NAMES,
+    seen=st.none() | st.text(),
+    replaces=st.booleans(),
+    secrets=st.dictionaries(NAMES, st.builds(Secret, st.text()), max_size=3),
+    fresh=st.frozensets(NAMES, max_size=3),
+    dropped=st.frozensets(NAMES, max_size=3),
+    down=st.frozensets(NAMES, max_size=3),
+    unprotected=st.frozensets(NAMES, max_size=3),
+    adopt=st.booleans(),
+    remembered=st.dictionaries(NAMES, st.lists(NETWORKS, max_size=2).map(tuple), max_size=2),
+    forgotten=st.frozensets(NAMES, max_size=3),
+)
+ORDERS: st.SearchStrategy[Order] = st.one_of(
+    COMMITS,
+    st.builds(Learn),
+    st.builds(Drain, NAMES, st.none() | TIMES),
+    st.builds(Undrain, NAMES),
+    st.builds(Pin, NAMES, st.none() | NAMES),
+    st.builds(Restart, NAMES),
+)
+KEY = "Fake.key.of.nobody"
+COMMIT = Commit("version: 1\n", "configure vpc", None, secrets={"vpc-1": Secret(KEY)})
+
+
+@given(ORDERS)
+def test_an_order_comes_out_as_it_went_in(order: Order) -> None:
+    line = render_order(order)
+    assert line.endswith("\n")
+    assert "\n" not in line[:-1]
+    assert parse_order(line) == order
+
+
+def test_every_field_of_a_commit_travels() -> None:
+    sent = json.loads(render_order(COMMIT))
+    assert sent.keys() == {"version", "order", *(field.name for field in fields(Commit))}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_field_too_many_or_too_few_is_refused(kind: str) -> None:
+    orders = (COMMIT, Learn(), Drain("a"), Undrain("a"), Pin("a", "b"), Restart("a"))
+    order = next(one for one in orders if isinstance(one, KINDS[kind]))
+    value = json.loads(render_order(order))
+    with pytest.raises(Unreadable):
+        parse_order(json.dumps({**value, "more": 1}))
+    for name in value.keys() - {"version", "order"}:
+        with pytest.raises(Unreadable):
+            parse_order(json.dumps({key: one for key, one in value.items() if key != name}))
+        with pytest.raises(Unreadable):
+            parse_order(json.dumps({**value, name: 7}))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        "{",
+        "[]",
+        "7",
+        '{"version": 2, "order": "learn"}',
+        '{"order": "learn"}',
+        '{"version": 1, "order": "reboot"}',
+        '{"version": 1, "order": ["learn"]}',
+        '{"version": 1, "order": "drain", "tunnel": "a", "until": "2026-01-01T00:00:00"}',
+        '{"version": 1, "order": "drain", "tunnel": "a", "until": "tomorrow"}',
+        "[" * 100_000,
+    ],
+)
+def test_anything_else_is_refused(line: str) -> None:
+    with pytest.raises(Unreadable):
+        parse_order(line)
+
+
+@given(st.text() | st.binary().map(lambda raw: raw.decode("latin-1")))
+def test_nothing_makes_it_fall(line: str) -> None:
+    for parse in (parse_order, parse_answer):
+        try:
+            parse(line)
+        except Unreadable:
+            continue
+
+
+def test_a_refusal_never_quotes_a_key() -> None:
+    value = json.loads(render_order(COMMIT))
+    for broken in ({**value, "secrets": KEY}, {**value, "secrets": {"vpc-1": [KEY]}}, {**value, KEY: KEY}):
+        with pytest.raises(Unreadable) as refusal:
+            parse_order(json.dumps(broken))
+        assert KEY not in str(refusal.value)
+    assert KEY not in repr(COMMIT)
+
+
+REFUSED = Refused("two of two", hint="--allow it", code="rule", faults=(Fault("bad", file="a", line=3, key="k"),))
+
+
+@pytest.mark.parametrize("answer", [Alive(), Made("add", "route 10.1.0.0/16"), Made("change", "x", "no buffer space"),
+                                    Done(()), Done((Made("add", "a"), Made("remove", "b", "busy")))])  # fmt: skip
+def test_an_answer_comes_out_as_it_went_in(answer: Answer) -> None:
+    assert parse_answer(render_answer(answer)) == answer
+
+
+def test_an_error_keeps_its_exit_code_and_its_faults() -> None:
+    error = parse_answer(render_answer(REFUSED))
+    assert isinstance(error, ApplianceError)
+    assert (error.exit, error.code, error.message, error.hint) == (4, "rule", "two of two", "--allow it")
+    assert error.faults == REFUSED.faults
+
+
+@pytest.mark.parametrize("line", ["{}", '{"done": 3}', '{"made": {}}', '{"error": {}}', '{"alive": true, "done": []}',
+                                  '{"gone": []}', '{"error": {"exit": 1, "faults": [{"what": 1}]}}'])  # fmt: skip
+def test_what_is_no_answer_is_refused(line: str) -> None:
+    with pytest.raises(Unreadable):
+        parse_answer(line)
+
+
+def test_times_keep_their_zone() -> None:
+    until = datetime.now(UTC) + timedelta(hours=2)
+    assert parse_order(render_order(Drain("vpc-1", until))) == Drain("vpc-1", until)
