@@ -15,7 +15,7 @@ from appliance.announce.render import told
 from appliance.announce.sessions import Sessions
 from appliance.daemon.wiring import Systems
 from appliance.design.peering import compose_router, speaker_configs
-from appliance.design.tunnels import tunnel_link
+from appliance.design.ways import learned_ways
 from appliance.design.wish import Wish
 from appliance.model.address import IPAddress
 from appliance.model.bgp import (
@@ -31,11 +31,13 @@ from appliance.model.bgp import (
 from appliance.model.change import Change
 from appliance.model.peering import CLOSED, SHUT, BgpRouter, Neighbor
 from appliance.model.session import BgpSession
-from appliance.rib.forwarding import Ledger, Way
+from appliance.rib.forwarding import Ledger
 from appliance.rib.table import Rib
 
 RESTART_TIME = 120.0
 """Seconds for which what was learned is kept over an end of the speaker, or of this daemon."""
+HANDING = 60.0
+"""Seconds for which what was learned is kept when FRR takes a connection over: its own routes go before these."""
 LOOK_EVERY = 30.0
 """Seconds between two comparisons with the kernel, where there are many prefixes."""
 MANY = 2000
@@ -60,6 +62,7 @@ class Listening:
         self._told: dict[IPAddress, int] = {}
         self._until: dict[IPAddress, float] = {}
         self._inherited: float | None = None
+        self._handing: float | None = None
         self._router: BgpRouter | None = None
         self._looked_at: float | None = None
 
@@ -74,14 +77,16 @@ class Listening:
         if router is self._router is None and self._looked_at is not None:
             return
         neighbors = router.neighbors if router is not None else ()
+        self._ledger.follow(learned_ways(wish, "exabgp", "frr"))
         if router != self._router:
+            self._hand_back(wish, neighbors)
             self._router = router
             self._told = {one.address: len(told(one, router)) for one in neighbors} if router else {}
             held = router or BgpRouter(0, wish.intent.site.router_id or _NOBODY, (), ())
             self.sessions.follow(held)
             self.rib.follow(held)
-        self._ledger.follow(_ways(wish, neighbors))
-        if self._looked_at is None:
+            await self._inherit()
+        elif self._looked_at is None:
             await self._inherit()
         await self._tell(self._ledger.gate(_usable(neighbors)))
         await self._mend_now_and_then()
@@ -103,7 +108,10 @@ class Listening:
     async def settle(self) -> None:
         """Tell the kernel what changed since the last time."""
         self._sweep_overdue()
-        self._ledger.want({prefix: choice.tunnels for prefix, choice in self.rib.settle().items()})
+        changed = self.rib.settle()
+        if self._handing is not None:
+            changed = {prefix: choice for prefix, choice in changed.items() if choice.paths}
+        self._ledger.want({prefix: choice.tunnels for prefix, choice in changed.items()})
         await self._tell(())
         events, self.rib.events = self.rib.events, []
         for event in events:
@@ -120,7 +128,7 @@ class Listening:
 
     def due(self) -> float | None:
         """When something kept from before is to go (monotonic)."""
-        moments = [*self._until.values(), *([] if self._inherited is None else [self._inherited])]
+        moments = [*self._until.values(), *(one for one in (self._inherited, self._handing) if one is not None)]
         return min(moments, default=None)
 
     async def speaker_ended(self) -> None:
@@ -136,7 +144,7 @@ class Listening:
         """Compare with what stands in the kernel, and put back what somebody took."""
         async with self._telling:
             self._ledger.adopt(await self._systems.kernel.learned())
-        if self._inherited is None:
+        if self._inherited is self._handing is None:
             self._ledger.sweep(self.rib.choices)
         self._ledger.want({prefix: choice.tunnels for prefix, choice in self.rib.choices.items()})
         await self._tell(self._ledger.repair())
@@ -192,8 +200,8 @@ class Listening:
         for address in [address for address, until in self._until.items() if until <= now]:
             del self._until[address]
             self.rib.sweep(address)
-        if self._inherited is not None and self._inherited <= now:
-            self._inherited = None
+        if any(one is not None and one <= now for one in (self._inherited, self._handing)):
+            self._inherited = self._handing = None
             self._ledger.sweep(self.rib.choices)
 
     def _disinherit(self) -> None:
@@ -202,13 +210,21 @@ class Listening:
             self._inherited = monotonic()
 
     async def _inherit(self) -> None:
-        """Routes from a daemon before us stay until the neighbours have told all, or the restart time is over."""
-        found = await self._systems.kernel.learned()
-        self._ledger.adopt(found)
+        """Routes from a daemon or a speaker before us stay until the neighbours have told all, or the restart time is
+        over."""
+        self._ledger.adopt(await self._systems.kernel.learned())
         self._looked_at = monotonic()
-        if found:
+        if self._ledger.prefixes - self.rib.choices.keys() and self._handing is None:
             self._inherited = monotonic() + (RESTART_TIME if self.wanted else 0.0)
-            self._until = {neighbor.address: self._inherited for neighbor in self.sessions.neighbors}
+            waiting = (one.address for one in self.sessions.neighbors if one.address not in self.sessions.up)
+            self._until |= dict.fromkeys(waiting, self._inherited)
+
+    def _hand_back(self, wish: Wish, neighbors: Iterable[Neighbor]) -> None:
+        """Keep what was learned over tunnels that FRR speaks for from now on, until it has learned it too."""
+        others = compose_router(wish)
+        theirs = {one.address for one in others.neighbors} if others is not None else set()
+        if theirs & {one.address for one in self.sessions.neighbors} - {one.address for one in neighbors}:
+            self._handing = monotonic() + HANDING
 
     async def _mend_now_and_then(self) -> None:
         assert self._looked_at is not None
@@ -238,11 +254,3 @@ def _usable(neighbors: Iterable[Neighbor]) -> frozenset[str] | None:
     held = tuple(neighbors)
     closed = [one for one in held if one.stance in (CLOSED, SHUT)]
     return frozenset(one.tunnel for one in held if one not in closed) if closed else None
-
-
-def _ways(wish: Wish, neighbors: Iterable[Neighbor]) -> tuple[Way, ...]:
-    tunnels = {tunnel.name: tunnel for _, tunnel in wish.tunnels}
-    return tuple(
-        Way(one.tunnel, tunnel_link(tunnels[one.tunnel]), one.address.version, tunnels[one.tunnel].weight or 1)
-        for one in neighbors
-    )

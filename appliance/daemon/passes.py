@@ -10,6 +10,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from appliance.daemon.converge import Progress, Report, carry_out, plan_once
+from appliance.daemon.handing import hand_over
 from appliance.daemon.published import load_published
 from appliance.daemon.wiring import IMAGE_MARK, Systems, read_templates
 from appliance.design.compose import compose
@@ -226,6 +227,7 @@ async def apply(systems: Systems, prepared: Prepared, text: str, summary: str, p
     systems.store.keep_fingerprint_key()
     now = datetime.now(UTC)
     doors = await answering(systems, prepared.desired)
+    await hand_over(systems, prepared.wish, prepared.changes)
     with systems.store.journal(summary, [change.resource.key for change in prepared.changes], now) as done:
         report = await carry_out(prepared.changes, doors, progress)
         for outcome in report.outcomes:

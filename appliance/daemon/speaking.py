@@ -10,7 +10,7 @@ import asyncio
 import json
 import secrets
 from asyncio import StreamReader, StreamWriter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from ipaddress import ip_address
 from pathlib import Path
@@ -53,6 +53,7 @@ class Keeper:
         self._pause = FIRST_PAUSE
         self._not_before = 0.0
         self._address = ""
+        self._changing = asyncio.Lock()
         self.bell = Bell()
 
     @property
@@ -82,26 +83,27 @@ class Keeper:
     async def _look(self) -> None:
         """One look: is it wanted, does it run, by this configuration?"""
         try:
-            [config] = marks([self._systems.exabgp.file])
-            if self._ended is not None and self._ended.done():
-                await self._mourn(f"ExaBGP ended ({self._ended.result()})")
-            if config is None:
-                if self._speaker is not None:
-                    await self._end(silently=False)
-            elif self._speaker is None:
-                await self._start(config)
-            elif config != self._config:
-                self._config = config
-                self._read_again()
-            await self._keep_time()
+            async with self._changing:
+                await self._bring_about()
+            due = self._listening.due()
+            if due is not None and due <= monotonic():
+                await self._listening.settle()
         except ApplianceError as error:
             self._log(error.message)
             self._wait_longer()
 
-    async def _keep_time(self) -> None:
-        due = self._listening.due()
-        if due is not None and due <= monotonic():
-            await self._listening.settle()
+    async def _bring_about(self) -> None:
+        [config] = marks([self._systems.exabgp.file])
+        if self._ended is not None and self._ended.done():
+            await self._mourn(f"ExaBGP ended ({self._ended.result()})")
+        if config is None:
+            if self._speaker is not None:
+                await self._end(silently=False)
+        elif self._speaker is None:
+            await self._start(config)
+        elif config != self._config:
+            self._config = config
+            self._read_again()
 
     async def _start(self, config: object) -> None:
         if monotonic() < self._not_before:
@@ -123,10 +125,10 @@ class Keeper:
     async def _mourn(self, sentence: str) -> None:
         """It ended by itself, or lost its bridge."""
         self._log(f"{sentence}; what it learned is kept while it is started again")
-        await self._end(silently=True)
         if monotonic() - self._begun > LIVED_LONG:
             self._pause = FIRST_PAUSE
         self._wait_longer()
+        await self._end(silently=True)
 
     def _wait_longer(self) -> None:
         self._not_before = monotonic() + self._pause
@@ -135,14 +137,15 @@ class Keeper:
     async def _end(self, *, silently: bool) -> None:
         speaker, self._speaker, self._ended = self._speaker, None, None
         if speaker is not None:
+            await self._listening.speaker_ended()  # before it says goodbye: who takes over decides what goes
             await speaker.end(silently=silently)
-            await self._listening.speaker_ended()
 
     # The bridge
 
     async def _converse(self, reader: StreamReader, writer: StreamWriter) -> None:
         """Take in all that the bridge passes on."""
-        if self._speaker is None or not is_bridge(writer.get_extra_info("socket"), self._speaker.pid):
+        speaker = self._speaker
+        if speaker is None or not is_bridge(writer.get_extra_info("socket"), speaker.pid):
             writer.close()
             return
         self._writer, self._talk = writer, asyncio.current_task()
@@ -154,8 +157,9 @@ class Keeper:
             self._log(f"the last line of ExaBGP's was cut after {len(rest)} bytes, and is left out")
         self._writer = None
         writer.close()
-        if self._speaker is not None:
-            await self._mourn("ExaBGP's bridge ended")
+        async with self._changing:
+            if self._speaker is speaker:
+                await self._mourn("ExaBGP's bridge ended")
 
     async def _take(self, data: bytes) -> bytes:
         """Every whole line; what is left over. A line without an end is none of ExaBGP's."""
@@ -163,15 +167,22 @@ class Keeper:
         slice_ends = monotonic() + SLICE
         for line in lines:
             if line:
-                await self._listening.hear(line)
+                await self._tried(self._listening.hear(line))
             if monotonic() > slice_ends:
                 await asyncio.sleep(0)
                 slice_ends = monotonic() + SLICE
-        await self._listening.settle()
+        await self._tried(self._listening.settle())
         if len(rest) > LONGEST_LINE:
             self._log(f"a line of more than {LONGEST_LINE} bytes is left out")
             return b""
         return rest
+
+    async def _tried(self, work: Awaitable[None]) -> None:
+        """What the kernel does not take now is brought by the next comparison with it."""
+        try:
+            await work
+        except ApplianceError as error:
+            self._log(error.message)
 
     # Questions
 
@@ -195,4 +206,7 @@ class Keeper:
 
 async def keep_speaking(systems: Systems, listening: Listening, stop: asyncio.Event, log: Log) -> None:
     """Until told to stop."""
-    await Keeper(systems, listening, log).keep(stop)
+    try:
+        await Keeper(systems, listening, log).keep(stop)
+    except OSError as error:
+        log(f"there is no embedded speaker: {error.strerror}: {error.filename}")

@@ -19,6 +19,8 @@ from appliance.announce import process
 from appliance.announce.exabgp_api import Exabgp
 from appliance.announce.process import speaker_command
 from appliance.announce.render import BRIDGE
+from appliance.daemon import listening
+from appliance.daemon.handing import hand_over
 from appliance.daemon.listening import Listening
 from appliance.daemon.passes import parse_loaded
 from appliance.daemon.speaking import Keeper
@@ -116,11 +118,11 @@ def play(box: Box, folder: Path, scene: Callable[[Scene], Awaitable[None]], *, t
 
     async def daemon(ends: Mapping[str, FarEnd]) -> None:
         systems = replace(box.systems, kernel=Kernel(), exabgp=Exabgp(folder, folder / "speaker.sock"))
-        listening = Listening(systems, said.append)
-        keeper, stop = Keeper(systems, listening, said.append), asyncio.Event()
+        heard = Listening(systems, said.append)
+        keeper, stop = Keeper(systems, heard, said.append), asyncio.Event()
         running = asyncio.create_task(keeper.keep(stop))
         try:
-            await scene(Scene(systems, listening, keeper, ends, said))
+            await scene(Scene(systems, heard, keeper, ends, said))
         finally:
             stop.set()
             keeper.bell.ring()
@@ -426,3 +428,31 @@ def test_a_line_that_is_cut_and_one_that_nobody_knows_cost_nothing_but_a_sentenc
     said = play(box, folder, scene)
     assert sum("cannot be read" in line for line in said) == 1
     assert "ExaBGP said something of a kind that is not known: 'gossip'" in said
+
+
+def test_frrs_routes_stay_while_the_embedded_speaker_learns_them_and_the_other_way_round(
+    box: Box, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frr = SITE.replace("speaker: exabgp", "speaker: frr")
+    monkeypatch.setattr(listening, "HANDING", 5.0)
+
+    async def scene(at: Scene) -> None:
+        ip("nexthop add id 7 dev vpc-1 proto zebra")
+        ip(f"route add {NET} nhid 7 proto bgp metric 20")
+        wish = Wish(parse_loaded(SITE, "site.yaml").intent, read_templates())
+        await hand_over(at.systems, wish, [Change(None, one) for one in speaker_configs(wish)])
+        assert at.routes() == {NET: {"vpc-1"}}
+        ip(f"route delete {NET} proto bgp")
+        await at.want()
+        await at.both_up()
+        assert at.routes() == {NET: {"vpc-1"}}
+        for end in at.ends.values():
+            end.offer(["10.2.0.0/16"])
+            end.end_of_rib()
+        await until(lambda: at.routes() == {"10.2.0.0/16": {"vpc-1", "vpc-2"}})
+        await at.want(text=frr)
+        await until(lambda: not at.ends["vpc-1"].up)
+        assert at.routes() == {"10.2.0.0/16": {"vpc-1", "vpc-2"}}
+        await until(lambda: at.routes() == {})
+
+    play(box, folder, scene)
