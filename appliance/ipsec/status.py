@@ -180,7 +180,7 @@ def surplus(sas: Iterable[TunnelSa], settled_s: int) -> frozenset[int]:
 
 def surplus_children(sas: Iterable[TunnelSa], settled_s: int) -> frozenset[int]:
     """The CHILD_SAs of which one IKE_SA has too many: both ends asked for one at the same moment. In a rekey the old
-    one is ``rekeyed`` as soon as the new one stands, so that two which are both installed for ``settled_s`` seconds are no
+    one is ``rekeyed`` as soon as the new one stands, so two that are both installed for ``settled_s`` seconds are no
     rekey. The lowest SPIs stay, in whichever direction: as above, both ends choose the same."""
     found: dict[tuple[str, int], list[tuple[list[str], int]]] = {}
     for sa in sas:
