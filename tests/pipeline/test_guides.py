@@ -20,7 +20,7 @@ from appliance.model.machine import Machine
 from appliance.vendors import read_documents
 from appliance.vendors.intent_of import connection_of
 
-CASES = sorted(path for path in (Path(__file__).parent / "alibaba").iterdir() if path.is_dir())
+CASES = sorted(path for path in (Path(__file__).parent / "guides").iterdir() if path.is_dir())
 EGRESS = (
     Uplink("isp1", "eth0", public=ip_address("203.0.113.202")),
     Uplink("isp2", "eth1", public=ip_address("203.0.113.127")),
