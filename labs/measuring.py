@@ -18,10 +18,10 @@ from checking import Failed, node
 
 TRAFFIC = "/opt/traffic"
 CLEAR = (
-    "(ip or ip6) and not esp and not udp port 500 and not udp port 4500"
+    "(ip or ip6) and not esp and not udp port 500 and not udp port 4500 and not igmp"
     " and not src net fe80::/10 and not dst net ff02::/16"
 )
-"""What must never be seen outside: all but ESP, IKE, ARP and what IPv6 says to its own link alone."""
+"""What must never be seen outside: all but ESP, IKE, ARP, and what a host says to its own link alone."""
 
 ENCRYPTED = "esp or udp port 4500"
 FRAGMENTS = "ip[6:2] & 0x3fff != 0"
@@ -49,7 +49,7 @@ class Program:
     def stop(self) -> dict[str, Any]:
         """End it, and take its result."""
         self._signal(signal.SIGTERM)
-        return self.result(30)
+        return self.result(120)
 
     def kill(self) -> None:
         """End it for sure, whatever it has to say."""
@@ -115,12 +115,37 @@ def watching(where: str, interfaces: Sequence[str], **filters: str) -> Iterator[
 
 
 @contextmanager
-def streaming(where: str, target: str, flows: int = 8, rate: float = 50) -> Iterator[dict[str, Any]]:
+def streaming(where: str, target: str, flows: int = 8, rate: float = 50, port: int = 7000) -> Iterator[dict[str, Any]]:
     """Numbered UDP packets to an echo (``echoing``) while the block runs; what became of them is filled in after it."""
     found: dict[str, Any] = {}
     program = Program(
-        where, "stream.py", "send", target, "--flows", str(flows), "--rate", str(rate), "--seconds", "600"
-    )
+        where, "stream.py", "send", target, "--flows", str(flows), "--rate", str(rate), "--seconds", "600",
+        "--port", str(port),
+    )  # fmt: skip
+    try:
+        yield found
+        found.update(program.stop())
+    finally:
+        program.kill()
+
+
+@contextmanager
+def echoing(where: str, port: int) -> Iterator[dict[str, Any]]:
+    """An echo of its own while the block runs; what it heard is filled in after it."""
+    found: dict[str, Any] = {}
+    program = Program(where, "stream.py", "echo", "--port", str(port))
+    try:
+        yield found
+        found.update(program.stop())
+    finally:
+        program.kill()
+
+
+@contextmanager
+def talking(where: str, target: str) -> Iterator[dict[str, Any]]:
+    """One TCP session while the block runs; what became of it is filled in after it."""
+    found: dict[str, Any] = {}
+    program = Program(where, "bulk.py", "send", target, "--until-told")
     try:
         yield found
         found.update(program.stop())

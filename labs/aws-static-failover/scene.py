@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from checking import Done, Failed, node, wait_for
-from measuring import Program
 from observing import link_with, paths
 
 OUTSIDE = ("eth1", "eth2", "eth3")
@@ -53,6 +52,16 @@ def add_to_intent(text: str) -> None:
     appliance("apply", "--yes")
 
 
+def change_intent(old: str, new: str) -> None:
+    """Change what stands in the intent, and apply it."""
+    gw = node("gw")
+    text = gw.run("cat", INTENT).out
+    if old not in text:
+        raise Failed(f"the intent has no {old!r}")
+    gw.shell(f"cat > {INTENT}", given=text.replace(old, new))
+    appliance("apply", "--yes")
+
+
 def told() -> dict[str, dict[str, Any]]:
     """What the status says of each tunnel, by outside address."""
     (connection,) = appliance("status")["connections"]
@@ -74,6 +83,11 @@ def wait_until_carries(*tunnels: Tunnel, timeout: float = 30) -> None:
     wait_for(lambda: carries(*tunnels), timeout, f"{VPC} over {wanted}")
 
 
+def somebody_carries() -> bool:
+    """Whether the kernel has a way to the VPC at all."""
+    return carries(FIRST) or carries(SECOND)
+
+
 def wait_until_armed() -> None:
     """Both tunnels' probes are answered, so that silence means something."""
     wait_for(lambda: all(tunnel["probe"]["state"] == "up" for tunnel in told().values()), 40, "probes to be answered",
@@ -81,20 +95,8 @@ def wait_until_armed() -> None:
 
 
 def wire(*words: str) -> None:
-    """The Internet router's manners: see internet/wire."""
+    """The Internet router's manners: see far-ends/wire."""
     node("internet").run("/opt/internet/wire", *words)
-
-
-@contextmanager
-def talking() -> Iterator[dict[str, Any]]:
-    """One TCP session from the LAN to the VPC while the block runs; what became of it is filled in after it."""
-    found: dict[str, Any] = {}
-    program = Program("lan", "bulk.py", "send", HOST, "--until-told")
-    try:
-        yield found
-        found.update(program.stop())
-    finally:
-        program.kill()
 
 
 @contextmanager

@@ -11,6 +11,7 @@ The kernel counts, so a rate that Python could not follow is still counted right
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import signal
 import socket
@@ -54,6 +55,10 @@ def read(plug: socket.socket) -> list[str]:
             data = plug.recv(65535)
         except BlockingIOError:
             break
+        except OSError as error:
+            if error.errno != errno.ENETDOWN:
+                raise
+            continue  # told once, when the link was down meanwhile; what passed before and after is there
         lines.append(Ether(data).summary())
     return lines
 

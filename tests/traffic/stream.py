@@ -4,10 +4,11 @@
     stream.py echo --port 7000
     stream.py send 10.1.0.4 --port 7000 --flows 8 --rate 50 --seconds 10
 
-The echo sends every packet back to where it came from. The sender numbers the packets of each flow (a flow is one
-source port) and, when its time is over or it gets SIGTERM or SIGINT, prints one JSON value: packets ``sent``,
-``received`` and ``lost``, ``gap_ms`` (the longest stretch of one flow without an answered packet, by the times of
-sending; 0 when nothing was lost) and ``late_ms`` (the slowest answer).
+The echo sends every packet back to where it came from; at SIGTERM or SIGINT it prints how many it ``heard`` and
+``gap_ms``, the longest stretch of one flow that it missed, by the times of sending. The sender numbers the packets of
+each flow (a flow is one source port) and, when its time is over or it gets SIGTERM or SIGINT, prints one JSON value:
+packets ``sent``, ``received`` and ``lost``, ``gap_ms`` (the longest stretch of one flow without an answered packet, by
+the times of sending; 0 when nothing was lost) and ``late_ms`` (the slowest answer).
 """
 
 from __future__ import annotations
@@ -55,6 +56,26 @@ class Flow:
         if since is not None:
             longest = max(longest, self.sent[-1] - since, 1)
         return longest
+
+
+@dataclass(slots=True)
+class Ear:
+    """What the echo heard: of each flow, by the sender's address and the flow's number, the last packet's number and
+    time of sending; and the longest gap of any so far. Times in ns, of the sender's clock."""
+
+    last: dict[tuple[object, int], tuple[int, int]] = field(default_factory=dict)
+    heard: int = 0
+    longest: int = 0
+
+    def take(self, sender: object, data: bytes) -> None:
+        flow, number, at = NUMBERED.unpack_from(data)
+        before, since = self.last.get((sender, flow), (number - 1, at))
+        self.heard += 1
+        if number <= before:  # overtaken on the way
+            return
+        if number > before + 1:  # lost from the first one after the last heard until this one
+            self.longest = max(self.longest, (at - since) * (number - before - 1) // (number - before))
+        self.last[sender, flow] = (number, at)
 
 
 def summarize(flows: list[Flow]) -> dict[str, float]:
@@ -136,8 +157,26 @@ class Sender:
             self.flows[index].take(number, time.monotonic_ns())
 
 
+class _Enough(Exception):
+    """The echo was told to end."""
+
+
+def _enough(*_: object) -> None:
+    raise _Enough
+
+
 def echo(port: int) -> None:
-    """Send back whatever comes, from the address it came to, until the process ends."""
+    """Send back whatever comes, from the address it came to, until told to end; then say what was heard."""
+    ear = Ear()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _enough)
+    try:
+        _answer_all(port, ear)
+    except _Enough:
+        print(json.dumps({"heard": ear.heard, "gap_ms": round(ear.longest / 1e6, 1)}), flush=True)
+
+
+def _answer_all(port: int, ear: Ear) -> None:
     plug = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     plug.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
     plug.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
@@ -146,6 +185,8 @@ def echo(port: int) -> None:
     while True:
         data, told, _, sender = plug.recvmsg(65535, socket.CMSG_SPACE(PKTINFO.size))
         _, _, to = PKTINFO.unpack(told[0][2])
+        if len(data) >= NUMBERED.size:
+            ear.take(sender, data)
         source = (socket.IPPROTO_IP, IP_PKTINFO, PKTINFO.pack(0, to, bytes(4)))
         try:
             plug.sendmsg([data], [source], 0, sender)
