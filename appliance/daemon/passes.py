@@ -15,7 +15,7 @@ from appliance.daemon.published import load_published
 from appliance.daemon.wiring import IMAGE_MARK, Systems, read_templates
 from appliance.design.compose import compose
 from appliance.design.tunnels import tunnel_if_id, tunnel_link
-from appliance.design.underlay import lack_of
+from appliance.design.underlay import lack_of, uplink_links
 from appliance.design.wish import Wish
 from appliance.history.revision import Down
 from appliance.intent.read import locate, read_intent
@@ -201,7 +201,8 @@ def refuse_unsafe(prepared: Prepared, administrators: Sequence[str], allowed: Co
     _refuse_stranded(prepared.wish)
     sources = prepared.wish.intent.management.sources if prepared.wish.intent.management else ()
     known = [ip_address(address) for address in administrators]
-    for objection in object_to(prepared.changes, prepared.machine, (*known, *sources), prepared.desired):
+    closed = uplink_links(prepared.wish) if prepared.wish.host_is_ours else ()
+    for objection in object_to(prepared.changes, prepared.machine, (*known, *sources), prepared.desired, closed):
         if objection.rule not in allowed:
             raise Refused(objection.message, hint=objection.hint, code=objection.rule)
 

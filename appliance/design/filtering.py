@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from appliance.design.routing import protected_prefixes
 from appliance.design.tunnels import pairs, tunnel_link, tunnel_mss
 from appliance.design.underlay import underlay_of, uplink_links, uplink_networks
 from appliance.design.wish import Wish
 from appliance.firewall.ruleset import render_ruleset
+from appliance.intent.finding import overlap
 from appliance.model.filtering import Filter, LanGuard, PolicedPair, Translation, TunnelGuard
-from appliance.model.intent import Connection, Intent, Tunnel
+from appliance.model.intent import Connection, Tunnel
 from appliance.model.resources import FirewallTable
 
 
@@ -23,7 +26,7 @@ def compose_filter(wish: Wish) -> Filter:
         tunnels=tuple(_guard(wish, connection, tunnel) for connection, tunnel in wish.tunnels),
         policed=_policed(wish),
         uplinks=uplink_links(wish),
-        lans=lan_guards(wish.intent),
+        lans=lan_guards(wish),
         protected=protected_prefixes(wish),
         deny_private=any(connection.clear_text == "deny-private" for connection in wish.connections),
         uplink_networks=uplink_networks(wish),
@@ -43,10 +46,21 @@ def translations(wish: Wish) -> tuple[Translation, ...]:
     return tuple(found)
 
 
-def lan_guards(intent: Intent) -> tuple[LanGuard, ...]:
-    """The LANs the intent names, else the site's networks on whatever is neither uplink nor tunnel."""
+def lan_guards(wish: Wish) -> tuple[LanGuard, ...]:
+    """The LANs the intent names, else the site's networks on whatever is neither uplink nor tunnel, and on an uplink
+    that has an address in them: a box on one leg."""
+    intent = wish.intent
     named = tuple(LanGuard(lan.interface, lan.networks) for lan in sorted(intent.lans, key=lambda lan: lan.name))
-    return named or (LanGuard(None, intent.site.networks),)
+    return named or (LanGuard(None, intent.site.networks), *_on_uplinks(wish))
+
+
+def _on_uplinks(wish: Wish) -> Iterator[LanGuard]:
+    interfaces = wish.machine.interfaces if wish.machine else {}
+    for link in uplink_links(wish):
+        near = [address.network for address in interfaces[link].addresses] if link in interfaces else []
+        shared = tuple(ours for ours in wish.intent.site.networks if any(overlap(ours, network) for network in near))
+        if shared:
+            yield LanGuard(link, shared)
 
 
 def _policed(wish: Wish) -> tuple[PolicedPair, ...]:

@@ -9,7 +9,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from appliance.model.address import IPAddress, IPNetwork
 from appliance.model.change import Change
 from appliance.model.machine import Machine
-from appliance.model.resources import Blackhole, Resource, XfrmLink
+from appliance.model.resources import Blackhole, FirewallTable, Resource, XfrmLink
 
 CUT_MANAGEMENT = "cut-management"
 REMOVE_ALL_TUNNELS = "remove-all-tunnels"
@@ -29,11 +29,13 @@ def object_to(
     machine: Machine,
     administrators: Iterable[IPAddress | IPNetwork],
     desired: Iterable[Resource] = (),
+    closed: Collection[str] = (),
 ) -> tuple[Objection, ...]:
     """Every rule the plan breaks. ``administrators``: from where this box is managed, as far as known; ``desired``:
-    what stands after the plan."""
-    stays = any(isinstance(resource, XfrmLink) for resource in desired)
-    return (*_cut_management(changes, machine, administrators), *(() if stays else _remove_all(changes)))
+    what stands after the plan; ``closed``: interfaces by which nobody gets in once the filter stands."""
+    stays, known = any(isinstance(resource, XfrmLink) for resource in desired), tuple(administrators)
+    cut = (*_cut_management(changes, machine, known), *_shut_out(changes, machine, known, closed))
+    return (*cut, *(() if stays else _remove_all(changes)))
 
 
 def _cut_management(
@@ -55,6 +57,32 @@ def _cut_management(
                 )
             )
     return found
+
+
+def _shut_out(
+    changes: Sequence[Change],
+    machine: Machine,
+    administrators: Iterable[IPAddress | IPNetwork],
+    closed: Collection[str],
+) -> list[Objection]:
+    """A new filter takes nothing but IKE and ESP from an uplink: who administers the box by it would be out."""
+    new = any(change.old is None and isinstance(change.new, FirewallTable) for change in changes)
+    found = []
+    for who in administrators if new else ():
+        link = _reached_by(who, machine)
+        if link in closed:
+            message = f"you manage this machine from {who} by {link}, an uplink, where only IKE and ESP get in then"
+            hint = f"come in by another interface first, or use --allow {CUT_MANAGEMENT}"
+            found.append(Objection(CUT_MANAGEMENT, message, hint))
+    return found
+
+
+def _reached_by(who: IPAddress | IPNetwork, machine: Machine) -> str | None:
+    """The interface that has the administrator's network, else that of the default route."""
+    family = ip_network(who).version
+    near = (i.name for i in machine.interfaces.values() if any(_holds(a.network, who) for a in i.addresses))
+    far = (route.link for route in machine.defaults if route.family == family)
+    return next(near, None) or next(far, None)
 
 
 def _remove_all(changes: Sequence[Change]) -> list[Objection]:

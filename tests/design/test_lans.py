@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_address, ip_interface, ip_network
 
 from appliance.design.compose import compose
+from appliance.design.filtering import lan_guards
 from appliance.design.peering import compose_router
 from appliance.design.wish import Wish
 from appliance.model.intent import Intent, Lan
@@ -88,3 +89,13 @@ def test_equal_priorities_are_one_group() -> None:
     intent = fixed()
     same = replace(intent, connections=tuple(replace(one, priority=7) for one in intent.connections))
     assert {n.local_pref for n in compose_router(wish_for(same)).neighbors} == {None}  # type: ignore[union-attr]
+
+
+def test_a_box_on_one_leg_lets_its_lan_in_by_the_uplink() -> None:
+    """Nothing is named: what else has an address in the site's networks but the uplink?"""
+    leg = replace(MACHINE.interfaces["eth0"], addresses=(ip_interface("172.16.20.80/24"),))
+    wish = wish_for(replace(site(()), uplinks=fixed().uplinks), machine=replace(MACHINE, interfaces={"eth0": leg}))
+    guards = {guard.interface: guard.networks for guard in lan_guards(wish)}
+    assert guards == {None: (CORE, DMZ), "eth0": (CORE,)}
+    apart = {guard.interface for guard in lan_guards(wish_for(site(())))}
+    assert apart == {None}

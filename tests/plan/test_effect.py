@@ -8,8 +8,8 @@ from ipaddress import ip_address, ip_interface, ip_network
 import pytest
 
 from appliance.model.change import Change
-from appliance.model.machine import Interface, Machine
-from appliance.model.resources import Blackhole, FrrConfig, Resource, XfrmLink
+from appliance.model.machine import DefaultRoute, Interface, Machine
+from appliance.model.resources import Blackhole, FirewallTable, FrrConfig, Resource, XfrmLink
 from appliance.plan.effect import BRIEF, CUT, NONE, judge_change, judge_plan
 from appliance.plan.safety import object_to
 from appliance.plan.text import describe_change
@@ -58,6 +58,20 @@ def test_the_administrators_own_address_must_not_vanish_into_a_tunnel() -> None:
     assert "10.9.0.5" in objection.message
     assert object_to([twin], near, [ip_address("10.9.0.5")]) == ()
     assert object_to([twin], far, [ip_address("192.0.2.9")]) == ()
+
+
+def test_who_comes_in_by_an_uplink_is_not_shut_out_unasked() -> None:
+    table = Change(None, FirewallTable("x"))
+    box = Machine(
+        {"eth0": Interface("eth0", 1500, True, (ip_interface("203.0.113.9/24"),))},
+        (DefaultRoute("eth0", ip_address("203.0.113.1"), 0, 4),),
+    )
+    for who in ("203.0.113.77", "192.0.2.9"):
+        (objection,) = object_to([table], box, [ip_address(who)], (), ("eth0",))
+        assert (objection.rule, who in objection.message) == ("cut-management", True)
+    assert object_to([table], box, [ip_address("203.0.113.77")], (), ("eth1",)) == ()
+    assert object_to([], box, [ip_address("203.0.113.77")], (), ("eth0",)) == ()
+    assert object_to([Change(FirewallTable("y"), table.new)], box, [ip_address("192.0.2.9")], (), ("eth0",)) == ()
 
 
 def test_losing_every_tunnel_at_once_is_asked_about() -> None:
