@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from checking import Done, Failed, node, wait_for
-from measuring import end
-from observing import charon, sas
+from measuring import CLEAR, ENCRYPTED, Seen, end, watching
+from observing import charon, ip, sas
 
 BOX = "gw"
 SITE = "/root/site"
@@ -64,7 +65,7 @@ def must_configure(mode: str, wait: int = 60) -> Any:
     """Configure to the end; its JSON."""
     done = configure(mode, wait)
     if done.code:
-        raise Failed(f"configure ended with {done.code}: {(done.out + done.err).strip()[-900:]}")
+        raise Failed(f"configure ended with {done.code}: {(done.err + done.out).strip()[-900:]}")
     return done.json()
 
 
@@ -78,8 +79,8 @@ def forget_everything() -> None:
     node(BOX).shell(
         """
         kill -9 $(pgrep -f '^/usr/bin/python3 .*appliance run$') $(pgrep charon)
-        /usr/lib/frr/frrinit.sh stop >/dev/null 2>&1
         rm -rf /run/appliance /run/charon.vici
+        /usr/lib/frr/frrinit.sh stop >/dev/null 2>&1
         for link in $(ip -o link show type xfrm | cut -d: -f2 | cut -d@ -f1); do ip link del $link; done
         for family in 4 6; do
             ip -$family rule flush proto 173
@@ -147,6 +148,18 @@ def refuse_a_second_write() -> None:
     )
     assert gw.run("vtysh", "-c", "show running-config").out == running, "FRR's configuration changed"
     assert answer.get("changes", 0) == 0, answer
+
+
+def mac(where: str, link: str) -> str:
+    """A link's hardware address."""
+    return str(ip(where, "link", "show", "dev", link)[0]["address"])
+
+
+def watching_outside(links: Sequence[str], **more: str) -> AbstractContextManager[Seen]:
+    """What passes the Internet router's links, where the LAN is on the switch of the uplink: that floods it with
+    the LAN's own packets until it has learned who is where. Those are for the appliance and the LAN host."""
+    flooded = f"ether dst {mac(BOX, 'eth1')} or ether dst {mac('lan', 'eth1')}"
+    return watching("internet", links, clear=f"({CLEAR}) and not ({flooded})", encrypted=ENCRYPTED, **more)
 
 
 # New keys

@@ -1,0 +1,163 @@
+"""What must hold in this lab, in the order in which it happens. The README has the table."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from checking import check, main, node, wait_for
+from measuring import CLEAR, ENCRYPTED, send_stream, start_services, streaming, watching
+from observing import paths, sent_packets
+from operating import (
+    Tunnel,
+    appliance,
+    apply_site,
+    edit_intent,
+    forget_everything,
+    lay_out_site,
+    must_configure,
+    refuse_a_second_write,
+    rekey_everything,
+    spis,
+    states,
+)
+
+OUTSIDE = ("eth1", "eth2", "eth3")
+LAN, VPC, HOST = "172.16.20.0/24", "10.1.0.0/16", "10.1.0.4"
+A1 = Tunnel("tgw-a1", "198.51.100.2", "tgw1")
+A2 = Tunnel("tgw-a2", "192.0.2.2", "tgw2")
+B1 = Tunnel("tgw-b1", "198.51.100.3", "tgw1")
+B2 = Tunnel("tgw-b2", "192.0.2.3", "tgw2")
+ALL = (A1, A2, B1, B2)
+HOLD = 30_000
+"""BGP's hold time here, in ms."""
+
+
+def wait_for_paths(*tunnels: Tunnel, timeout: float = 150) -> None:
+    """Until exactly these carry the VPC's prefix, and the VPC's router has a way back."""
+    wanted = {tunnel.name for tunnel in tunnels}
+    wait_for(lambda: paths("gw", VPC) == wanted, timeout, f"{VPC} over {sorted(wanted)}")
+    wait_for(lambda: paths("vpc", LAN), timeout, f"{LAN} back")
+
+
+def wire(*words: str) -> None:
+    node("internet").run("/opt/internet/wire", *words)
+
+
+@check(timeout=300)
+def one_command_brings_four_tunnels_up() -> None:
+    """`configure` with the intent ends with 0: four tunnels carry one prefix as one nexthop group."""
+    start_services("vpc")
+    lay_out_site()
+    status = must_configure("bgp", wait=90)
+    assert (status["state"], status["healthy"]) == ("ok", True), status["why"]
+    wait_for_paths(*ALL)
+    assert set(states().values()) == {"carrying"}, states()
+
+
+@check(timeout=180)
+def flows_use_all_four_both_ways() -> None:
+    """128 flows are all answered; each tunnel takes its share out, and outside there is nothing but IKE and ESP."""
+    before = [sent_packets("gw", tunnel.name) for tunnel in ALL]
+    with watching("internet", OUTSIDE, clear=CLEAR, encrypted=ENCRYPTED) as seen:
+        result = send_stream("lan", HOST, "--flows", "128", "--rate", "5", "--seconds", "4")
+    took = [sent_packets("gw", tunnel.name) - was for tunnel, was in zip(ALL, before, strict=True)]
+    assert not result["lost"], f"lost {result['lost']} of {result['sent']}"
+    assert min(took) >= result["sent"] / 16, f"packets by tunnel: {took}"
+    assert seen.counts["encrypted"] >= 2 * result["sent"], seen.each
+    assert not seen.counts["clear"], seen.packets
+
+
+@check(timeout=240)
+def a_second_apply_writes_nothing() -> None:
+    """The plan is empty, and an apply says nothing to the kernel, to nftables, to charon or to FRR."""
+    refuse_a_second_write()
+
+
+@check(timeout=240)
+def rekeys_lose_nothing() -> float:
+    """IKE SAs and children of one connection rekey from either side under 400 packets a second, and none is lost."""
+    with streaming("lan", HOST) as result:
+        rekey_everything((A1, A2))
+    assert not result["lost"], f"lost {result['lost']} of {result['sent']}, gap {result['gap_ms']} ms"
+    return float(result["gap_ms"])
+
+
+@check(timeout=240)
+def changing_one_connection_leaves_the_other_alone() -> None:
+    """Other timers on the first connection: the second keeps its SPIs and its sessions, and no packet is lost."""
+    before, since = spis(ALL), sessions_since()
+    with streaming("lan", HOST) as result:
+        edit_intent("name: tgw-a\n", "name: tgw-a\n    bgp: {timers: [5, 15]}\n")
+    after = spis((B1, B2))
+    assert after == {name: before[name] for name in after}, f"SPIs before {before}, after {after}"
+    moved = {name: at for name, at in sessions_since().items() if abs((at - since[name]).total_seconds()) > 3}
+    assert not moved, f"sessions of the other connection began anew: {since}, now {moved}"
+    assert not result["lost"], f"lost {result['lost']} of {result['sent']}, gap {result['gap_ms']} ms"
+
+
+def sessions_since() -> dict[str, datetime]:
+    """Since when the second connection's sessions have stood, to a second or two."""
+    (second,) = (one for one in appliance("status")["connections"] if one["name"] == "tgw-b")
+    return {tunnel["name"]: datetime.fromisoformat(tunnel["bgp_detail"]["since"]) for tunnel in second["tunnels"]}
+
+
+@check(timeout=300)
+def removing_one_connection_leaves_the_other_alone() -> None:
+    """The first connection is removed under traffic: the second keeps its SPIs and carries everything."""
+    before = spis((B1, B2))
+    with watching("internet", OUTSIDE, clear=CLEAR) as seen, streaming("lan", HOST) as result:
+        appliance("connection", "remove", "tgw-a", "--yes")
+        wait_for_paths(B1, B2)
+        send_stream("lan", HOST, "--seconds", "1")
+    assert spis((B1, B2)) == before, f"SPIs before {before}, after {spis((B1, B2))}"
+    assert result["gap_ms"] < HOLD, f"lost {result['lost']} of {result['sent']}, gap {result['gap_ms']} ms"
+    assert not seen.counts["clear"], seen.packets
+
+
+@check(timeout=300)
+def adding_it_again_leaves_the_other_alone() -> float:
+    """The whole intent again: four tunnels, and the second connection keeps its SPIs. Flows that move to the new
+    tunnels before the cloud does cost a moment, which is stated."""
+    before = spis((B1, B2))
+    with streaming("lan", HOST) as result:
+        apply_site()
+        wait_for_paths(*ALL)
+    assert spis((B1, B2)) == before, f"SPIs before {before}, after {spis((B1, B2))}"
+    assert result["gap_ms"] < 1000, f"lost {result['lost']} of {result['sent']}, gap {result['gap_ms']} ms"
+    return float(result["gap_ms"])
+
+
+@check(timeout=240)
+def a_silent_cut_moves_its_flows() -> float:
+    """One far end, two of the four tunnels, is silently cut: its flows move to the other, none in clear."""
+    with watching("internet", OUTSIDE, clear=CLEAR) as seen, streaming("lan", HOST) as result:
+        wire("block", A1.remote, B1.remote)
+        wait_for_paths(A2, B2)
+        send_stream("lan", HOST, "--seconds", "1")
+    assert result["lost"], "nothing was lost: the cut did not cut"
+    assert result["gap_ms"] <= HOLD + 5000, f"gap {result['gap_ms']} ms"
+    assert not seen.counts["clear"], seen.packets
+    return float(result["gap_ms"])
+
+
+@check(timeout=300)
+def the_return_costs_nothing() -> float:
+    """The far end is back: all four carry again, and no packet is lost over it."""
+    with streaming("lan", HOST) as result:
+        wire("open")
+        wait_for_paths(*ALL, timeout=100)
+    assert not result["lost"], f"lost {result['lost']} of {result['sent']}, gap {result['gap_ms']} ms"
+    return float(result["gap_ms"])
+
+
+@check(timeout=300)
+def a_reboot_brings_everything_back() -> None:
+    """All that a reboot takes is gone: the box comes back by itself, and nothing leaves in clear meanwhile."""
+    forget_everything()
+    with watching("internet", OUTSIDE, clear=CLEAR) as seen:
+        wait_for_paths(*ALL, timeout=200)
+        wait_for(lambda: not send_stream("lan", HOST, "--seconds", "1")["lost"], 30, "traffic to flow")
+    assert not seen.counts["clear"], seen.packets
+
+
+main()
