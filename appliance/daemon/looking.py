@@ -15,7 +15,7 @@ from appliance.daemon.published import Published, load_published
 from appliance.daemon.wiring import Systems
 from appliance.design.compose import compose
 from appliance.design.tunnels import ike_connection, xfrm_link
-from appliance.design.underlay import underlay_of
+from appliance.design.underlay import lack_of, underlay_of
 from appliance.design.wish import Wish
 from appliance.model.fault import ApplianceError
 from appliance.model.intent import Intent
@@ -74,6 +74,7 @@ async def look(systems: Systems, intent: Intent, secrets: dict[str, Secret] | No
         verdicts=published.paths,
         uptime=monotonic(),
         probes=published.probes,
+        lacks={tunnel.name: lack for _, tunnel in wish.tunnels if (lack := lack_of(wish, tunnel))},
     )
 
 

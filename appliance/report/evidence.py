@@ -23,6 +23,7 @@ class Evidence:
 
     ``verdicts`` are the daemon's, by tunnel, with times of the clock that ``uptime`` is of, and ``probes`` what it
     shows of its probes; both are empty while it does not run.
+    ``lacks``: by tunnel, why it cannot leave the box at all.
     A daemon that did not answer is in ``silent`` with the reason, and what it would have said is empty.
     """
 
@@ -44,3 +45,4 @@ class Evidence:
     verdicts: Mapping[str, PathVerdict] = field(default_factory=dict)
     uptime: float = 0.0
     probes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    lacks: Mapping[str, str] = field(default_factory=dict)

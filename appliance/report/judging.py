@@ -76,7 +76,7 @@ def judge_tunnel(seen: Evidence, connection: Connection, tunnel: Tunnel) -> Tunn
     if "charon" in seen.silent:
         return TunnelState(DOWN, seen.silent["charon"])
     if sa is None:
-        return TunnelState(DOWN, f"there is no IKE SA with {tunnel.remote}")
+        return TunnelState(DOWN, seen.lacks.get(tunnel.name) or f"there is no IKE SA with {tunnel.remote}")
     if not sa.up and sa.ike_state not in IKE_STANDS:
         return TunnelState(DOWN, f"IKE with {tunnel.remote} is {sa.ike_state}")
     if not sa.up:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 from ipaddress import ip_address, ip_interface, ip_network
 
+from appliance.daemon.looking import look
 from appliance.daemon.loop import converge_once
+from appliance.daemon.passes import load_intent
 from appliance.model.resources import Route
+from appliance.report.judging import judge_tunnel
 from tests.daemon.sites import HEAD, VPC_1, VPC_2, applied, connection
 from tests.fakes.box import Box
 
@@ -59,6 +62,10 @@ def test_an_uplink_that_lost_its_address_calls_from_nowhere_else(box: Box) -> No
         box.kernel.drop_foreign_addresses("eth3")
         await converge_once(box.systems)
         assert ike_ids(box) == {"vpc-1": before["vpc-1"]}
+        seen = await look(box.systems, load_intent(box.systems).intent, None)
+        (vpc,) = seen.intent.connections
+        whys = {tunnel.name: judge_tunnel(seen, vpc, tunnel).why for tunnel in vpc.tunnels}
+        assert whys["vpc-2"] == "eth3 has no IPv4 address"
         second_line(box, "192.0.2.34/27", "192.0.2.33")
         await converge_once(box.systems)
         assert sources(box) == {"vpc-1": "203.0.113.202", "vpc-2": "192.0.2.34"}
