@@ -114,15 +114,16 @@ def _neighbors(wish: Wish, connection: Connection, tunnel: Tunnel, router_asn: i
     ]
 
 
-USUAL_PRIORITY, HIGHEST_PREFERENCE = 100, 1100
-"""A connection's priority when it has none, and the local preference that goes with priority 0."""
+USUAL_PRIORITY, LOWEST_PRIORITY = 100, 1000
+"""A connection's priority when it has none, and the last there can be."""
 
 
 def _local_pref(wish: Wish, connection: Connection) -> int | None:
-    """The lower its priority the earlier a connection goes. None as long as all have the same: then all of them do."""
+    """The lower its priority the earlier a connection goes, two steps before the next. None as long as all have the
+    same: then all of them do."""
     of = {one.name: USUAL_PRIORITY if one.priority is None else one.priority for one in wish.connections}
     speaking = {of[one.name] for one in wish.connections if one.mode == "bgp"}
-    return HIGHEST_PREFERENCE - of[connection.name] if len(speaking) > 1 else None
+    return 2 * (LOWEST_PRIORITY - of[connection.name]) + 100 if len(speaking) > 1 else None
 
 
 def _accept(wish: Wish, connection: Connection, family: int) -> tuple[PrefixRule, ...]:

@@ -62,8 +62,11 @@ class Neighbor:
 
     @property
     def preference(self) -> int | None:
-        """Of what it brings; behind others the lowest there is here. None: the usual one."""
-        return LAST_CHOICE if self.stance == BEHIND else self.local_pref
+        """Of what it brings. Behind others of its connection it is still before a connection that goes later, for those
+        are two apart or more; where all go alike, the lowest there is here. None: the usual one."""
+        if self.stance != BEHIND:
+            return self.local_pref
+        return LAST_CHOICE if self.local_pref is None else self.local_pref - 1
 
     @property
     def told_prepend(self) -> int:

@@ -11,6 +11,7 @@ from appliance.design.peering import compose_router
 from appliance.design.wish import Wish
 from appliance.model.intent import Intent, Lan
 from appliance.model.machine import Machine
+from appliance.model.peering import BEHIND
 from appliance.model.resources import FrrConfig, Route
 from tests.design.wishes import MACHINE, fixed, wish_for
 
@@ -83,6 +84,18 @@ def test_the_connection_with_the_lower_priority_goes_first() -> None:
     preferences = {n.connection: n.local_pref for n in compose_router(wish_for(ranked)).neighbors}  # type: ignore[union-attr]
     assert preferences[first.name] > preferences[second.name]  # type: ignore[operator]
     assert min(preferences.values()) >= 100  # type: ignore[type-var]
+
+
+def test_a_tunnel_that_stands_behind_is_still_before_the_connection_that_goes_later() -> None:
+    intent = fixed()
+    (first, second) = intent.connections
+    near = replace(intent, connections=(replace(first, priority=10), replace(second, priority=11)))
+    behind = {tunnel.name: BEHIND for tunnel in first.tunnels[1:]}
+    router = compose_router(wish_for(near, stances=behind))
+    assert router is not None
+    ordered = [n.preference or 0 for n in router.neighbors if n.connection == first.name]
+    later = [n.preference or 0 for n in router.neighbors if n.connection == second.name]
+    assert max(ordered) > min(ordered) > max(later) >= 100
 
 
 def test_equal_priorities_are_one_group() -> None:
