@@ -15,6 +15,7 @@ from appliance.announce.exabgp_api import Exabgp
 from appliance.daemon.wiring import Systems
 from appliance.history.store import Store
 from appliance.ipsec.retry import Book, choose_calls
+from appliance.kernel.overhearing import Heard
 from appliance.model.address import IPAddress, IPNetwork
 from appliance.model.change import Change, Outcome
 from appliance.model.fault import ApplianceError
@@ -164,6 +165,8 @@ class Box:
         self.frr = BoxFrr(self)
         self.nft = BoxNft()
         self.prober = FakeProber()
+        self.inbound = [0]
+        self.listened: list[str] = []
         self.store = Store(folder / "etc", folder / "var", folder / "run")
         self.far: dict[IPAddress, FarEnd] = {}
         self.announced: dict[IPAddress, dict[IPNetwork, int]] = {}
@@ -180,7 +183,7 @@ class Box:
         """The doors as the programs take them."""
         doors = (self.store, self.kernel, self.sysctl, self.charon, self.frr, self.nft)
         exabgp = Exabgp(self.folder / "speaker", self.folder / "run" / "speaker.sock")
-        return Systems(*doors, exabgp=exabgp, open_prober=self.prober.open)  # type: ignore[arg-type]
+        return Systems(*doors, exabgp=exabgp, open_prober=self.prober.open, overhear=self.overhear)  # type: ignore[arg-type]
 
     @property
     def writes(self) -> int:
@@ -195,6 +198,13 @@ class Box:
     @property
     def refusers(self) -> tuple[Refusing, ...]:
         return (self.kernel, self.sysctl, self.charon, self.frr, self.nft)
+
+    async def overhear(self, link: str, own: object, asked: object, seconds: float) -> Heard:
+        """What comes out of a tunnel: the next of ``inbound``; at the end of it, the last again."""
+        assert link in self.kernel.links
+        self.listened.append(link)
+        packets = self.inbound.pop(0) if len(self.inbound) > 1 else self.inbound[0]
+        return Heard(packets, seconds, ("10.0.0.4 > 172.16.20.10",) if packets else ())
 
     async def holds(self) -> frozenset[Resource]:
         """Everything of ours, by every door."""
@@ -264,7 +274,7 @@ class Box:
 
     def stand_in(self, monkeypatch: Any) -> None:
         """Every verb opens these doors instead of the machine's, and nobody manages it from anywhere."""
-        for verb in ("applying", "configure", "connections", "downing", "planning", "running", "statuses"):
+        for verb in ("applying", "configure", "connections", "downing", "planning", "running", "statuses", "tunnels"):
             monkeypatch.setattr(f"appliance.cli.{verb}.open_systems", lambda: self.systems)
         monkeypatch.setattr("appliance.cli.writing.PATIENCE", 0.0)
         monkeypatch.setattr("appliance.cli.gathering.socket", SimpleNamespace(gethostname=lambda: "dc1.example"))
