@@ -22,6 +22,8 @@ RESULTS = ROOT / "tests/bench/RESULTS.md"
 LAB = "bench"
 TOPOLOGY = "tests/bench/bench.clab.yml"
 GOALS = {
+    "C1": "one changed tunnel of many, 9 minutes",
+    "C2": "a pass with nothing to do, 3 minutes",
     "C3": "apply beside the native batch tools, some 7 minutes",
     "C4": "removing 500 links at once, 2 minutes",
     "C9": "importing a document as a command, 1 minute",
@@ -30,6 +32,7 @@ GOALS = {
     "F3": "a thousand tunnels watched, 4 minutes",
     "F4": "false failovers, 5 minutes",
     "I4": "memory of the daemon, 1 minute",
+    "I5": "the idle daemon, 4 minutes",
 }
 
 
@@ -60,7 +63,8 @@ def keep(rows: list[Row]) -> None:
     (ROOT / "build" / "bench.json").write_text(data + "\n", encoding="utf-8")
 
 
-HERE = ("F1", "F3", "F4")
+HERE = ("C9", "F1", "F3", "F4")
+"""Without the guest, in a network namespace but for the first."""
 NAMESPACE = (*(() if os.geteuid() == 0 else ("sudo",)), "unshare", "--net", "--mount")
 
 
@@ -69,9 +73,9 @@ def measured(goals: list[str]) -> Iterator[tuple[list[Row], str]]:
     for goal in goals:
         if goal in HERE:
             before = os.getloadavg()[0]
-            command = [*NAMESPACE, sys.executable, "-m", "tests.bench.measuring", goal]
+            command = [*(NAMESPACE if goal != "C9" else ()), sys.executable, "-m", "tests.bench.measuring", goal]
             told = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
-            where = f"In network namespaces of a machine of {os.cpu_count()} processors, {loads(before)}."
+            where = f"On a machine of {os.cpu_count()} processors, without a guest, {loads(before)}."
             yield [parse_row(data) for data in json.loads(told)], where
     if left := [goal for goal in goals if goal not in HERE]:
         yield from measured_in_guest(left)

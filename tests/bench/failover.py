@@ -49,6 +49,8 @@ PAIRS = [
     (IPv4Address("169.254.1.2"), IPv4Address("169.254.1.1")),
     (IPv4Address("169.254.2.2"), IPv4Address("169.254.2.1")),
 ]
+Pair = tuple[IPv4Address, IPv4Address]
+"""Our inside address and theirs."""
 RECEIVER = Path(__file__).with_name("stream.py")
 MODELLED = 10_000
 
@@ -68,7 +70,7 @@ def measure() -> list[Row]:
     loop, bgp, bfd = (median(found) / median(ours) for found in models.values())
     what = f"blackout after a silent cut, 99 of 100 / the limit of {LIMIT * 1000:.0f} ms (50 ms x 3), static"
     return [
-        Row("F1", what, round(worst / LIMIT, 3), 1.25, "lower", _of_late(ours), peers, control),
+        Row("F1", what, round(worst / LIMIT, 3), 1.25, "lower", of_late(ours), peers, control),
         Row("F1-loop", "the Linode guide's loop (a model) / ours", round(loop, 1), 200, "higher",
             _against(models, 0, ours), {}, control),
         Row("F1-bgp", "BGP with timers of 10 and 30 s (a model) / ours", round(bgp, 1), 20, "higher",
@@ -84,7 +86,7 @@ def late(blackouts: Sequence[float]) -> float:
     return ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))]
 
 
-def _of_late(blackouts: Sequence[float]) -> tuple[float, float]:
+def of_late(blackouts: Sequence[float]) -> tuple[float, float]:
     """Between which values it lies, by resampling, as parts of the limit."""
     chance = Random(0)
     found = sorted(late(chance.choices(blackouts, k=len(blackouts))) for _ in range(RESAMPLES))
@@ -126,45 +128,53 @@ MODELS: dict[str, Callable[[Random], float]] = {
 
 
 async def _blackouts(interval: float, cuts: int) -> list[float]:
-    """Seconds of each blackout: the path that carries is cut each time."""
-    chance = Random(2)
-    with far_machine(PATHS, PAIRS) as far, _Stream(far) as streamed:
+    with far_machine(PATHS, PAIRS) as far, Stream(far) as streamed:
         async with _switched(interval) as board:
-            await _until(lambda: set(_working(board)) == set(PATHS))
-            for number in range(cuts):
-                await asyncio.sleep(REST + chance.random() * interval)
-                (path,) = board.carrying["bench"]
-                _say(f"cut {number + 1} of {cuts}: {path}")
-                await asyncio.to_thread(far.cut, path)
-                await asyncio.sleep(CUT_FOR)
-                if board.carrying["bench"] == (path,):
-                    raise RuntimeError(f"{path} is cut and still carries")
-                await asyncio.to_thread(far.restore, path)
-        found = streamed()
-    if len(found) != cuts:
-        raise RuntimeError(f"{cuts} cuts and {len(found)} blackouts: {found}")
-    return found
+            await until(lambda: set(working(board)) == set(PATHS))
+            await cut_again_and_again(far, board, interval, cuts)
+        return checked(streamed(), cuts)
+
+
+async def cut_again_and_again(far: Far, board: Switchboard, interval: float, cuts: int) -> None:
+    """The path that carries is cut each time, and comes back."""
+    chance = Random(2)
+    for number in range(cuts):
+        await asyncio.sleep(REST + chance.random() * interval)
+        (path,) = board.carrying["bench"]
+        say(f"cut {number + 1} of {cuts}: {path}")
+        await asyncio.to_thread(far.cut, path)
+        await asyncio.sleep(CUT_FOR)
+        if board.carrying["bench"] == (path,):
+            raise RuntimeError(f"{path} is cut and still carries")
+        await asyncio.to_thread(far.restore, path)
+
+
+def checked(blackouts: list[float], cuts: int) -> list[float]:
+    """Seconds of each blackout: one for every cut."""
+    if len(blackouts) != cuts:
+        raise RuntimeError(f"{cuts} cuts and {len(blackouts)} blackouts: {blackouts}")
+    return blackouts
 
 
 @asynccontextmanager
 async def _switched(interval: float) -> AsyncIterator[Switchboard]:
     """The daemon's judging and switching over the two paths, as if their SAs stood."""
     with tempfile.TemporaryDirectory() as folder:
-        systems = _systems(Path(folder))
-        wish = await make_wish(systems, parse_loaded(_intent(interval), "bench").intent, {})
+        systems = systems_in(Path(folder))
+        wish = await make_wish(systems, parse_loaded(intent_text(interval, PATHS, PAIRS), "bench").intent, {})
         desired = [one for one in compose(wish) if isinstance(one, Nexthop | NexthopGroup | Route)]
         for outcome in await systems.kernel.apply(make_plan(desired, ())):
             if outcome.error:
                 raise RuntimeError(f"{outcome.change.resource.key}: {outcome.error}")
         judge, stop = Bell(), asyncio.Event()
         loop = asyncio.get_running_loop()
-        prober = Prober(lambda: _ring_from_afar(loop, judge))
+        prober = Prober(lambda: ring_from_afar(loop, judge))
         board = Switchboard(systems, prober)
         board.follow(wish)
-        board.hear(_standing(path, pair) for path, pair in zip(PATHS, PAIRS, strict=True))
+        board.hear(standing(path, pair) for path, pair in zip(PATHS, PAIRS, strict=True))
         prober.start()
         board.follow(wish)
-        switching = asyncio.create_task(keep_switched(board, judge, (), stop, _say))
+        switching = asyncio.create_task(keep_switched(board, judge, (), stop, say))
         try:
             yield board
         finally:
@@ -174,18 +184,20 @@ async def _switched(interval: float) -> AsyncIterator[Switchboard]:
             prober.stop()
 
 
-def _ring_from_afar(loop: asyncio.AbstractEventLoop, bell: Bell) -> None:
+def ring_from_afar(loop: asyncio.AbstractEventLoop, bell: Bell) -> None:
+    """From the prober's thread."""
     loop.call_soon_threadsafe(bell.ring)
 
 
-def _systems(folder: Path) -> Systems:
+def systems_in(folder: Path) -> Systems:
     """This machine's doors, with files of its own."""
     doors = open_systems()
     store = Store(folder / "config", folder / "state", folder / "run")
     return Systems(store, doors.kernel, doors.sysctl, doors.charon, doors.frr, doors.firewall)
 
 
-def _intent(interval: float) -> str:
+def intent_text(interval: float, paths: Sequence[str], pairs: Sequence[Pair], mode: str = "mode: static") -> str:
+    """Of one connection with these tunnels."""
     tunnels = "".join(
         f"""\
       - name: {path}
@@ -196,25 +208,26 @@ def _intent(interval: float) -> str:
         ike: {{version: 2, proposals: [aes256-sha256-modp2048], lifetime: 28800}}
         esp: {{proposals: [aes256-sha256-modp2048], lifetime: 3600}}
 """
-        for number, (path, (ours, theirs)) in enumerate(zip(PATHS, PAIRS, strict=True), start=1)
+        for number, (path, (ours, theirs)) in enumerate(zip(paths, pairs, strict=True), start=1)
     )
     return f"""\
 version: 1
-site: {{name: bench, networks: [192.0.2.0/24]}}
+site: {{name: bench, asn: 65010, router-id: 192.0.2.1, networks: [192.0.2.0/24]}}
 uplinks: [{{name: isp1, interface: lo}}]
 probe: {{interval: {interval * 1000:.0f}ms, lost: {LOST}, recovered: 20}}
 failback: {{policy: stay}}
 connections:
   - name: bench
     cloud: generic
-    mode: static
+    {mode}
     prefer: ordered
     networks: [{BEHIND}/32]
     tunnels:
 {tunnels}"""
 
 
-def _standing(path: str, pair: tuple[IPv4Address, IPv4Address]) -> TunnelSa:
+def standing(path: str, pair: Pair) -> TunnelSa:
+    """Its SAs, as charon would tell of them."""
     ours, theirs = pair
     return TunnelSa(
         name=path, ike_id=1, ike_state="established", version=2, local=ours, local_port=500, remote=theirs,
@@ -223,19 +236,20 @@ def _standing(path: str, pair: tuple[IPv4Address, IPv4Address]) -> TunnelSa:
     )  # fmt: skip
 
 
-def _working(board: Switchboard) -> list[str]:
+def working(board: Switchboard) -> list[str]:
     verdict = board.verdicts.get("bench")
     return [name for name, path in verdict.paths.items() if path.answering] if verdict else []
 
 
-async def _until(holds: Callable[[], bool]) -> None:
+async def until(holds: Callable[[], bool]) -> None:
+    """It is so, and for a while."""
     async with asyncio.timeout(20):
         while not holds():
             await asyncio.sleep(0.02)
     await asyncio.sleep(REST)
 
 
-class _Stream:
+class Stream:
     """Datagrams from here to behind the far machine, one each millisecond, and how long none came."""
 
     def __init__(self, far: Far) -> None:
@@ -261,5 +275,6 @@ class _Stream:
             process.wait()
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """To whoever watches."""
     print(f"  {time.monotonic():.3f} {text}", file=sys.stderr, flush=True)

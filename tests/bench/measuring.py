@@ -7,19 +7,23 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable, Mapping
 
-from tests.bench import applying, failover, importing, memory, scaling, watching
-from tests.bench.rows import as_data
+from tests.bench import applying, changing, failover, gating, importing, memory, passing, scaling, watching
+from tests.bench.rows import Row, as_data
 
-GOALS = {
+GOALS: Mapping[str, Callable[[], list[Row]]] = {
+    "C1": changing.measure,
+    "C2": passing.measure_passes,
     "C3": applying.measure,
     "C4": scaling.measure_removal,
     "C9": importing.measure,
-    "F1": failover.measure,
+    "F1": lambda: [*failover.measure(), *gating.measure()],
     "F2": scaling.measure_switch,
     "F3": watching.measure_many,
     "F4": watching.measure_calm,
     "I4": memory.measure,
+    "I5": passing.measure_idle,
 }
 
 if __name__ == "__main__":

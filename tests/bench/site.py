@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 from pathlib import Path
 
 from appliance.cli.rendering import render_all
@@ -48,7 +49,7 @@ class Native:
         }
 
 
-def write_site(tunnels: int) -> None:
+def write_site(tunnels: int, mode: str = "bgp") -> None:
     """Make this machine's intent one of so many tunnels; its keys beside it."""
     shutil.rmtree(CONFIG, ignore_errors=True)
     secrets = CONFIG / "secrets"
@@ -56,7 +57,13 @@ def write_site(tunnels: int) -> None:
     for number in range(tunnels):
         with open(os.open(secrets / f"t{number}.psk", os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
             file.write(f"not_a_key_but_a_fake_{number:04}\n")
-    (CONFIG / "intent.yaml").write_text("\n".join([*_head(), *_connections(tunnels), ""]))
+    (CONFIG / "intent.yaml").write_text(site_text(tunnels, mode))
+
+
+def site_text(tunnels: int, mode: str = "bgp", changed: int | None = None) -> str:
+    """The intent. ``changed``: a tunnel with other inside addresses and another lifetime, so that the kernel, FRR and
+    charon all have something to change."""
+    return "\n".join([*_head(), *_connections(tunnels, mode, changed), ""])
 
 
 def _head() -> Iterator[str]:
@@ -66,40 +73,40 @@ def _head() -> Iterator[str]:
     yield "connections:"
 
 
-def _connections(tunnels: int) -> Iterator[str]:
+def _connections(tunnels: int, mode: str, changed: int | None) -> Iterator[str]:
     for number, first in enumerate(range(0, tunnels, A_CONNECTION)):
         yield f"  - name: c{number}"
         yield f"    id: vpn-{number:017x}"
         yield "    cloud: aws"
-        yield "    mode: bgp"
-        yield "    peer-asn: 64512"
-        yield f"    networks: [10.{number}.0.0/16]"
+        yield f"    mode: {mode}"
+        yield from ["    peer-asn: 64512"] if mode == "bgp" else []
+        yield f"    networks: [10.{number // 256}.{number % 256}.0/24]"
         yield "    tunnels:"
         for tunnel in range(first, min(first + A_CONNECTION, tunnels)):
-            yield from _tunnel(tunnel)
+            yield from _tunnel(tunnel, is_changed=tunnel == changed)
 
 
-def _tunnel(number: int) -> Iterator[str]:
-    inside = f"169.254.{10 + number // 60}"
+def _tunnel(number: int, *, is_changed: bool) -> Iterator[str]:
+    inside = f"169.254.{80 if is_changed else 10 + number // 60}"
     low = number % 60 * 4
     yield f"      - name: t{number}"
     yield "        uplink: isp1"
-    yield f"        remote: 198.51.100.{number + 1}"
+    yield f"        remote: {IPv4Address('198.18.0.1') + number}"
     yield f"        psk: {{file: secrets/t{number}.psk}}"
     yield f"        inside: {inside}.{low + 2}/30"
     yield f"        peer-inside: {inside}.{low + 1}"
     yield "        ike: {version: 2, proposals: [aes256-sha256-modp2048], lifetime: 28800}"
-    yield "        esp: {proposals: [aes256-sha256-modp2048], lifetime: 3600}"
+    yield f"        esp: {{proposals: [aes256-sha256-modp2048], lifetime: {3500 if is_changed else 3600}}}"
 
 
 def write_native(folder: Path) -> Native:
     """The same resources as native files, from the intent in force and this machine's own facts."""
     systems = open_systems()
     intent = load_intent(systems).intent
+    shutil.rmtree(folder, ignore_errors=True)
     wish = asyncio.run(make_wish(systems, intent, resolve_secrets(systems, intent), Down()))
     desired = compose(wish)
     texts = render_all(desired)
-    shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, mode=0o700)
     (folder / "nft").write_text(texts["nft"])
     (folder / "frr").write_text(texts["frr"])

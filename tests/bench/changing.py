@@ -1,0 +1,131 @@
+"""C1: one tunnel of many is changed, by the running daemon and by tools that know whole files only. Runs in the box.
+
+The tunnel gets other inside addresses and another lifetime, so that the kernel, FRR and charon each have something to
+change. Ours is the order that `appliance apply` gives to the daemon, over its socket, until the daemon says that it is
+done: it reads and checks the intent, looks at every system, and changes what differs. Theirs is what people run:
+``swanctl --load-all``, ``frr-reload.py`` and ``ip -batch`` with files that were made before, sum of the three.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from appliance.control.channel import FILE, order_daemon
+from appliance.control.wire import render_order
+from appliance.daemon.passes import parse_loaded, resolve_secrets
+from appliance.daemon.wiring import open_systems
+from appliance.model.order import Commit
+from tests.bench.box import empty, timed
+from tests.bench.rows import Row, middle, spread
+from tests.bench.site import CONFIG, Native, site_text, write_native, write_site
+
+BARS = {10: 1.0, 100: 1.0, 1000: 100.0}
+"""Promised for the last; the others show how it grows."""
+OURS_TIMES, THEIR_TIMES = 10, 5
+BUDGET = 540.0
+"""Seconds for all of it: what would take longer is not begun."""
+RELOAD = ("/usr/lib/frr/frr-reload.py", "--reload", "--stdout")
+DAEMON = (sys.executable, "-m", "appliance.cli.main", "run")
+
+
+def measure() -> list[Row]:
+    """A row for each number of tunnels that the time allows."""
+    rows, ends, took = [], time.monotonic() + BUDGET, 0.0
+    for tunnels, bar in BARS.items():
+        if time.monotonic() + took * 15 > ends:
+            _say(f"{tunnels} tunnels: not begun, it would take more than the {BUDGET:.0f} s there are")
+            break
+        begun = time.monotonic()
+        rows.append(_row(tunnels, bar))
+        took = time.monotonic() - begun
+    return rows
+
+
+def _row(tunnels: int, bar: float) -> Row:
+    natives = [_prepared(tunnels, changed) for changed in (0, None)]
+    empty(natives[1].machine_wide)
+    bringing_up, _ = timed([sys.executable, "-m", "tests.bench.once"])
+    _say(f"{tunnels} tunnels stand after {bringing_up:.0f} s")
+    with _daemon():
+        ours = [asyncio.run(_ordered(tunnels, turn)) for turn in range(OURS_TIMES)]
+        nothing = asyncio.run(_ordered(tunnels, OURS_TIMES - 1))
+    theirs = [_reloaded(natives[turn % 2]) for turn in range(THEIR_TIMES)]
+    chance = random.Random(tunnels)
+    ratios = [sum(slow.values()) / chance.choice(ours) for slow in theirs for _ in ours]
+    peers = {"ours, s": middle(ours), "the same order again, nothing to do, s": round(nothing, 3)}
+    peers |= {f"{name}, s": middle([sample[name] for sample in theirs]) for name in theirs[0]}
+    what = f"one changed tunnel of {tunnels}: swanctl --load-all, frr-reload.py and ip -batch / the running daemon"
+    cold = bringing_up / middle(ours)
+    control = f"all {tunnels} tunnels from nothing, by us: {cold:.1f} times one change"
+    return Row(f"C1-{tunnels}", what, middle(ratios), bar, "higher", spread(ratios), peers, control)
+
+
+def _prepared(tunnels: int, changed: int | None) -> Native:
+    """Native files of the site."""
+    write_site(tunnels)
+    (CONFIG / "intent.yaml").write_text(site_text(tunnels, changed=changed))
+    native = write_native(Path(f"/tmp/native-{'as-it-was' if changed is None else 'changed'}"))
+    batch = native.folder / "ip"
+    batch.write_text("\n".join(_again(batch.read_text().splitlines())) + "\n")
+    return native
+
+
+def _again(lines: list[str]) -> Iterator[str]:
+    """The batch for a machine on which most of it stands."""
+    for line in lines:
+        if not line.startswith("link add "):
+            yield line.replace(" add ", " replace ", 1)
+
+
+async def _ordered(tunnels: int, turn: int) -> float:
+    systems = open_systems()
+    text = site_text(tunnels, changed=None if turn % 2 else 0)
+    secrets = resolve_secrets(systems, parse_loaded(text, "bench").intent)
+    line = render_order(Commit(text, "bench", systems.store.read_intent(), secrets=secrets))
+    begun = time.perf_counter()
+    made = await order_daemon(systems.store.run_dir / FILE, line, lambda _: None)
+    seconds = time.perf_counter() - begun
+    if any(one.error for one in made):
+        raise RuntimeError(next(one.error for one in made if one.error))
+    _say(f"{tunnels} tunnels, one changed: {seconds:.3f} s, {len(made)} steps")
+    return seconds
+
+
+def _reloaded(native: Native) -> dict[str, float]:
+    file = {path.name: str(path) for path in native.folder.iterdir()}
+    commands = {
+        "swanctl --load-all": ["swanctl", "--load-all", "--noprompt", "--file", file["swanctl"]],
+        "frr-reload.py": [*RELOAD, file["frr"]],
+        "ip -batch": ["ip", "-batch", file["ip"]],
+    }
+    found = {name: timed(command)[0] for name, command in commands.items()}
+    _say(", ".join(f"{name} {seconds:.2f} s" for name, seconds in found.items()))
+    return found
+
+
+@contextmanager
+def _daemon() -> Iterator[None]:
+    """`appliance run`, once it has nothing to do."""
+    log = Path("/var/log/bench-daemon")
+    with log.open("w") as out, subprocess.Popen(DAEMON, stdout=out, stderr=out) as process:
+        try:
+            ends = time.monotonic() + 120
+            while not Path("/run/appliance", FILE).exists():
+                if process.poll() is not None or time.monotonic() > ends:
+                    raise RuntimeError(f"the daemon does not run: {log.read_text()}")
+                time.sleep(0.1)
+            time.sleep(3)  # its first pass; an order would only wait for it
+            yield
+        finally:
+            process.terminate()
+
+
+def _say(text: str) -> None:
+    print(f"  {text}", file=sys.stderr, flush=True)
