@@ -11,9 +11,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from appliance.daemon.asking import keep_asked
 from appliance.daemon.converge import carry_out
 from appliance.daemon.listening import Listening
 from appliance.daemon.mending import Memory, keep_mended, remember
@@ -31,7 +32,7 @@ from appliance.daemon.protecting import learn
 from appliance.daemon.serving import serve_control
 from appliance.daemon.speaking import keep_speaking
 from appliance.daemon.switching import Switchboard
-from appliance.daemon.tending import keep_asked, keep_held, keep_switched, keep_tended
+from appliance.daemon.tending import keep_held, keep_switched, keep_tended
 from appliance.daemon.waking import Bell, follow_charon, follow_files, marks, ring_on_stop, wish_places
 from appliance.daemon.wiring import Systems
 from appliance.kernel.monitor import FILTER, LEARNED
@@ -91,7 +92,7 @@ async def keep_converged(systems: Systems, log: Log, stop: asyncio.Event) -> Non
                 follow_charon(systems, bells.look, bells.tunnels),
                 keep_mended(systems, board, memory, bells.mend, stop, log),
                 keep_tended(systems, board, bells.judge, bells.tunnels, stop),
-                keep_asked(systems, board, bells.judge, bells.sessions, stop),
+                keep_asked(systems, board, bells.judge, bells.look, bells.sessions, stop),
                 keep_switched(board, bells.judge, (bells.hold, bells.tunnels), stop, log),
                 keep_held(board, bells.hold, stop, log),
                 keep_speaking(systems, board.listening, stop, log),
@@ -219,6 +220,7 @@ async def _look(systems: Systems, loaded: Loaded, board: Switchboard, gone: Gone
     wish = await make_wish(systems, loaded.intent, secrets, choice=(board.carrying, board.stances))
     if wish.tunnels and await learn(systems, wish):
         wish = await make_wish(systems, loaded.intent, secrets, choice=(board.carrying, board.stances))
+    wish = replace(wish, bridged=board.bridge.spans)
     board.follow(wish)
     if board.listening is not None:
         await board.listening.follow(wish)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from time import monotonic
 from typing import Protocol
 
+from appliance.daemon.bridging import Bridge
 from appliance.daemon.judging import Judgement, judge_connection
 from appliance.daemon.listening import Listening
 from appliance.daemon.published import Published, load_published, save_published
@@ -57,6 +58,7 @@ class Switchboard:
         self._operations_mark: Marks | None = None
         self._framed: tuple[Wish, Stances, FrrConfig | None] | None = None
         self.senses = Senses()
+        self.bridge = Bridge()
         self._heard: list[str] = []
         self.generation = 0
         self.listening: Listening | None = None
@@ -99,6 +101,17 @@ class Switchboard:
             links = self.links
             targets = [target for connection in wish.connections for target in compose_targets(connection, links)]
             self._prober.set_targets(targets, wish.intent.probe, _known(targets, self._published))
+
+    def owners(self, speaker: str) -> Mapping[str, str]:
+        """The connection behind each interface over which this speaker has sessions."""
+        found = self._wish.tunnels if self._wish else ()
+        return {tunnel_link(tunnel): one.name for one, tunnel in found if one.mode == "bgp" and one.speaker == speaker}
+
+    def established(self, speaker: str) -> frozenset[str]:
+        """The connections of which this speaker has a session."""
+        up = self.senses.sessions[speaker].up if speaker in self.senses.sessions else {}
+        found = self._wish.tunnels if self._wish else ()
+        return frozenset(one.name for one, tunnel in found if up.get(tunnel.name))
 
     def speaks(self, speaker: str) -> bool:
         """Whether a connection goes by sessions of this speaker."""

@@ -19,8 +19,6 @@ UNEASY, EASY = 2.0, 30.0
 """Seconds between two looks at the SAs: while one is missing or new, and when all have stood for long."""
 WATCHFUL = 1.0
 """The same where the cloud chooses the tunnel without a word: only what comes out of its SAs tells."""
-ASKING, SPACING = 1.0, 0.1
-"""Seconds between two looks at BGP's sessions, and the least, however many routes come and go."""
 SETTLING = 10.0
 """Seconds after which a change of SAs is settled: until then two may stand where one should."""
 
@@ -64,26 +62,6 @@ async def keep_held(board: Switchboard, hold: Bell, stop: asyncio.Event, log: Ca
                 log(sentence)
         except ApplianceError:  # FRR went away: a pass says so, and tells the next one
             continue
-
-
-async def keep_asked(systems: Systems, board: Switchboard, judge: Bell, sessions: Bell, stop: asyncio.Event) -> None:
-    """Until told to stop: see which BGP sessions stand, now and then, and soon after routes came or went."""
-    while not stop.is_set():
-        sessions.answer()
-        speaks = board.speaks("frr")
-        if speaks and await _ask_peers(systems, board):
-            judge.ring()
-        await asyncio.sleep(SPACING)
-        await sessions.wait(ASKING if speaks else None)
-
-
-async def _ask_peers(systems: Systems, board: Switchboard) -> bool:
-    """Whether there was news."""
-    try:
-        standing = await systems.frr.standing()
-    except ApplianceError:
-        return board.hear_peers("frr", None, None)
-    return board.hear_peers("frr", standing.established, standing.life)
 
 
 async def keep_tended(systems: Systems, board: Switchboard, judge: Bell, tunnels: Bell, stop: asyncio.Event) -> None:

@@ -56,7 +56,8 @@ def bundles(wish: Wish) -> tuple[Bundle, ...]:
     """Which prefixes share their connections; by priority, the lowest first, and then by name."""
     owners: dict[IPNetwork, list[Connection]] = {}
     for connection in sorted(wish.connections, key=_turn):
-        for network in dict.fromkeys(connection.networks) if routed_by_us(connection) else ():
+        networks = connection.networks if routed_by_us(connection) else ()
+        for network in dict.fromkeys((*networks, *wish.bridged.get(connection.name, ()))):
             owners.setdefault(network, []).append(connection)
     shared: dict[tuple[int, tuple[str, ...]], list[IPNetwork]] = {}
     named = {connection.name: connection for connection in wish.connections}

@@ -12,7 +12,7 @@ from appliance.design.wish import Wish, profile_of
 from appliance.frr.render import render_frr
 from appliance.model.address import IPNetwork
 from appliance.model.intent import Connection, Tunnel
-from appliance.model.peering import OPEN, BgpRouter, Neighbor, PrefixRule
+from appliance.model.peering import CLOSED, OPEN, SHUT, BgpRouter, Neighbor, PrefixRule
 from appliance.model.resources import ExabgpConfig, FrrConfig
 
 MARTIANS = tuple(
@@ -102,7 +102,7 @@ def _neighbors(wish: Wish, connection: Connection, tunnel: Tunnel, router_asn: i
             announce=tuple(PrefixRule(True, net) for net in announced(wish, connection) if net.version == family),
             max_prefixes=limit,
             force_med=0 if connection.bgp.med == "ignore" else None,
-            med=tunnel.announce.med if tunnel.announce.med is not None else connection.announce.med,
+            med=_told_med(wish, connection, tunnel),
             prepend=tunnel.announce.prepend if tunnel.announce.prepend is not None else connection.announce.prepend,
             communities=tuple(sorted(set(connection.announce.communities))),
             stance=wish.stances.get(tunnel.name, OPEN),
@@ -112,6 +112,23 @@ def _neighbors(wish: Wish, connection: Connection, tunnel: Tunnel, router_asn: i
         for near, far, family in ends
         if near and far
     ]
+
+
+USUAL_MED, AHEAD = 100, 50
+"""The MED that a cloud is told where the intent names none, and by how much it is less on the tunnels that carry while
+another is closed: on that one a cloud would hear of it late, or never."""
+
+
+def _told_med(wish: Wish, connection: Connection, tunnel: Tunnel) -> int:
+    """Equal on all tunnels but for what the intent says. While one is closed the others are told with less than any
+    has: so the way back leaves the dead tunnel as soon as ours does, and not with the cloud's hold time."""
+    usual = {one.name: one.announce.med for one in connection.tunnels}
+    otherwise = USUAL_MED if connection.announce.med is None else connection.announce.med
+    said = {name: otherwise if med is None else med for name, med in usual.items()}
+    closed = any(wish.stances.get(name) in (CLOSED, SHUT) for name in said)
+    if closed and wish.stances.get(tunnel.name, OPEN) == OPEN:
+        return max(0, min(said.values()) - AHEAD)
+    return said[tunnel.name]
 
 
 USUAL_PRIORITY, LOWEST_PRIORITY = 100, 1000

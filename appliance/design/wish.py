@@ -21,6 +21,7 @@ class Wish:
     file name; ``down`` names connections that are taken down for now: only their blackholes stay,
     but for those in ``unprotected``. ``carrying`` names the tunnels that carry now for a connection with static routes;
     one that is not in it has not been judged yet. ``stances`` are those of tunnels with BGP that should not carry.
+    ``bridged`` names, by connection, prefixes to be routed by us while the daemon that brought them is gone.
     """
 
     intent: Intent
@@ -35,6 +36,7 @@ class Wish:
     unprotected: frozenset[str] = frozenset()
     carrying: Carrying = field(default_factory=dict)
     stances: Stances = field(default_factory=dict)
+    bridged: Learned = field(default_factory=dict)
 
     @property
     def connections(self) -> tuple[Connection, ...]:

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 CONNECT_RETRY = 10
 """Seconds between attempts to connect; FRR's own 120 would be the longest wait after any outage."""
 
+RESTART, DEFER = 60, 10
+"""Seconds for which the cloud may keep our routes while bgpd starts again (RFC 4724), and those bgpd waits for all of
+the cloud's before it goes by them. Without a word from us both sides would drop what the tunnels could carry."""
+
 LAST = 1_000_000
 """Sequence number of the final deny. FRR takes larger ones, but sorts those from 2**31 on before all others."""
 
@@ -92,6 +96,8 @@ def render_frr(router: BgpRouter, templates: Mapping[str, str]) -> str:
         maps=sorted(maps, key=lambda item: item.name),
         map_name=map_name,
         connect_retry=CONNECT_RETRY,
+        restart=RESTART,
+        defer=DEFER,
         source=router.source,
         source_map=SOURCE_MAP,
     )

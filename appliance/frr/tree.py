@@ -94,7 +94,7 @@ _SETTINGS = tuple(
         r"(neighbor \S+ (?:remote-as|local-as|description|update-source|timers|maximum-prefix-out|maximum-prefix"
         r"|weight|password|ebgp-multihop|ttl-security|allowas-in|port|advertisement-interval))(?: |$)",
         r"(network \S+)",
-        r"(bgp (?:router-id|cluster-id|route-map delay-timer))",
+        r"(bgp (?:router-id|cluster-id|route-map delay-timer|graceful-restart (?:restart|select-defer)-time))",
         r"(maximum-paths(?: ibgp)?)",
         r"(set (?:as-path|ip|ipv6|extcommunity) \S+)",
         r"(set \S+)",

@@ -174,7 +174,7 @@ def _steering_findings(key: str, connection: Connection, profile: Profile | None
         yield notice(f"{key}.tunnels", connection.name, message)
 
 
-def _told(connection: Connection, tunnel: Tunnel) -> tuple[int, int]:
+def _told(connection: Connection, tunnel: Tunnel) -> tuple[int | None, int]:
     """MED and prepends that this tunnel's peer hears."""
     med, prepend = tunnel.announce.med, tunnel.announce.prepend
     said = connection.announce

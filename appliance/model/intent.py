@@ -138,11 +138,11 @@ class Accept:
 
 @dataclass(frozen=True, slots=True)
 class Announce:
-    """What the cloud is told. ``networks`` None means the site's."""
+    """What the cloud is told. ``networks`` None means the site's, ``med`` None the usual one."""
 
     networks: tuple[IPNetwork, ...] | None = None
     default_route: bool = False
-    med: int = 0
+    med: int | None = None
     prepend: int = 0
     communities: tuple[str, ...] = ()
 

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from ipaddress import ip_address, ip_network
 
 import pytest
 
+from appliance.daemon.asking import keep_asked
 from appliance.daemon.loop import converge_once, keep_converged
 from appliance.daemon.switching import Switchboard
+from appliance.daemon.waking import Bell
 from appliance.model.fault import SystemLacks
+from appliance.model.forwarding import BGP_PROTOCOL
 from appliance.model.operation import Drain, Operations
 from appliance.model.peering import BEHIND, CLOSED, SHUT
 from tests.daemon.sites import ONE, applied, planned
 from tests.fakes.box import Box
+from tests.fakes.kernel import FakeKernel
 
 PEERS = {"vpc-1": ip_address("169.254.23.5"), "vpc-2": ip_address("169.254.22.73")}
 WITH_FALLBACK = ONE.replace("peer-asn: 64512\n", "peer-asn: 64512\n    networks: [10.0.0.0/8]\n    fallback: static\n")
@@ -24,7 +30,9 @@ WITH_FALLBACK = ONE.replace("peer-asn: 64512\n", "peer-asn: 64512\n    networks:
 @pytest.fixture(autouse=True)
 def virtual(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     """Time passes when a test says so."""
-    for module in ("appliance.daemon.switching", "appliance.daemon.sensing", "tests.fakes.prober"):
+    for module in ("daemon.switching", "daemon.sensing", "daemon.asking"):
+        monkeypatch.setattr(f"appliance.{module}.monotonic", box.clock.monotonic)
+    for module in ("tests.fakes.prober",):
         monkeypatch.setattr(f"{module}.monotonic", box.clock.monotonic)
 
 
@@ -246,10 +254,46 @@ def test_with_a_fallback_living_tunnels_carry_when_bgp_brings_nothing(box: Box) 
     watched(box, scene, WITH_FALLBACK)
 
 
+def test_what_frr_had_brought_is_carried_over_its_death(box: Box) -> None:
+    async def scene(one: Watched) -> None:
+        bell = Bell()
+        one.board.bridge.follow((), box.clock.now)
+
+        async def ask() -> None:
+            stop = asyncio.Event()
+            asking = asyncio.create_task(keep_asked(box.systems, one.board, Bell(), bell, Bell(), stop))
+            await asyncio.sleep(0)
+            stop.set()
+            await asking
+
+        await box.kernel.forwarding(["vpc-1"])  # zebra has put the routes there
+        box.frr.lacking = (SystemLacks("FRR does not answer", code="frr"),)
+        box.kernel.forwarding = partial(FakeKernel.forwarding, box.kernel)  # type: ignore[method-assign]
+        await ask()
+        assert bell.rung
+        with contextlib.suppress(SystemLacks):
+            await converge_once(box.systems, one.board)
+        box.kernel.withdraw(BGP_PROTOCOL)
+        assert await one.ways() == {"vpc-1", "vpc-2"}
+        box.frr.lacking = ()
+        box.frr.restart()
+        await converge_once(box.systems, one.board)
+        await ask()
+        assert await one.ways() == {"vpc-1", "vpc-2"}
+        box.clock.now += 11
+        await ask()
+        await converge_once(box.systems, one.board)
+        assert await one.ways() == set()
+        await box.settle()
+        assert await one.ways() == {"vpc-1", "vpc-2"}
+
+    watched(box, scene)
+
+
 def test_the_daemon_does_all_this_by_itself(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     """From a probe's news to a closed gate, with no timer in between."""
     for name in ("appliance.daemon.loop.EVERY", "appliance.daemon.loop.AT_LEAST_EVERY", "appliance.daemon.tending.EASY",
-                 "appliance.daemon.tending.UNEASY", "appliance.daemon.tending.ASKING"):  # fmt: skip
+                 "appliance.daemon.tending.UNEASY", "appliance.daemon.asking.ASKING"):  # fmt: skip
         monkeypatch.setattr(name, 600.0)
     monkeypatch.setattr("appliance.daemon.loop.SPACING", 0.01)
     asyncio.run(applied(box, ONE))

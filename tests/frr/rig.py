@@ -128,6 +128,13 @@ class Speaker:
             with suppress(FileNotFoundError):
                 (self.run_dir / f"{daemon}.vty").unlink()
 
+    def kill(self, daemon: str) -> None:
+        """End a daemon without a word."""
+        child = self._children.pop(daemon)
+        child.kill()
+        child.wait()
+        (self.run_dir / f"{daemon}.vty").unlink()
+
     def run(self, *command: str, check: bool = True) -> str:
         """A command in the speaker's network namespace."""
         done = subprocess.run(["ip", "netns", "exec", self.name, *command], capture_output=True, text=True, check=False)

@@ -71,10 +71,9 @@ def with_neighbors(*neighbors: Neighbor, **changed: object) -> BgpRouter:
 
 
 def random_router(chance: random.Random, asn: int = 65000) -> BgpRouter:
-    """Any router that an intent could lead to."""
-    neighbors = tuple(
-        _random_neighbor(chance, template) for template in (FIRST, SECOND, SIXTH) if chance.random() < 0.75
-    )
+    """Any router that an intent could lead to: one without a neighbour is none of ours."""
+    templates = [template for template in (FIRST, SECOND, SIXTH) if chance.random() < 0.75] or [FIRST]
+    neighbors = tuple(_random_neighbor(chance, template) for template in templates)
     networks = [ip_network(text) for text in ("172.16.20.0/24", "172.16.21.0/24", "10.99.0.0/16", "fd00:20::/64")]
     return BgpRouter(
         asn=asn,

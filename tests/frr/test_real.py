@@ -65,6 +65,12 @@ class Bench:
         routes = [route for route in self.routes(prefix, version) if route.get("type") != "blackhole"]
         return {hop["dev"] for route in routes for hop in route.get("nexthops", [route])}
 
+    def far_routes(self, prefix: str = "172.16.20.0/24") -> list[Any]:
+        """The cloud's routes to a prefix of ours."""
+        found = json.loads(self.pair.far.run("ip", "-j", "route", "show", prefix))
+        assert isinstance(found, list)
+        return found
+
     def far_prefers(self, prefix: str = "172.16.20.0/24") -> str | None:
         """By which of our addresses the cloud would send to a prefix of ours."""
         paths = self.pair.far.json(f"show bgp ipv4 unicast {prefix} json").get("paths", [])
@@ -189,6 +195,25 @@ def test_a_session_that_is_shut_ends_alone_and_comes_back_when_it_is_opened(benc
     after = bench.sessions()
     assert same_moment(before, after["169.254.24.5"])
     assert after["169.254.23.5"].accepted == 0
+
+
+@pytest.mark.usefixtures("quick_machine")
+def test_bgpd_may_die_without_a_route_lost_on_either_side(bench: Bench) -> None:
+    """Until its sessions stand again; what the far end takes to announce anew then is bridged by routes of ours."""
+    bench.pair.far.configure(rig.cloud(BOTH, timers="3 9"))
+    bench.apply(with_neighbors(replace(FIRST, keepalive=3, hold=9), replace(SECOND, keepalive=3, hold=9)))
+    bench.all_up(2)
+    rig.until(lambda: bench.ways() == {"t1", "t2"}, lambda: f"ways: {bench.ways()}")
+    rig.until(lambda: bench.far_routes() != [], lambda: "the far end has no route to us")
+    bench.pair.us.kill("bgpd")
+    until = time.monotonic() + 2
+    while time.monotonic() < until:
+        assert bench.ways() == {"t1", "t2"}
+        assert bench.far_routes() != []
+    bench.pair.us.start("bgpd")
+    bench.apply(with_neighbors(replace(FIRST, keepalive=3, hold=9), replace(SECOND, keepalive=3, hold=9)))
+    bench.all_up(2)
+    rig.until(lambda: bench.ways() == {"t1", "t2"}, lambda: f"ways: {bench.ways()}")
 
 
 def test_two_tunnels_are_one_nexthop_group_and_unequal_med_is_one_path(bench: Bench) -> None:
