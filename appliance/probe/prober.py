@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 from selectors import EVENT_READ, EVENT_WRITE, DefaultSelector
 from typing import Any
 
-from appliance.model.health import Target, TargetHealth
+from appliance.model.health import ANSWERING, Target, TargetHealth
 from appliance.model.intent import Probing
 from appliance.probe.echo import Echo
 from appliance.probe.schedule import Schedule
@@ -24,7 +24,7 @@ from appliance.probe.sockets import Connections, Datagrams, Pings
 from appliance.probe.window import Window
 
 PRIORITY = 10  # of SCHED_FIFO: above everything ordinary, below the kernel's own threads
-BUSY = 500  # probes a second beyond which replies are fetched when the next probe is due, not one by one
+BUSY = 500  # probes a second beyond which replies are fetched when the next probe is due, whatever they may tell
 REALTIME = "realtime"
 
 
@@ -46,7 +46,9 @@ class Prober:
         self._echoes: dict[Target, Echo] = {}
         self._asking: dict[Target, Connections | Datagrams] = {}
         self._pings: dict[int, Pings] = {}
-        self._listening = False
+        self._listening: list[Pings] = []
+        self._asked: list[Pings] = []
+        self._busy = False
         self._selector = DefaultSelector()
         self._wake_in, self._wake_out = socket.socketpair()
         self._news = False
@@ -54,9 +56,9 @@ class Prober:
     def start(self) -> None:
         """Begin. Raises SystemLacks without the right to raw sockets; the thread lives in the caller's namespace."""
         self._pings = {version: Pings(version) for version in (4, 6)}
+        self._choose_sockets()
         self._wake_out.setblocking(False)
         self._selector.register(self._wake_out, EVENT_READ, self._woken)
-        self._listen(busy=False)
         self._thread = threading.Thread(target=self._run, name="prober", daemon=True)
         self._thread.start()
 
@@ -107,6 +109,7 @@ class Prober:
         self.scheduling = _rise() if self._realtime else "as asked, not realtime"
         while not self._stopping:
             self._take_orders()
+            self._listen(eager=self._is_eager())
             wake_at = self._schedule.wake_at()
             timeout = None if wake_at is None else max(0.0, wake_at - time.monotonic())
             for key, _ in self._selector.select(timeout):
@@ -140,7 +143,7 @@ class Prober:
 
     def _hear(self) -> None:
         to_monotonic = time.monotonic() - time.time()
-        for pings in self._pings.values():
+        for pings in self._asked:
             for reply, at in pings.replies(to_monotonic):
                 if reply.cookie == self._cookie and reply.place < len(self._places):
                     window = self._places[reply.place]
@@ -170,7 +173,8 @@ class Prober:
                 self._adopt(target)
             window.place = self._echoes[target].place
             self._places[window.place] = window
-        self._listen(busy=len(windows) / pace.interval > BUSY)
+        self._busy = len(windows) / pace.interval > BUSY
+        self._choose_sockets()
         self._news = True
         for taken in takers:
             taken.set()
@@ -194,16 +198,26 @@ class Prober:
         if asking is not None:
             asking.close()
 
-    def _listen(self, *, busy: bool) -> None:
-        """Wake for every reply, or, when there are many, only fetch them when something is due anyway."""
-        if busy is not self._listening or not self._pings:
+    def _choose_sockets(self) -> None:
+        """Those of families that anybody is asked over."""
+        versions = {target.address.version for target in self._schedule.windows}
+        self._asked = [pings for version, pings in self._pings.items() if version in versions]
+
+    def _is_eager(self) -> bool:
+        """Whether an answer is worth waking for: not while all is well, nor when there are so many that something is
+        due all the time. What is here is read before anything is concluded, and the kernel has stamped it."""
+        return not self._busy and any(window.state != ANSWERING for window in self._schedule.windows.values())
+
+    def _listen(self, *, eager: bool) -> None:
+        """Wake for every reply, or only fetch them when something is due anyway."""
+        wanted = self._asked if eager else []
+        if wanted == self._listening:
             return
-        self._listening = not busy
-        for pings in self._pings.values():
-            if self._listening:
-                self._selector.register(pings.socket, EVENT_READ, _nothing)
-            else:
-                self._selector.unregister(pings.socket)
+        for pings in self._listening:
+            self._selector.unregister(pings.socket)
+        for pings in wanted:
+            self._selector.register(pings.socket, EVENT_READ, _nothing)
+        self._listening = list(wanted)
 
     def _watch(self, watched: socket.socket, call: Callable[[], None] | None, writable: bool) -> None:
         if call is None:
