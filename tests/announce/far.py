@@ -11,7 +11,7 @@ from struct import pack
 
 OPEN, UPDATE, NOTIFICATION, KEEPALIVE, REFRESH = 1, 2, 3, 4, 5
 HEADER = 19
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 @dataclass(slots=True)

@@ -99,8 +99,11 @@ class Scene:
         await until(lambda: all(end.up for end in self.ends.values()))
 
 
-def play(box: Box, folder: Path, scene: Callable[[Scene], Awaitable[None]], *, times: int = 1) -> list[str]:
-    """Run it in a namespace of its own; ``times`` daemons one after the other. What they said."""
+def play(
+    box: Box, folder: Path, scene: Callable[[Scene], Awaitable[None]], *, times: int = 1, elsewhere: str | None = None
+) -> list[str]:
+    """Run it in a namespace of its own; ``times`` daemons one after the other. What they said. ``elsewhere`` names a
+    namespace that holds the far ends, where others speak for them."""
     if os.geteuid() != 0:
         pytest.skip("a network namespace and port 179 take root")
     if speaker_command() is None:
@@ -109,11 +112,11 @@ def play(box: Box, folder: Path, scene: Callable[[Scene], Awaitable[None]], *, t
 
     async def both() -> None:
         ends = {name: FarEnd(far, router_id=f"198.51.100.{n}") for n, (name, (_, far)) in enumerate(ENDS.items(), 1)}
-        for end in ends.values():
+        for end in ends.values() if elsewhere is None else ():
             await end.start()
         for _ in range(times):
             await daemon(ends)
-        for end in ends.values():
+        for end in ends.values() if elsewhere is None else ():
             await end.stop()
 
     async def daemon(ends: Mapping[str, FarEnd]) -> None:
@@ -131,9 +134,12 @@ def play(box: Box, folder: Path, scene: Callable[[Scene], Awaitable[None]], *, t
     with own_namespace():
         for name, (near, far) in ENDS.items():
             ip(f"link add {name} type veth peer name far-{name}")
-            for link, address in ((name, near), (f"far-{name}", far)):
-                ip(f"address add {address}/30 dev {link}")
-                ip(f"link set {link} up")
+            if elsewhere is not None:
+                ip(f"link set far-{name} netns {elsewhere}")
+            there = "" if elsewhere is None else f"-n {elsewhere} "
+            for where, link, address in (("", name, near), (there, f"far-{name}", far)):
+                ip(f"{where}address add {address}/30 dev {link}")
+                ip(f"{where}link set {link} up")
         asyncio.run(both())
     return said
 
