@@ -10,6 +10,7 @@ from time import monotonic
 
 import click
 
+from appliance.cli.booting import keep_over_boots, plan_boot, show_boot, with_boot
 from appliance.cli.gathering import Gathered, from_documents, from_intent
 from appliance.cli.options import Duration, Network, UplinkOption, administrators, json_option, safety_options
 from appliance.cli.output import is_terminal, print_json, say
@@ -25,7 +26,7 @@ from appliance.intent.crypto import weak_choices
 from appliance.intent.merge import Said
 from appliance.ipsec.charon import Listener
 from appliance.model.address import IPNetwork
-from appliance.model.fault import Fault, SystemFailure, WrongUsage
+from appliance.model.fault import ApplianceError, Fault, SystemFailure, WrongUsage
 from appliance.model.finding import Finding
 from appliance.model.intent import Uplink
 from appliance.model.order import Commit, Learn
@@ -157,11 +158,13 @@ async def _carry_out(systems: Systems, gathered: Gathered, manner: Manner) -> No
     wish = await make_wish(systems, gathered.loaded.intent, gathered.secrets, down)
     prepared = await prepare(systems, wish)
     show_plan(prepared)
+    boot = await plan_boot(systems, gathered.loaded.intent)
+    show_boot(boot)
     refuse_unsafe(prepared, administrators(), manner.allowed)
     if manner.dry_run:
         await refuse_strangers(systems, prepared, adopt=manner.adopt)
         if manner.as_json:
-            print_json({**plan_as_data(prepared), "todo": todo_as_data(gathered.todo)})
+            print_json(with_boot({**plan_as_data(prepared), "todo": todo_as_data(gathered.todo)}, boot))
         else:
             show_todo(gathered.todo)
         return
@@ -170,13 +173,14 @@ async def _carry_out(systems: Systems, gathered: Gathered, manner: Manner) -> No
     async with systems.charon.listen() as heard:
         with writing(systems) as submit:
             await _apply(submit, seen, gathered, down, manner)
+        hindered = await keep_over_boots(systems, boot)
         waited = await _wait(systems, gathered, wish, heard, manner.wait)
     findings = [finding for one in waited for finding in one.findings]
     for connection, one in zip(gathered.connections, waited, strict=True):
         findings += await rekey_children(systems, one, connection, _say_news)
     with writing(systems) as submit:
         refuse_failure(await submit(Learn(), show_step))
-    await _conclude(systems, gathered, waited, findings, manner)
+    await _conclude(systems, gathered, waited, findings, hindered, manner)
 
 
 def _still_down(systems: Systems, gathered: Gathered) -> Down:
@@ -220,16 +224,23 @@ async def _apply(submit: Submit, seen: str | None, gathered: Gathered, down: Dow
 
 
 async def _conclude(
-    systems: Systems, gathered: Gathered, waited: Sequence[Waited], findings: Sequence[Finding], manner: Manner
+    systems: Systems,
+    gathered: Gathered,
+    waited: Sequence[Waited],
+    findings: Sequence[Finding],
+    hindered: ApplianceError | None,
+    manner: Manner,
 ) -> None:
     status = await read_status(systems, gathered.loaded, dict(gathered.secrets))
-    if not (findings and manner.as_json):
+    if not ((findings or hindered) and manner.as_json):
         show_status({**status, "todo": todo_as_data(gathered.todo)} if manner.as_json else status, manner.as_json)
     if not manner.as_json:
         show_todo(gathered.todo)
     if findings:
         useful = [state.useful for one in waited for state in one.states.values()]
         raise _partly(f"{sum(useful)} of {len(useful)} tunnels of {_names(gathered)} are up", findings)
+    if hindered is not None:
+        raise hindered
 
 
 def _partly(message: str, findings: Sequence[Finding]) -> SystemFailure:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from appliance.announce.exabgp_api import Exabgp
+from appliance.boot.systemctl import Systemd
 from appliance.firewall.nft import Nft
 from appliance.frr.vtysh import Frr
 from appliance.history.store import Store
@@ -41,6 +42,7 @@ class Systems:
     exabgp: Exabgp = field(default_factory=Exabgp)
     open_prober: Callable[[Callable[[], None]], Prober] = Prober
     overhear: Listen = overhear
+    systemd: Systemd = field(default_factory=Systemd)
 
     @property
     def doors(self) -> tuple[Door, ...]:

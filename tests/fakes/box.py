@@ -29,6 +29,7 @@ from tests.fakes.kernel import FakeKernel
 from tests.fakes.prober import FakeProber
 from tests.fakes.surroundings import Clock, Settings
 from tests.fakes.sysctl import FakeProcsys
+from tests.fakes.systemd import FakeSystemd
 
 BGP_METRIC = 20
 GROUPS_FROM = 1000
@@ -166,6 +167,7 @@ class Box:
         self.nft = BoxNft()
         self.prober = FakeProber()
         self.inbound = [0]
+        self.systemd = FakeSystemd()
         self.listened: list[str] = []
         self.store = Store(folder / "etc", folder / "var", folder / "run")
         self.far: dict[IPAddress, FarEnd] = {}
@@ -183,7 +185,8 @@ class Box:
         """The doors as the programs take them."""
         doors = (self.store, self.kernel, self.sysctl, self.charon, self.frr, self.nft)
         exabgp = Exabgp(self.folder / "speaker", self.folder / "run" / "speaker.sock")
-        return Systems(*doors, exabgp=exabgp, open_prober=self.prober.open, overhear=self.overhear)  # type: ignore[arg-type]
+        doubles: dict[str, Any] = {"overhear": self.overhear, "systemd": self.systemd, "exabgp": exabgp}
+        return Systems(*doors, open_prober=self.prober.open, **doubles)  # type: ignore[arg-type]
 
     @property
     def writes(self) -> int:
