@@ -62,7 +62,16 @@ def lack_of(wish: Wish, tunnel: Tunnel) -> str | None:
         return f"{under.link} does not have the address {under.address}"
     if under.way is None and len(wish.intent.uplinks) > 1:
         return f"no gateway is known on {under.link}"
+    if under.way is not None and under.way.gateway is not None and not _is_neighbor(wish, interface, under.way.gateway):
+        return f"the gateway {under.way.gateway} is in no network of {under.link}: nobody there would answer for it"
     return None
+
+
+def _is_neighbor(wish: Wish, interface: Interface, gateway: IPAddress) -> bool:
+    """Whether the gateway can be resolved on this link: in one of its networks, or used there already (clouds give
+    machines an address without a network)."""
+    used = (route.gateway for route in (wish.machine.defaults if wish.machine else ()) if route.link == interface.name)
+    return gateway.is_link_local or gateway in used or any(gateway in one.network for one in interface.addresses)
 
 
 def _way(wish: Wish, uplink: Uplink | None, link: str | None, remote: IPAddress) -> Way | None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 
-from appliance.intent.finding import Finding, Place, connections_of, notice, tunnels_of
+from appliance.intent.finding import Finding, Place, connections_of, notice, tunnels_of, within
 from appliance.model.address import IPAddress
 from appliance.model.intent import Intent, Lan, Tunnel, Uplink
 
@@ -13,10 +13,43 @@ from appliance.model.intent import Intent, Lan, Tunnel, Uplink
 def underlay_findings(intent: Intent) -> Iterator[Finding]:
     """Everything wrong with the ways out and the ways in."""
     yield from _all_on_one(intent)
+    for index, uplink in enumerate(intent.uplinks):
+        yield from _gateway_findings(intent, uplink, f"uplinks[{index}]")
     for place in tunnels_of(intent):
         yield from _expected_elsewhere(intent, place)
     for index, lan in enumerate(intent.lans):
         yield from _via_findings(lan, f"lans[{index}]")
+
+
+def _gateway_findings(intent: Intent, uplink: Uplink, key: str) -> Iterator[Finding]:
+    """A gateway is a neighbour outside: packets to it must not need a tunnel that needs it."""
+    gateway, place = uplink.gateway, f"{key}.gateway"
+    if gateway is None:
+        return
+    if gateway.is_unspecified or gateway.is_multicast or gateway.is_loopback:
+        yield Finding(place, "no router can have this address", found=str(gateway), fix="gateway: auto")
+    elif gateway == uplink.address:
+        message = "our own address: what is sent there comes back to us"
+        yield Finding(place, message, found=str(gateway), fix="gateway: auto", about=(f"{key}.address",))
+    host = ip_network(gateway)
+    for name, connection in connections_of(intent):
+        behind = next((i for i, net in enumerate(connection.networks) if net.prefixlen and within(host, net)), None)
+        if behind is not None:
+            message = f"lies behind {connection.name}: its own tunnels' packets would go round in them"
+            yield Finding(place, message, found=str(gateway), about=(f"{name}.networks[{behind}]",))
+    for tunnel in tunnels_of(intent):
+        yield from _gateway_of_tunnel(tunnel, uplink, place)
+
+
+def _gateway_of_tunnel(tunnel: Place, uplink: Uplink, place: str) -> Iterator[Finding]:
+    insides = [inside for inside in (tunnel.tunnel.inside, tunnel.tunnel.inside6) if inside is not None]
+    if uplink.gateway is not None and any(within(ip_network(uplink.gateway), inside.network) for inside in insides):
+        message = f"is inside {tunnel.tunnel.name}, whose own packets would go round in it"
+        yield Finding(place, message, found=str(uplink.gateway), about=(f"{tunnel.key}.inside",))
+    if uplink.gateway == tunnel.tunnel.remote:
+        message = f"is the far end of {tunnel.tunnel.name}, which cannot be the way to itself"
+        about = (f"{tunnel.key}.remote",)
+        yield Finding(place, message, found=str(uplink.gateway), fix="gateway: auto", about=about)
 
 
 def _all_on_one(intent: Intent) -> Iterator[Finding]:

@@ -164,3 +164,20 @@ def machine(addresses: Mapping[str, str | None], gateways: Mapping[str, IPAddres
         if addresses.get(route.link, "") is not None
     )
     return Machine(interfaces, defaults)
+
+
+def test_a_gateway_that_nobody_on_the_link_would_answer_for_is_said() -> None:
+    intent = fixed()
+    first = intent.connections[0].tunnels[0]
+
+    def lacking(gateway: str) -> str | None:
+        uplink = Uplink("isp1", "eth0", gateway=ip_address(gateway))
+        return lack_of(wish_for(replace(intent, uplinks=(uplink,))), first)
+
+    assert lacking("203.0.113.77") is None
+    assert lacking("192.0.2.1") == "the gateway 192.0.2.1 is in no network of eth0: nobody there would answer for it"
+    alone = replace(
+        MACHINE, interfaces={"eth0": replace(MACHINE.interfaces["eth0"], addresses=(ip_interface("203.0.113.202/32"),))}
+    )
+    given = replace(intent, uplinks=(Uplink("isp1", "eth0", gateway=ip_address("203.0.113.1")),))
+    assert lack_of(wish_for(given, machine=alone), first) is None, "a cloud's own machines have it so"

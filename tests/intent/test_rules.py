@@ -48,6 +48,12 @@ def changed(changes: dict[str, Any]) -> str:
 
 
 STATIC = {"connections[0].mode": "static", "connections[0].networks": ["10.1.0.0/16"]}
+FALLBACK = {"connections[0].fallback": "static", "connections[0].networks": ["10.2.0.0/16"]}
+
+
+def by_gateway(gateway: str, **more: str) -> dict[str, Any]:
+    return {"uplinks": [{"name": "isp1", "interface": "eth0", "gateway": gateway, **more}]}
+
 
 FAULTS = [
     # inside addresses
@@ -108,8 +114,8 @@ FAULTS = [
     ({"site.networks[1]": "169.254.7.0/24"}, "site.networks[1]", "169.254.0.0/16 is never routed"),
     ({"site.networks[1]": "192.0.2.0/24"}, "site.networks[1]", "stands twice"),
     # order among tunnels
-    ({"connections[0].fallback": "static", "connections[0].networks": ["10.2.0.0/16"], "connections[0].prefer": "ordered",
-      f"{T0}.metric": 7, f"{T1}.metric": 7}, f"{T1}.metric", "neither goes first"),
+    (FALLBACK | {"connections[0].prefer": "ordered", f"{T0}.metric": 7, f"{T1}.metric": 7}, f"{T1}.metric",
+     "neither goes first"),
     ({f"{T0}.metric": 100}, f"{T0}.metric", "a metric is for an order among tunnels"),
     ({"connections[0].fallback": "static", "connections[0].networks": []}, "connections[0].networks",
      "without BGP nobody tells"),
@@ -121,6 +127,13 @@ FAULTS = [
     (STATIC | {f"{T0}.metric": 0}, f"{T0}.metric", "out of range"),
     ({"connections[0].mode": "static", "connections[0].networks": ["2001:db8::/32"]}, "connections[0].networks[0]",
      "no tunnel has an IPv6 address inside"),
+    # gateways
+    (by_gateway("0.0.0.0"), "uplinks[0].gateway", "no router can have"),
+    (by_gateway("224.0.0.1"), "uplinks[0].gateway", "no router can have"),
+    (by_gateway("203.0.113.9", address="203.0.113.9"), "uplinks[0].gateway", "our own address"),
+    (by_gateway("198.51.100.7"), "uplinks[0].gateway", "cannot be the way to itself"),
+    (by_gateway("169.254.23.5"), "uplinks[0].gateway", "whose own packets would go round"),
+    (STATIC | by_gateway("10.1.0.1"), "uplinks[0].gateway", "lies behind"),
     # probes
     (STATIC | {"connections[0].probe": {"targets": [{"tcp": "10.2.0.5:443"}]}}, "connections[0].probe.targets[0]",
      "lies outside every tunnel: it is in none of"),
