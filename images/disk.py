@@ -79,11 +79,16 @@ def install_settings(job: Job) -> None:
         "rm -rf etc/systemd/system/*.wants etc/systemd/system/*.service etc/resolv.conf etc/cloud/cloud.cfg.d/*; "
         "ln -s ../run/systemd/resolve/stub-resolv.conf etc/resolv.conf; rm -f etc/netplan/*; "
         "mkdir -m 0750 etc/appliance; echo disk > etc/appliance/image; "
-        ": > etc/frr/frr.conf; echo 'service integrated-vtysh-config' > etc/frr/vtysh.conf; "
+        # FRR starts empty, and without the file it does not start vtysh for every daemon either.
+        "rm -f etc/frr/frr.conf; : > etc/frr/vtysh.conf; "
         "mkdir -p etc/systemd/system-generators; ln -s /dev/null etc/systemd/system-generators/systemd-ssh-generator"
     )
     run("sh", "-ec", f"cd {shlex.quote(str(job.tree))} && {script}", as_root=True)
-    units = ((unit, f"usr/lib/systemd/system/{unit.name}", "0644") for unit in files_of(HERE / "units"))
+    folder = "etc/systemd/system/appliance.service.d"
+    units = (
+        *((unit, f"usr/lib/systemd/system/{unit.name}", "0644") for unit in sorted((HERE / "units").glob("*.service"))),
+        *((unit, f"{folder}/{unit.name}", "0644") for unit in sorted((HERE / "units/drop-ins").glob("*.conf"))),
+    )
     tree = RECIPE / "tree"
     staging.install(job, *units, *((file, str(file.relative_to(tree)), "0644") for file in files_of(tree)))
 

@@ -22,7 +22,7 @@ from tests.image.conftest import user_data
 pytestmark = pytest.mark.image
 
 READY = "appliance: READY "
-BOOT = 400.0
+BOOT = 600.0
 """Seconds: a quiet machine needs 60 without KVM."""
 OPEN = {"22"}
 """TCP ports that may listen towards the network."""
@@ -82,6 +82,15 @@ def test_a_power_cut_while_it_writes_loses_nothing(box: Box) -> None:
         assert kept(box) == before
 
 
+def test_a_full_state_partition_stops_no_traffic(box: Box, cloud: Cloud) -> None:
+    """Nothing more can be written; a daemon that starts anew finds its way, and packets theirs."""
+    box.ssh("cat /dev/zero > /var/lib/full; sync")
+    assert box.do("df --output=avail /state | tail -n 1").strip() == "0"
+    box.do("systemctl restart appliance")
+    assert cloud.ask("lan", "ping -c 5 -i 0.3 -W 3 10.1.0.4") == 0
+    box.do("rm /var/lib/full")
+
+
 def test_nothing_goes_out_in_clear_when_the_daemons_die(box: Box, cloud: Cloud) -> None:
     """Daemon, charon and FRR killed while the LAN sends, then the machine switched off."""
     capture, stream = cloud.spawn("internet", CAPTURE), cloud.spawn("lan", "exec ping -i 0.2 10.1.0.4")
@@ -107,6 +116,26 @@ def test_a_changed_root_does_not_boot(box: Box) -> None:
     assert "corrupted" in box.said() or "cannot start" in box.said(), box.said()[-500:]
 
 
+def test_faulty_user_data_is_said_and_the_machine_reachable(image: Path, folder: Path) -> None:
+    """A flag that does not exist: named on the console and by status, with SSH open."""
+    box = Box(folder / "box", image)
+    box.seed(f"#cloud-config\nssh_authorized_keys: [{box.key_line}]\n{FAULTY}".encode())
+    box.start()
+    try:
+        box.wait_for("NOT CONFIGURED", BOOT)
+        assert "lann" in box.said(), box.said()[-1000:]
+        assert "configure.yaml has 1 fault" in box.ssh("appliance status").stderr
+    finally:
+        box.kill()
+
+
+FAULTY = """\
+write_files:
+- path: /etc/appliance/configure.yaml
+  content: |
+    bgp: true
+    lann: 172.16.20.0/24
+"""
 CUTS = 3
 WRITING = "while :; do head -c 300000 /dev/urandom > /var/lib/x; sync; mv /var/lib/x /var/lib/y; done"
 CAPTURE = "timeout 900 tcpdump -i towan -n -l -U net 10.0.0.0/8 or net 172.16.0.0/12 2>/dev/null & echo $!; wait"

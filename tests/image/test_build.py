@@ -29,7 +29,7 @@ BARS = {
 
 
 def test_every_unit_has_a_bar() -> None:
-    assert {path.name for path in (REPO / "images/units").iterdir()} == set(BARS)
+    assert {path.name for path in (REPO / "images/units").glob("*.service")} == set(BARS)
 
 
 @pytest.mark.parametrize("unit", sorted(BARS))
