@@ -31,6 +31,9 @@ from appliance.model.sa import TunnelSa
 from appliance.probe.targets import compose_targets
 from appliance.report.probing import describe_probe
 
+FRESH = 5.0
+"""Seconds after which what is told of the probes is told anew though nothing but figures changed."""
+
 
 class Asks(Protocol):
     """Whoever asks over the tunnels whether anybody answers."""
@@ -60,6 +63,7 @@ class Switchboard:
         self.senses = Senses()
         self.bridge = Bridge()
         self._heard: list[str] = []
+        self._saved_at = 0.0
         self.generation = 0
         self.listening: Listening | None = None
 
@@ -160,7 +164,8 @@ class Switchboard:
             self.generation += 1
         if switched:
             news += _failures(await self._systems.kernel.apply(switched))
-        if _outline(shown) != _outline(self._published):
+        if _outline(shown) != _outline(self._published) or now - self._saved_at >= FRESH:
+            self._saved_at = now
             save_published(self._systems.store.run_dir, self._published)
         return tuple(sentence for sentence in news if sentence)
 
@@ -264,7 +269,8 @@ def _known(targets: Iterable[Target], published: Published) -> dict[Target, str]
 def _outline(published: Published) -> object:
     """What is worth telling at once; the rest of the probes changes with every answer."""
     states = {name: probe["state"] for name, probe in published.probes.items()}
-    return published.verdicts, published.backups, published.stances, states
+    judged = [replace(verdict, look_again=None) for verdict in published.judged]
+    return tuple(published.verdicts), judged, published.stances, states
 
 
 def _sentence(name: str, was: ConnectionVerdict | None, now: ConnectionVerdict) -> str:
