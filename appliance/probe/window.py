@@ -14,7 +14,7 @@ from appliance.model.intent import Probing
 
 SPAN = 30.0  # seconds of the slow window
 SHORTEST, LONGEST = 64, 2048  # probes of the slow window
-MARGIN = 0.010  # seconds beyond what the round trip was seen to take
+LEAST_MARGIN, MARGIN = 0.005, 0.010  # seconds beyond what the round trip was seen to take: a tenth of the interval
 MOST_PATIENCE = 1.0  # seconds, also before the first answer
 BURST = 3  # quick probes before a target counts as lost
 
@@ -56,7 +56,8 @@ class Window:
         """Seconds after which a probe counts as lost: as RFC 6298 smooths them, with a margin of our own."""
         if self._rtt is None:
             return MOST_PATIENCE
-        return min(MOST_PATIENCE, self._rtt + 4 * self._deviation + MARGIN)
+        margin = min(MARGIN, max(LEAST_MARGIN, self.pace.interval / 10))
+        return min(MOST_PATIENCE, self._rtt + 4 * self._deviation + margin)
 
     def sent(self, now: float) -> int:
         """A probe goes out now; its number."""
