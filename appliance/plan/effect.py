@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from appliance.model.change import Change
-from appliance.model.resources import FrrConfig, IkeConnection, InsideAddress, SharedKey, Sysctl, XfrmLink
+from appliance.model.resources import ExabgpConfig, FrrConfig, IkeConnection, InsideAddress, SharedKey, Sysctl, XfrmLink
 
 NONE, BRIEF, CUT = "none", "brief", "cut"
 _RANK = {NONE: 0, BRIEF: 1, CUT: 2}
@@ -39,6 +39,8 @@ def judge_change(change: Change) -> Effect:
             return _judge_router(old, new)
         case FrrConfig(), None:
             return Effect(CUT, "every BGP session ends")
+        case ExabgpConfig() as old, (ExabgpConfig() | None) as new:
+            return _judge_speaker(old, new)
         case Sysctl(name=name), None if name.endswith(("ip_forward", "forwarding")):
             return Effect(CUT, f"{name} goes back to what it was")
     return Effect(NONE, "in place")
@@ -83,6 +85,31 @@ def _judge_router(old: FrrConfig, new: FrrConfig) -> Effect:
     if changed:
         return Effect(BRIEF, f"BGP with {', '.join(changed)} starts anew")
     return Effect(NONE, "sessions stay up")
+
+
+def _judge_speaker(old: ExabgpConfig, new: ExabgpConfig | None) -> Effect:
+    """ExaBGP reads a changed configuration without a word to neighbours whose own lines stay."""
+    before, after = _speaking(old), _speaking(new) if new is not None else {}
+    gone = sorted(before.keys() - after.keys())
+    if gone:
+        return Effect(CUT, f"BGP with {', '.join(gone)} ends")
+    changed = sorted(address for address in before if before[address] != after[address])
+    if changed:
+        return Effect(BRIEF, f"BGP with {', '.join(changed)} starts anew")
+    return Effect(NONE, "sessions stay up")
+
+
+def _speaking(config: ExabgpConfig) -> dict[str, tuple[str, ...]]:
+    """Per neighbour the lines that a session is made with: all but what is announced."""
+    found: dict[str, list[str]] = {}
+    lines: list[str] = []
+    for line in map(str.strip, config.text.splitlines()):
+        words = line.split()
+        if words[:1] == ["neighbor"]:
+            lines = found.setdefault(words[1], [])
+        elif words[:1] not in (["unicast"], ["announce"], ["description"]):
+            lines.append(line)
+    return {address: tuple(dict.fromkeys(lines)) for address, lines in found.items()}
 
 
 def _sessions(config: FrrConfig) -> dict[str, frozenset[str]]:

@@ -9,7 +9,7 @@ import json
 import sys
 from collections.abc import Callable, Mapping
 
-from tests.bench import applying, changing, failover, gating, importing, memory, passing, scaling, watching
+from tests.bench import applying, changing, failover, gating, importing, learning, memory, passing, scaling, watching
 from tests.bench.rows import Row, as_data
 
 GOALS: Mapping[str, Callable[[], list[Row]]] = {
@@ -24,6 +24,7 @@ GOALS: Mapping[str, Callable[[], list[Row]]] = {
     "F4": watching.measure_calm,
     "I4": memory.measure,
     "I5": passing.measure_idle,
+    "R1": learning.measure_learning,
 }
 
 if __name__ == "__main__":

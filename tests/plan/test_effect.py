@@ -9,7 +9,7 @@ import pytest
 
 from appliance.model.change import Change
 from appliance.model.machine import DefaultRoute, Interface, Machine
-from appliance.model.resources import Blackhole, FirewallTable, FrrConfig, Resource, XfrmLink
+from appliance.model.resources import Blackhole, ExabgpConfig, FirewallTable, FrrConfig, Resource, XfrmLink
 from appliance.plan.effect import BRIEF, CUT, NONE, judge_change, judge_plan
 from appliance.plan.safety import object_to
 from appliance.plan.text import describe_change
@@ -19,6 +19,16 @@ ROUTER = FrrConfig(
     "router bgp 64512\n neighbor 169.254.10.1 remote-as 64513\n neighbor 169.254.10.1 timers 10 30\n"
     " address-family ipv4 unicast\n  neighbor 169.254.10.1 route-map appliance-vpc-in in\n"
 )
+
+
+SPEAKER = ExabgpConfig(
+    "neighbor 169.254.10.1 {\n    peer-as 64513;\n    hold-time 30;\n    announce {\n        ipv4 {\n"
+    "            unicast 192.0.2.0/24 next-hop self;\n        }\n    }\n}\n"
+)
+
+
+def speaker(old: str, new: str) -> ExabgpConfig:
+    return ExabgpConfig(SPEAKER.text.replace(old, new))
 
 
 def router(old: str, new: str) -> FrrConfig:
@@ -39,6 +49,11 @@ def router(old: str, new: str) -> FrrConfig:
         (ROUTER, router("-in in", "-other in"), NONE),
         (ROUTER, router("timers 10 30", "timers 20 60"), BRIEF),
         (ROUTER, FrrConfig("router bgp 64512\n"), CUT),
+        (None, SPEAKER, NONE),
+        (SPEAKER, speaker("next-hop self", "next-hop self med 1000"), NONE),
+        (SPEAKER, speaker("hold-time 30", "hold-time 60"), BRIEF),
+        (SPEAKER, speaker("169.254.10.1", "169.254.10.5"), CUT),
+        (SPEAKER, None, CUT),
     ],
 )
 def test_effect_of_one_change(old: Resource | None, new: Resource | None, traffic: str) -> None:
