@@ -38,7 +38,8 @@ async def _ask_peers(systems: Systems, board: Switchboard) -> bool:
         standing = await systems.frr.standing()
     except ApplianceError:
         if not board.bridge.silent:
-            board.bridge.begin(await systems.kernel.forwarding(tuple(board.links.values())), board.owners("frr"))
+            routes = await systems.kernel.forwarding(tuple(board.links.values()))
+            board.bridge.begin(routes, board.owners("frr"), board.learned("frr"))
         return board.hear_peers("frr", None, None)
     news = board.hear_peers("frr", standing.established, standing.life)
     board.bridge.follow(board.established("frr"), monotonic())

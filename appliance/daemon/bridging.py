@@ -24,16 +24,17 @@ class Bridge:
     answering: float = 0.0
     up: dict[str, float] = field(default_factory=dict)
 
-    def begin(self, routes: Iterable[ForwardingRoute], owners: Mapping[str, str]) -> None:
-        """The daemon fell silent: keep what it has in the kernel. ``owners``: the connection of each link."""
+    def begin(self, routes: Iterable[ForwardingRoute], owners: Mapping[str, str], learned: Learned) -> None:
+        """The daemon fell silent: keep what it has in the kernel. ``owners``: the connection of each link. Where it
+        took its routes along, what connections with a session had ``learned``."""
         found: dict[str, set[IPNetwork]] = {}
         for route in routes:
             for via in route.vias if route.protocol == BGP_PROTOCOL else ():
                 if via.link in owners:
                     found.setdefault(owners[via.link], set()).add(route.prefix)
-        kept = {
-            name: found.get(name, set()) | set(self.spans.get(name, ())) for name in found.keys() | self.spans.keys()
-        }
+        kept: dict[str, set[IPNetwork]] = {name: set(nets) for name, nets in learned.items()} | found
+        for name, nets in self.spans.items():
+            kept.setdefault(name, set()).update(nets)
         self.spans = {name: tuple(sorted(nets, key=lambda net: (net.version, net))) for name, nets in kept.items()}
         self.silent, self.up = True, {}
 

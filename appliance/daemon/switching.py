@@ -24,7 +24,7 @@ from appliance.model.change import Change, Outcome
 from appliance.model.fault import ApplianceError
 from appliance.model.health import ConnectionVerdict, Target
 from appliance.model.intent import Connection, Probing
-from appliance.model.machine import Carrying
+from appliance.model.machine import Carrying, Learned
 from appliance.model.peering import SHUT, Stances
 from appliance.model.resources import FrrConfig, NexthopGroup, Resource, XfrmPolicy
 from appliance.model.sa import TunnelSa
@@ -116,6 +116,11 @@ class Switchboard:
         up = self.senses.sessions[speaker].up if speaker in self.senses.sessions else {}
         found = self._wish.tunnels if self._wish else ()
         return frozenset(one.name for one, tunnel in found if up.get(tunnel.name))
+
+    def learned(self, speaker: str) -> Learned:
+        """What connections of which this speaker has a session have ever brought."""
+        known = self._wish.learned if self._wish else {}
+        return {name: known[name] for name in self.established(speaker) if name in known}
 
     def speaks(self, speaker: str) -> bool:
         """Whether a connection goes by sessions of this speaker."""

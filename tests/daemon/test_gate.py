@@ -12,11 +12,12 @@ from ipaddress import ip_address, ip_network
 import pytest
 
 from appliance.daemon.asking import keep_asked
+from appliance.daemon.bridging import Bridge
 from appliance.daemon.loop import converge_once, keep_converged
 from appliance.daemon.switching import Switchboard
 from appliance.daemon.waking import Bell
 from appliance.model.fault import SystemLacks
-from appliance.model.forwarding import BGP_PROTOCOL
+from appliance.model.forwarding import BGP_PROTOCOL, ForwardingRoute, Via
 from appliance.model.operation import Drain, Operations
 from appliance.model.peering import BEHIND, CLOSED, SHUT
 from tests.daemon.sites import ONE, applied, planned
@@ -254,7 +255,22 @@ def test_with_a_fallback_living_tunnels_carry_when_bgp_brings_nothing(box: Box) 
     watched(box, scene, WITH_FALLBACK)
 
 
-def test_what_frr_had_brought_is_carried_over_its_death(box: Box) -> None:
+def test_a_bridge_holds_what_stood_in_the_kernel_or_else_what_living_sessions_had_brought() -> None:
+    first, second, third = (ip_network(f"10.{i}.0.0/16") for i in range(3))
+    route = ForwardingRoute(first, BGP_PROTOCOL, 20, (Via("vpc-1"), Via("eth0")))
+    bridge = Bridge()
+    bridge.begin([route], {"vpc-1": "vpc", "lab-1": "lab"}, {"vpc": (second,), "lab": (third,)})
+    assert bridge.spans == {"vpc": (first,), "lab": (third,)}
+    assert bridge.follow(["vpc"], 100.0) is False
+    assert bridge.follow(["vpc"], 110.0) is True
+    assert bridge.spans == {"lab": (third,)}
+    assert bridge.follow([], 219.9) is False
+    assert bridge.follow([], 220.0) is True
+    assert bridge.spans == {}
+
+
+@pytest.mark.parametrize("taken", [False, True])
+def test_what_frr_had_brought_is_carried_over_its_death(box: Box, taken: bool) -> None:
     async def scene(one: Watched) -> None:
         bell = Bell()
         one.board.bridge.follow((), box.clock.now)
@@ -267,6 +283,8 @@ def test_what_frr_had_brought_is_carried_over_its_death(box: Box) -> None:
             await asking
 
         await box.kernel.forwarding(["vpc-1"])  # zebra has put the routes there
+        if taken:
+            box.kernel.withdraw(BGP_PROTOCOL)
         box.frr.lacking = (SystemLacks("FRR does not answer", code="frr"),)
         box.kernel.forwarding = partial(FakeKernel.forwarding, box.kernel)  # type: ignore[method-assign]
         await ask()
