@@ -133,4 +133,4 @@ def test_it_learns_a_thousand_prefixes_and_lives_through_a_restart_of_the_other_
         assert learned() == len(at.routes()) == count
 
     with far_end(commands) as far:
-        play(box, folder, scene, elsewhere=far.name)
+        play(box, folder, scene, elsewhere=far.name, everywhere=True)
