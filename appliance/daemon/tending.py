@@ -17,7 +17,7 @@ from appliance.model.sa import TunnelSa
 
 UNEASY, EASY = 2.0, 30.0
 """Seconds between two looks at the SAs: while one is missing or new, and when all have stood for long."""
-WATCHFUL = 1.0
+WATCHFUL = 0.5
 """The same where the cloud chooses the tunnel without a word: only what comes out of its SAs tells."""
 SETTLING = 10.0
 """Seconds after which a change of SAs is settled: until then two may stand where one should."""
