@@ -67,6 +67,7 @@ class Ledger:
         self._at: dict[IPNetwork, int] = {}
         self._wanted: dict[IPNetwork, frozenset[str]] = {}
         self._nexthops: set[Nexthop] = set()
+        self._obstructed: set[int] = set()
         self._standing: dict[IPNetwork, int] = {}
 
     @property
@@ -139,8 +140,8 @@ class Ledger:
                 failures.append(outcome.error)
             if isinstance(resource, Route):
                 self._record_route(change, resource, failed=outcome.error is not None)
-            elif isinstance(resource, Nexthop) and outcome.error is None:
-                (self._nexthops.add if change.new is not None else self._nexthops.discard)(resource)
+            elif isinstance(resource, Nexthop):
+                self._record_way(change, resource, failed=outcome.error is not None)
             elif isinstance(resource, NexthopGroup):
                 self._record_group(change, resource, failed=outcome.error is not None)
         return failures
@@ -228,21 +229,22 @@ class Ledger:
             for name in group.tunnels
             if (name, group.family) in self._ways
         }
-        missing = {way.nexthop for way in needed} - self._nexthops
-        return tuple(Change(None, one) for one in sorted(missing, key=lambda one: one.id))
+        missing = sorted({way.nexthop for way in needed} - self._nexthops, key=lambda one: one.id)
+        cleared = [Change(one, None) for one in missing if one.id in self._obstructed]
+        return (*cleared, *(Change(None, one) for one in missing))
 
     def _new_groups(self, groups: Iterable[_Group]) -> tuple[Change, ...]:
         made = (self._resource(group) for group in groups)
         return tuple(Change(None, one) for one in made if one is not None)
 
     def _empty(self) -> tuple[Change, ...]:
-        """Groups without routes go, and then the ways that no group has."""
+        """Groups without routes go, and the ways that are no more. One that nobody takes at the moment stays: zebra puts
+        a nexthop back that goes while it holds routes over it, as a group of its own that ours cannot replace."""
         empty = [group for group in self._groups.values() if not group.routes]
         for group in empty:
             self._forget(group)
             del self._groups[group.id]
-        used = {(name, group.family) for group in self._groups.values() for name in group.tunnels}
-        keep = {self._ways[key].nexthop for key in used if key in self._ways}
+        keep = {way.nexthop for way in self._ways.values()}
         idle = sorted(self._nexthops - keep, key=lambda one: one.id)
         gone = [Change(group.written, None) for group in empty if group.written is not None]
         return (*gone, *(Change(one, None) for one in idle))
@@ -259,6 +261,15 @@ class Ledger:
             self._standing[prefix] = route.nexthop
         elif prefix in self._at:
             self._wanted.setdefault(prefix, self._groups[self._at[prefix]].tunnels)
+
+    def _record_way(self, change: Change, nexthop: Nexthop, *, failed: bool) -> None:
+        """One that cannot be made has something else in its place, which goes first the next time."""
+        if failed and change.new is not None:
+            self._obstructed.add(nexthop.id)
+        elif not failed:
+            (self._nexthops.add if change.new is not None else self._nexthops.discard)(nexthop)
+            if change.new is not None:
+                self._obstructed.discard(nexthop.id)
 
     def _record_group(self, change: Change, group: NexthopGroup, *, failed: bool) -> None:
         held = self._groups.get(group.id)

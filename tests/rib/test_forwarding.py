@@ -94,6 +94,9 @@ def test_withdrawn_prefixes_go_and_nothing_is_left_behind() -> None:
     scene = Scene()
     scene.want(n0="t1 t2", n1="t1")
     scene.want(n0="", n1="")
+    assert {type(one) for one in asyncio.run(scene.kernel.learned())} == {Nexthop}
+    scene.ledger.follow(())
+    assert scene.tell(scene.ledger.changes()) == []
     assert asyncio.run(scene.kernel.learned()) == frozenset()
 
 
@@ -104,6 +107,15 @@ def test_both_families_have_ways_of_their_own() -> None:
     assert scene.objects(Nexthop) == 2
     scene.tell(scene.ledger.fail("t1", 6))
     assert scene.ways()[NETS[0]] == {"t1"}
+
+
+def test_a_nexthop_that_zebra_put_back_as_a_group_of_its_own_is_taken_out_of_the_way() -> None:
+    scene, theirs = Scene(), Nexthop(18, "t2", 4)
+    scene.kernel.add_foreign_nexthop(theirs, 11)
+    scene.kernel.add_foreign_nexthop(NexthopGroup(WAYS[0].id, ((18, 1),)), 11)
+    assert scene.want(n0="t1") != []
+    assert scene.tell((*scene.ledger.repair(), *scene.ledger.changes())) == []
+    assert scene.ways() == {NETS[0]: {"t1"}}
 
 
 def test_what_the_kernel_refused_is_tried_again() -> None:
