@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 from appliance.lab.topology import parse_topology
@@ -49,10 +48,19 @@ class Cloud:
         """Its exit code."""
         return self.guest.ask(f"{NODES}/{node}/enter sh -c {_quoted(script)}").code
 
-    def spawn(self, node: str, script: str) -> subprocess.Popen[bytes]:
-        """Start it; its stdout can be read."""
-        command = f"{NODES}/{node}/enter sh -c {_quoted(script)}"
-        return self.guest.spawn(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    def watch(self) -> None:
+        """Begin to note every packet on the Internet with an inside address; what was noted before is forgotten."""
+        self.ask("internet", "pkill -INT -x tcpdump")
+        self.do(
+            "internet",
+            "nohup tcpdump -i towan -n -l -U net 10.0.0.0/8 or net 172.16.0.0/12 >/tmp/clear 2>/tmp/watching & "
+            "until grep -q listening /tmp/watching; do sleep 0.1; done",
+        )
+
+    def seen_in_clear(self) -> list[str]:
+        """The packets noted so far; the capture itself must still run, or it proves nothing."""
+        assert self.ask("internet", "pgrep -x tcpdump") == 0, "the capture has ended"
+        return self.do("internet", "cat /tmp/clear").splitlines()
 
     def _plug(self, card: str, node: str, address: str) -> None:
         self.guest.do(
