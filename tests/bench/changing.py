@@ -1,6 +1,6 @@
 """C1: one tunnel of many is changed, by the running daemon and by tools that know whole files only. Runs in the box.
 
-The tunnel gets other inside addresses and another lifetime, so that the kernel, FRR and charon each have something to
+The tunnel gets other inside addresses and another cipher, so that the kernel, FRR and charon each have something to
 change. Ours is the order that `appliance apply` gives to the daemon, over its socket, until the daemon says that it is
 done: it reads and checks the intent, looks at every system, and changes what differs. Theirs is what people run:
 ``swanctl --load-all``, ``frr-reload.py`` and ``ip -batch`` with files that were made before, sum of the three.

@@ -61,7 +61,7 @@ def write_site(tunnels: int, mode: str = "bgp") -> None:
 
 
 def site_text(tunnels: int, mode: str = "bgp", changed: int | None = None) -> str:
-    """The intent. ``changed``: a tunnel with other inside addresses and another lifetime, so that the kernel, FRR and
+    """The intent. ``changed``: a tunnel with other inside addresses and another cipher, so that the kernel, FRR and
     charon all have something to change."""
     return "\n".join([*_head(), *_connections(tunnels, mode, changed), ""])
 
@@ -96,7 +96,8 @@ def _tunnel(number: int, *, is_changed: bool) -> Iterator[str]:
     yield f"        inside: {inside}.{low + 2}/30"
     yield f"        peer-inside: {inside}.{low + 1}"
     yield "        ike: {version: 2, proposals: [aes256-sha256-modp2048], lifetime: 28800}"
-    yield f"        esp: {{proposals: [aes256-sha256-modp2048], lifetime: {3500 if is_changed else 3600}}}"
+    esp = "aes128-sha256-modp2048" if is_changed else "aes256-sha256-modp2048"
+    yield f"        esp: {{proposals: [{esp}], lifetime: 3600}}"
 
 
 def write_native(folder: Path) -> Native:
