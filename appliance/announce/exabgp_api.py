@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -113,10 +113,11 @@ def bind_answers(path: Path) -> Path:
     return path
 
 
-def lay_bridge(folder: Path, text: str) -> None:
-    """Where the configuration names it, and its user can read it."""
+def lay_programs(folder: Path, programs: Mapping[str, str]) -> None:
+    """Where the configuration names them, and their user can read them; texts by name."""
     try:
-        (folder / "bridge").write_text(text, encoding="utf-8")
-        (folder / "bridge").chmod(0o644)
+        for name, text in programs.items():
+            (folder / name).write_text(text, encoding="utf-8")
+            (folder / name).chmod(0o644)
     except OSError as error:
         raise SystemFailure(f"{error.strerror}: {error.filename}") from error

@@ -33,11 +33,16 @@ SETTINGS = {
 """ExaBGP's own, by its names. Nothing listens: it calls, and its one way in and out is the bridge."""
 
 
+AS_MODULE = (sys.executable, "-P", "-m", "exabgp")
+LAUNCHER = "exabgp"
+"""Beside the configuration: our way of starting it, where it belongs to the Python that we run on."""
+
+
 def speaker_command() -> tuple[str, ...] | None:
     """The words that start it, None where it is not installed. A folder of its name is not it."""
     spec = importlib.util.find_spec("exabgp")
     if spec is not None and spec.origin is not None:
-        return sys.executable, "-P", "-m", "exabgp"
+        return AS_MODULE
     found = shutil.which("exabgp")
     return (found,) if found else None
 
@@ -96,6 +101,8 @@ async def start_speaker(config: Path, address: str, mark: Path) -> Speaker:
     environment = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "APPLIANCE_SPEAKER": address, **SETTINGS}
     ids = _ids(user)
     environment["exabgp_daemon_user"] = user or pwd.getpwuid(os.geteuid()).pw_name
+    if command == AS_MODULE:
+        command = (*command[:2], str(config.parent / LAUNCHER))
     try:
         process = await asyncio.create_subprocess_exec(
             *command, "server", str(config), stdin=DEVNULL, stdout=DEVNULL, cwd="/", env=environment,

@@ -19,11 +19,11 @@ from typing import Any
 
 from appliance.announce.answers import tell_filtered, tell_paths, tell_sessions
 from appliance.announce.bridge import bridge_socket, is_bridge
-from appliance.announce.exabgp_api import bind_answers, lay_bridge
+from appliance.announce.exabgp_api import bind_answers, lay_programs
 from appliance.announce.process import Speaker, end_leftover, start_speaker
 from appliance.daemon.listening import Listening
 from appliance.daemon.waking import Bell, marks
-from appliance.daemon.wiring import Systems, read_bridge
+from appliance.daemon.wiring import Systems, read_programs
 from appliance.model.fault import ApplianceError
 
 PULSE = 0.5  # seconds between two looks at the configuration's file
@@ -109,7 +109,7 @@ class Keeper:
         if monotonic() < self._not_before:
             return
         self._begun, self._config = monotonic(), config
-        lay_bridge(self._systems.exabgp.folder, read_bridge())
+        lay_programs(self._systems.exabgp.folder, read_programs())
         self._speaker = await start_speaker(self._systems.exabgp.file, self._address, self._mark)
         self._ended = asyncio.create_task(self._speaker.wait())
         self._ended.add_done_callback(lambda _: self.bell.ring())

@@ -69,9 +69,10 @@ def read_templates() -> dict[str, str]:
     return {path.name: path.read_text(encoding="utf-8") for path in files}
 
 
-def read_bridge() -> str:
-    """The text of ExaBGP's API process."""
-    return (_installed(SPEAKER) / "bridge").read_text(encoding="utf-8")
+def read_programs() -> dict[str, str]:
+    """The texts of what starts ExaBGP and of its API process, by the names under which they run."""
+    folder = _installed(SPEAKER)
+    return {name: (folder / file).read_text(encoding="utf-8") for name, file in (("exabgp", "launch"), ("bridge",) * 2)}
 
 
 def _installed(folder: str) -> Path:

@@ -238,8 +238,8 @@ class Ledger:
         return tuple(Change(None, one) for one in made if one is not None)
 
     def _empty(self) -> tuple[Change, ...]:
-        """Groups without routes go, and the ways that are no more. One that nobody takes at the moment stays: zebra puts
-        a nexthop back that goes while it holds routes over it, as a group of its own that ours cannot replace."""
+        """Groups without routes go, and the ways that are no more. One that nobody takes at the moment stays: where it
+        goes too early zebra puts its number back, as a group of its own that no nexthop of ours can replace."""
         empty = [group for group in self._groups.values() if not group.routes]
         for group in empty:
             self._forget(group)

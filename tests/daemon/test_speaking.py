@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import json
 import os
 import shutil
@@ -11,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 
 import pytest
@@ -40,6 +42,7 @@ from tests.frr.rig import need_quick_machine
 SITE = HEAD + connection("vpc", [VPC_1, VPC_2], "    speaker: exabgp\n")
 ENDS = {"vpc-1": ("169.254.23.6", "169.254.23.5"), "vpc-2": ("169.254.22.74", "169.254.22.73")}
 NET = "10.1.0.0/16"
+LAUNCHER = Path(__file__).resolve().parents[2] / "exabgp" / "launch"
 
 
 @pytest.fixture(autouse=True)
@@ -470,5 +473,25 @@ def test_frrs_routes_stay_while_the_embedded_speaker_learns_them_and_the_other_w
         await until(lambda: not at.ends["vpc-1"].up)
         assert at.routes() == {"10.2.0.0/16": {"vpc-1", "vpc-2"}}
         await until(lambda: at.routes() == {})
+
+    play(box, folder, scene)
+
+
+def test_after_a_long_outage_it_calls_again_soon(box: Box, folder: Path) -> None:
+    """ExaBGP's own patience would have grown to more than ten seconds by then, and to a minute later."""
+    spec = importlib.util.spec_from_loader("launch", SourceFileLoader("launch", str(LAUNCHER)))
+    if speaker_command() is None or spec is None or spec.loader is None:
+        pytest.skip("ExaBGP is not installed: the extra 'speaker'")
+    launch = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(launch)
+    waiting = launch.Delay()
+    for _ in range(20):
+        launch.increase(waiting)
+    assert waiting._next == 10
+
+    async def scene(at: Scene) -> None:
+        await at.want()
+        await at.both_up()
+        assert f"{folder}/exabgp" in Path(f"/proc/{at.process}/cmdline").read_text()
 
     play(box, folder, scene)
