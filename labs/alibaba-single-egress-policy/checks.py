@@ -1,0 +1,194 @@
+"""What must hold in this lab, in the order in which it happens. The README has the table."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Any
+
+from checking import Failed, check, main, node, wait_for
+from measuring import Program, ask, send_stream, start_services, streaming
+from observing import ip
+from operating import (
+    Tunnel,
+    configure,
+    forget_everything,
+    lay_out_site,
+    reason,
+    refuse_a_second_write,
+    rekey_everything,
+    spis,
+    states,
+    watching_outside,
+)
+
+HOST, LAN_HOST = "192.168.30.4", "172.16.20.10"
+ONE = Tunnel("vco-1", "198.51.100.151", "ali")
+TWO = Tunnel("vco-2", "192.0.2.87", "ali")
+OUTSIDE = ("eth1", "eth2")
+"""The Internet router's links: to the appliance and the LAN's switch, to the gateway."""
+MOVED = 3000.0
+"""What a silent move may cost, in ms."""
+SETTLED = 11.0
+"""Seconds between two moves that are followed."""
+
+
+def move(number: int) -> None:
+    node("ali").run("/opt/ali/move", str(number))
+
+
+def calling_us() -> AbstractContextManager[Any]:
+    """Somebody in the VPC talks to the LAN: by that a move is heard, whatever becomes of our own packets."""
+    return streaming("vpc", LAN_HOST, flows=1, rate=20)
+
+
+def wire(*words: str) -> None:
+    node("internet").run("/opt/internet/wire", *words)
+
+
+def sends_to() -> str:
+    """The gateway address that the appliance's kernel sends the VPC's packets to."""
+    lines = node("gw").run("ip", "xfrm", "policy", "list", "dir", "out").out.splitlines()
+    ends = [line.split()[-1] for line in lines if "tmpl src" in line]
+    if len(set(ends)) != 1:
+        raise Failed(f"policies lead to {ends}")
+    return ends[0]
+
+
+def mismatches() -> int:
+    """How many packets the kernel refused because another tunnel was expected."""
+    lines = node("gw").run("cat", "/proc/net/xfrm_stat").out.splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("XfrmInTmplMismatch"))
+
+
+@check(timeout=240)
+def without_tunnels_nothing_leaves_in_clear() -> None:
+    """With IKE blocked `configure` ends with 1 and names the silence; the policies stand, and no LAN packet leaves."""
+    start_services("vpc")
+    start_services("lan")
+    lay_out_site()
+    wire("block")
+    with watching_outside(OUTSIDE) as seen, streaming("lan", HOST):
+        done = configure("policy", wait=20)
+    assert done.code == 1, f"configure ended with {done.code}: {(done.err + done.out)[-600:]}"
+    assert "4500" in reason(done), reason(done)[-400:]
+    assert sends_to() == ONE.remote
+    assert not seen.counts["clear"], seen.packets
+
+
+@check(timeout=240)
+def both_tunnels_come_up_by_themselves() -> None:
+    """Once IKE gets through, both SAs stand: one carries, the other is ready; there is no interface."""
+    wire("open")
+    wait_for(
+        lambda: states() == {"vco-1": "carrying", "vco-2": "standby"}, 90, "one to carry, one to stand by", every=1
+    )
+    assert not ip("gw", "link", "show", "type", "xfrm")
+    assert sends_to() == ONE.remote
+
+
+@check(timeout=180)
+def traffic_flows_both_ways() -> None:
+    """Flows from the LAN and a ping from the VPC are answered, in UDP 4500, over the active tunnel alone."""
+    with watching_outside(OUTSIDE, one=f"host {ONE.remote}", two=f"host {TWO.remote} and udp port 4500") as seen:
+        result = send_stream("lan", HOST, "--flows", "16", "--rate", "10", "--seconds", "3")
+        node("vpc").run("ping", "-c", "2", "-W", "3", "-I", HOST, LAN_HOST)
+    assert not result["lost"], result
+    assert seen.counts["one"] >= 2 * result["sent"], seen.each
+    assert seen.counts["two"] < result["sent"] / 8, seen.each
+    assert not seen.counts["clear"], seen.packets
+
+
+@check(timeout=180)
+def syns_are_clamped_both_ways() -> None:
+    """A SYN of 1460 arrives smaller, and so does the SYN/ACK that answers it."""
+    watcher = Program("vpc", "probe.py", "watch-syn", "-i", "eth1", "--port", "8080")
+    try:
+        answer = ask("lan", "probe.py", "syn", HOST, "--port", "8080", "--mss", "1460")
+        arrived = watcher.result(20)
+    finally:
+        watcher.kill()
+    assert arrived["mss"] == answer["mss"], (arrived, answer)
+    assert 1200 < arrived["mss"] < 1400, arrived
+
+
+@check(timeout=240)
+def a_second_apply_writes_nothing() -> None:
+    """The plan is empty, and an apply says nothing to the kernel, to nftables or to charon."""
+    before = node("gw").run("ip", "xfrm", "policy").out
+    refuse_a_second_write()
+    assert node("gw").run("ip", "xfrm", "policy").out == before
+
+
+@check(timeout=240)
+def rekeys_lose_nothing() -> float:
+    """IKE SAs and children of both tunnels rekey from either side under 400 packets a second, and none is lost."""
+    with streaming("lan", HOST) as result:
+        rekey_everything((ONE, TWO))
+    assert not result["lost"], f"lost {result['lost']} of {result['sent']}, gap {result['gap_ms']} ms"
+    return float(result["gap_ms"])
+
+
+@check(timeout=240)
+def a_silent_move_of_the_cloud_is_followed() -> float:
+    """The gateway moves to the standby without a word: we follow within 3 s, and no packet of its is refused."""
+    before, refused = spis((ONE, TWO)), mismatches()
+    with watching_outside(OUTSIDE) as seen, calling_us(), streaming("lan", HOST) as result:
+        move(2)
+        wait_for(lambda: sends_to() == TWO.remote, 30, "traffic over the other tunnel", every=0.05)
+        send_stream("lan", HOST, "--seconds", "1")
+    assert result["gap_ms"] <= MOVED, f"lost {result['lost']} of {result['sent']}, gap {result['gap_ms']} ms"
+    assert states() == {"vco-1": "standby", "vco-2": "carrying"}, states()
+    assert spis((ONE, TWO)) == before, "SAs were set up anew"
+    assert mismatches() == refused
+    assert not seen.counts["clear"], seen.packets
+    return float(result["gap_ms"])
+
+
+@check(timeout=240)
+def it_is_followed_back() -> float:
+    """The gateway moves back: so do we, and what it says in between is heard."""
+    node("gw").run("sleep", str(SETTLED))
+    with calling_us(), streaming("lan", HOST) as result:
+        move(1)
+        wait_for(lambda: sends_to() == ONE.remote, 30, "traffic over the first tunnel", every=0.05)
+        send_stream("lan", HOST, "--seconds", "1")
+    assert result["gap_ms"] <= MOVED, f"lost {result['lost']} of {result['sent']}, gap {result['gap_ms']} ms"
+    return float(result["gap_ms"])
+
+
+@check(timeout=300)
+def a_dead_tunnel_hands_over() -> float:
+    """The active tunnel is silently cut and the gateway has moved: dead peer detection finds it; none in clear."""
+    with watching_outside(OUTSIDE) as seen, streaming("lan", HOST) as result:
+        wire("block", ONE.remote)
+        move(2)
+        wait_for(lambda: sends_to() == TWO.remote, 90, "traffic over the other tunnel")
+        send_stream("lan", HOST, "--seconds", "1")
+    assert result["lost"], "nothing was lost: the cut did not cut"
+    assert not seen.counts["clear"], seen.packets
+    return float(result["gap_ms"])
+
+
+@check(timeout=300)
+def with_both_dead_nothing_leaves_in_clear() -> None:
+    """Both are cut and their SAs end: the policies stay, and nothing leaves."""
+    with watching_outside(OUTSIDE) as seen, streaming("lan", HOST):
+        wire("block", ONE.remote, TWO.remote)
+        wait_for(lambda: not any(spis((ONE, TWO)).values()), 100, "all SAs to end", every=0.5)
+        send_stream("lan", HOST, "--seconds", "2")
+    assert not seen.counts["clear"], seen.packets
+    wire("open")
+    move(1)
+    wait_for(lambda: not send_stream("lan", HOST, "--seconds", "1")["lost"], 60, "traffic to flow")
+
+
+@check(timeout=300)
+def a_reboot_brings_everything_back() -> None:
+    """All that a reboot takes is gone: the box comes back by itself, and nothing leaves in clear meanwhile."""
+    with watching_outside(OUTSIDE) as seen:
+        forget_everything()
+        wait_for(lambda: sends_to() and not send_stream("lan", HOST, "--seconds", "1")["lost"], 130, "traffic to flow")
+    assert not seen.counts["clear"], seen.packets
+
+
+main()
