@@ -80,9 +80,10 @@ async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, ca
 
     last: Answer
     try:
-        _refuse_others(writer)
         async with asyncio.timeout(ORDERED_WITHIN):
-            order = parse_order((await reader.readline()).decode())
+            line = await reader.readline()  # before all else: who still writes when we close hears no answer
+        _refuse_others(writer)
+        order = parse_order(line.decode())
         last = Done(await _alive_meanwhile(carry(order, tell), tell))
     except ApplianceError as error:
         last = error

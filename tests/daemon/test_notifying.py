@@ -15,7 +15,7 @@ import pytest
 from appliance.daemon.notifying import feed_watchdog, notify, watchdog_period
 
 ROOT = Path(__file__).resolve().parents[2]
-UNITS = sorted((ROOT / "images" / "units").glob("*.service"))
+UNITS = sorted((ROOT / "images" / "units").glob("appliance*.service"))
 
 
 @pytest.fixture
@@ -87,4 +87,4 @@ def test_a_unit_of_ours_is_sandboxed(unit: Path) -> None:
 
 
 def test_there_is_a_unit() -> None:
-    assert [path.name for path in UNITS] == ["appliance.service"]
+    assert "appliance.service" in [path.name for path in UNITS]
