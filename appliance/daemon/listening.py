@@ -57,6 +57,7 @@ class Listening:
         self._log = log
         self._tell_sessions = tell
         self._life = 0
+        self.answers = 0
         self._ledger = Ledger()
         self._telling = asyncio.Lock()
         self._told: dict[IPAddress, int] = {}
@@ -167,8 +168,10 @@ class Listening:
             self._say(message.neighbor, self.sessions.notified(message))
         elif isinstance(message, Unreadable):
             self._log(message.why)
-        elif isinstance(message, Answered) and not message.done:
-            self._log("ExaBGP refused a command")
+        elif isinstance(message, Answered):
+            self.answers += 1
+            if not message.done:
+                self._log("ExaBGP refused a command")
 
     async def _change_state(self, message: StateChange) -> None:
         lost = self.sessions.changed(message, _now())

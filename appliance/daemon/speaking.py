@@ -30,6 +30,8 @@ PULSE = 0.5  # seconds between two looks at the configuration's file
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
 """Seconds until a speaker that ended is started again: doubled each time it did not live for long."""
 LIVED_LONG = 60.0
+ANSWERS_WITHIN = 30.0
+"""Seconds: ExaBGP says "done" when it took a command. One that does not is stuck, and started again."""
 CHUNK = 1 << 18
 SLICE = 0.005  # seconds of taking in until others get their turn
 LONGEST_LINE = 1 << 24  # an UPDATE of 65,535 bytes is some 2 MB of JSON
@@ -49,6 +51,7 @@ class Keeper:
         self._writer: StreamWriter | None = None
         self._talk: asyncio.Task[None] | None = None
         self._config: object = None
+        self._due: tuple[int, float] | None = None
         self._begun = 0.0
         self._pause = FIRST_PAUSE
         self._not_before = 0.0
@@ -96,6 +99,10 @@ class Keeper:
         [config] = marks([self._systems.exabgp.file])
         if self._ended is not None and self._ended.done():
             await self._mourn(f"ExaBGP ended ({self._ended.result()})")
+        if self._due is not None and self._listening.answers > self._due[0]:
+            self._due = None
+        elif self._due is not None and self._due[1] < monotonic():
+            await self._mourn("ExaBGP does not answer")
         if config is None:
             if self._speaker is not None:
                 await self._end(silently=False)
@@ -119,6 +126,7 @@ class Keeper:
         """By a command where the bridge stands, else by a signal."""
         if self._writer is not None:
             self._writer.write(b"reload\n")
+            self._due = self._due or (self._listening.answers, monotonic() + ANSWERS_WITHIN)
         elif self._speaker is not None:
             self._speaker.read_again()
 
@@ -135,7 +143,7 @@ class Keeper:
         self._pause = min(self._pause * 2, LONGEST_PAUSE)
 
     async def _end(self, *, silently: bool) -> None:
-        speaker, self._speaker, self._ended = self._speaker, None, None
+        speaker, self._speaker, self._ended, self._due = self._speaker, None, None, None
         if speaker is not None:
             await self._listening.speaker_ended()  # before it says goodbye: who takes over decides what goes
             await speaker.end(silently=silently)

@@ -21,7 +21,7 @@ from appliance.announce import process
 from appliance.announce.exabgp_api import Exabgp
 from appliance.announce.process import speaker_command
 from appliance.announce.render import BRIDGE
-from appliance.daemon import listening
+from appliance.daemon import listening, speaking
 from appliance.daemon.handing import hand_over
 from appliance.daemon.listening import Listening
 from appliance.daemon.passes import parse_loaded
@@ -493,5 +493,23 @@ def test_after_a_long_outage_it_calls_again_soon(box: Box, folder: Path) -> None
         await at.want()
         await at.both_up()
         assert f"{folder}/exabgp" in Path(f"/proc/{at.process}/cmdline").read_text()
+
+    play(box, folder, scene)
+
+
+def test_one_that_does_not_answer_a_command_is_started_again(
+    box: Box, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(speaking, "ANSWERS_WITHIN", 0.5)
+
+    async def scene(at: Scene) -> None:
+        await at.want()
+        await until(lambda: len(at.listening.sessions.up) == 2)
+        first = at.process
+        os.kill(first, signal.SIGSTOP)
+        await at.want({"vpc-1": CLOSED})
+        await until(lambda: "ExaBGP does not answer; what it learned is kept while it is started again" in at.said)
+        await until(lambda: all(end.sessions == 2 and end.up for end in at.ends.values()))
+        assert at.process != first
 
     play(box, folder, scene)
