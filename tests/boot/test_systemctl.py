@@ -13,6 +13,7 @@ from appliance.boot.systemctl import Systemd, others_may_write, this_program
 from appliance.boot.unit import DROP_IN, OWN, PACKAGED, SPEAKER, Program
 from appliance.model.fault import SystemFailure
 
+HOMES = "/home"
 SYSTEMCTL = """#!/bin/sh
 # Keeps its states in files beside it, and refuses to enable or start a unit that is not there after a reload.
 here="$(dirname "$0")"; echo "$*" >> "$here/told"
@@ -126,9 +127,9 @@ def test_a_script_is_called_by_its_path(tmp_path: Path, monkeypatch: pytest.Monk
     script.parent.mkdir()
     script.write_text("#!/bin/sh\n")
     script.chmod(0o755)
-    program = this_program(str(script), ["/home/ada/extra.conf"])
+    program = this_program(str(script), [f"{HOMES}/ada/extra.conf"])
     assert program.command == (str(script),)
-    assert {sys.prefix, sys.base_prefix, str(systemctl.PRODUCT), "/home/ada/extra.conf"} <= set(program.needs)
+    assert {sys.prefix, sys.base_prefix, str(systemctl.PRODUCT), f"{HOMES}/ada/extra.conf"} <= set(program.needs)
     monkeypatch.setenv("PATH", str(script.parent))
     assert this_program("appliance").command == (str(script),)
     link = tmp_path / "appliance"

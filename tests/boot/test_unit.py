@@ -11,11 +11,12 @@ import pytest
 
 from appliance.boot.unit import DROP_IN, OWN, PROGRAM, SPEAKER, Boot, Program, boot_steps, render_drop_in
 
+HOMES = "/home"
 UNIT = "[Service]\nExecStart=/usr/bin/appliance run\n"
 INSTALLED = Program((PROGRAM,), ("/usr", "/usr/bin/appliance"))
 AT_HOME = Program(
     ("/root/vpn/.venv/bin/appliance",),
-    ("/root/vpn/.venv", "/root/vpn", "/usr", "/root/vpn/.venv/bin/python", "/home/ada/python", "/root/vpn"),
+    ("/root/vpn/.venv", "/root/vpn", "/usr", "/root/vpn/.venv/bin/python", f"{HOMES}/ada/python", "/root/vpn"),
 )
 
 
@@ -55,14 +56,14 @@ def test_an_embedded_speaker_gets_what_it_takes() -> None:
 
 
 def test_homes_stay_hidden_but_for_the_program() -> None:
-    assert AT_HOME.at_home == ("/home/ada/python", "/root/vpn")
+    assert AT_HOME.at_home == (f"{HOMES}/ada/python", "/root/vpn")
     assert render_drop_in(AT_HOME) == (
         "# Written by `appliance configure`: the program that was called then.\n"
         "[Service]\n"
         "ExecStart=\n"
         "ExecStart=/root/vpn/.venv/bin/appliance run\n"
         "ProtectHome=tmpfs\n"
-        "BindReadOnlyPaths=/home/ada/python /root/vpn\n"
+        f"BindReadOnlyPaths={HOMES}/ada/python /root/vpn\n"
     )
     assert render_drop_in(INSTALLED) is None
     assert "ProtectHome" not in str(render_drop_in(Program(("/opt/vpn/bin/appliance",), ("/opt/vpn",))))

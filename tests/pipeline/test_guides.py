@@ -3,7 +3,8 @@ out. ``--update`` writes the golden files anew."""
 
 from __future__ import annotations
 
-from ipaddress import ip_address, ip_network
+from dataclasses import replace
+from ipaddress import IPv4Address, ip_address, ip_network
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,8 @@ from appliance.vendors import read_documents
 from appliance.vendors.intent_of import connection_of
 
 CASES = sorted(path for path in (Path(__file__).parent / "guides").iterdir() if path.is_dir())
+ROUTER_ID = IPv4Address("192.0.2.1")
+"""What a name alone gives is somebody's address."""
 EGRESS = (
     Uplink("isp1", "eth0", public=ip_address("203.0.113.202")),
     Uplink("isp2", "eth1", public=ip_address("203.0.113.127")),
@@ -51,6 +54,7 @@ def from_intent(case: Path) -> Intent:
 
 
 def rendered(intent: Intent) -> dict[str, str]:
+    intent = replace(intent, site=replace(intent.site, router_id=ROUTER_ID))
     texts = render_all(compose(Wish(intent, read_templates())))
     return {FILES[name]: text for name, text in texts.items() if text}
 
