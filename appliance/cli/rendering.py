@@ -25,7 +25,7 @@ FILES = {"swanctl": "swanctl.conf", "frr": "frr.conf", "exabgp": "exabgp.conf", 
 @click.option("-o", "folder", type=click.Path(path_type=Path, file_okay=False), help="Write files into DIR.")
 @json_option
 def command(file: Path, target: str, folder: Path | None, as_json: bool) -> None:
-    """Print what charon, FRR and nftables would be told for an intent. No key is read or written.
+    """Print what charon, FRR or ExaBGP, and nftables would be told for an intent. No key is read or written.
 
     \b
     Examples
@@ -38,7 +38,8 @@ def command(file: Path, target: str, folder: Path | None, as_json: bool) -> None
         raise WrongUsage(f"{file} cannot be read: {error}", hint="name an intent file") from None
     desired = compose(Wish(parse_loaded(text, str(file)).intent, read_templates()))
     texts = render_all(desired)
-    chosen = {name: texts[name] for name in (FILES if target == "all" else (target,))}
+    spoken = [name for name in FILES if name != "exabgp" or texts[name]]
+    chosen = {name: texts[name] for name in (spoken if target == "all" else (target,))}
     if folder is not None:
         _write(folder, chosen)
     if as_json:

@@ -172,3 +172,12 @@ def test_render_needs_no_machine_and_no_key(run: Run, tmp_path: Path) -> None:
     assert (tmp_path / "out" / "frr.conf").read_text() == done.json["files"]["frr.conf"]
     assert run("render", path, "--target", "frr").out.strip() == done.json["files"]["frr.conf"].strip()
     assert run("render", tmp_path / "nowhere.yaml", "--json").error["exit"] == 2
+
+
+def test_render_says_what_the_embedded_speaker_is_told(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "site.yaml"
+    path.write_text(TWO.replace("    mode: bgp\n", "    mode: bgp\n    speaker: exabgp\n"))
+    files = run("render", path, "--json").json["files"]
+    assert "neighbor 169.254.23.5 {" in files["exabgp.conf"]
+    assert "unicast 172.16.20.0/24 next-hop self;" in files["exabgp.conf"]
+    assert files["frr.conf"] == ""
