@@ -179,5 +179,5 @@ def test_render_says_what_the_embedded_speaker_is_told(run: Run, tmp_path: Path)
     path.write_text(TWO.replace("    mode: bgp\n", "    mode: bgp\n    speaker: exabgp\n"))
     files = run("render", path, "--json").json["files"]
     assert "neighbor 169.254.23.5 {" in files["exabgp.conf"]
-    assert "unicast 172.16.20.0/24 next-hop self;" in files["exabgp.conf"]
-    assert files["frr.conf"] == ""
+    assert "unicast 172.16.20.0/24 next-hop self" in files["exabgp.conf"]
+    assert "neighbor" not in files["frr.conf"]
