@@ -1,0 +1,113 @@
+"""What must hold in this lab, in the order in which it happens. The README has the table."""
+
+from __future__ import annotations
+
+from checking import check, main, node, wait_for
+from measuring import send_stream, start_services, streaming
+from observing import paths, sas
+from operating import (
+    Tunnel,
+    appliance,
+    forget_everything,
+    lay_out_site,
+    must_configure,
+    refuse_a_second_write,
+    rekey_everything,
+    watching_outside,
+)
+
+LAN, VPC, HOST = "172.16.20.0/24", "192.168.0.0/16", "192.168.30.4"
+ONE = Tunnel("vco-1", "198.51.100.151", "ali1")
+TWO = Tunnel("vco-2", "192.0.2.87", "ali2")
+OUTSIDE = ("eth1", "eth2", "eth3")
+"""The Internet router's links: to the appliance, to either tunnel end."""
+HOLD = 30_000
+"""BGP's hold time here, in ms."""
+
+
+def wait_for_paths(*tunnels: Tunnel, timeout: float = 120) -> None:
+    """Until exactly these carry the VPC's prefix, and the VPC's router goes back over the first of them."""
+    wanted = {tunnel.name for tunnel in tunnels}
+    wait_for(lambda: paths("gw", VPC) == wanted, timeout, f"{VPC} over {sorted(wanted)}")
+    back = {"eth1" if ONE in tunnels else "eth2"}
+    wait_for(lambda: paths("vpc", LAN) == back, timeout, f"{LAN} back over {back}")
+
+
+def wire(*words: str) -> None:
+    node("internet").run("/opt/internet/wire", *words)
+
+
+@check(timeout=300)
+def one_command_brings_both_tunnels_up() -> None:
+    """`configure` with the intent ends with 0: both tunnels under one public name, in UDP 4500, the weak algorithms
+    named."""
+    start_services("vpc")
+    lay_out_site()
+    status = must_configure("bgp", wait=120)
+    assert (status["state"], status["healthy"]) == ("ok", True), status["why"]
+    wait_for_paths(ONE, TWO)
+    for sa in sas("gw"):
+        assert (sa["local-id"], sa["remote-port"]) == ("203.0.113.202", "4500"), sa
+    notes = " ".join(str(note) for note in appliance("validate", "/etc/appliance/intent.yaml")["notices"])
+    assert "modp1024" in notes, notes
+
+
+@check(timeout=240)
+def traffic_flows_encrypted() -> None:
+    """32 flows are answered, and outside there is nothing but IKE and ESP."""
+    with watching_outside(OUTSIDE) as seen:
+        result = send_stream("lan", HOST, "--flows", "32", "--rate", "10", "--seconds", "3")
+    assert not result["lost"], result
+    assert seen.counts["encrypted"] >= 2 * result["sent"], seen.each
+    assert not seen.counts["clear"], seen.packets
+
+
+@check(timeout=240)
+def a_second_apply_writes_nothing() -> None:
+    """The plan is empty, and an apply says nothing to the kernel, to nftables, to charon or to FRR."""
+    refuse_a_second_write()
+
+
+@check(timeout=240)
+def rekeys_lose_nothing() -> float:
+    """IKE SAs and children of both tunnels rekey from either side under 400 packets a second, and none is lost."""
+    with streaming("lan", HOST) as result:
+        rekey_everything((ONE, TWO))
+    assert not result["lost"], f"lost {result['lost']} of {result['sent']}, gap {result['gap_ms']} ms"
+    return float(result["gap_ms"])
+
+
+@check(timeout=240)
+def a_dead_tunnel_hands_over() -> float:
+    """Tunnel 1, the cloud's active one, is silently cut: all flows go on over tunnel 2, none in clear."""
+    with watching_outside(OUTSIDE) as seen, streaming("lan", HOST) as result:
+        wire("block", ONE.remote)
+        wait_for_paths(TWO)
+        send_stream("lan", HOST, "--seconds", "1")
+    assert result["lost"], "nothing was lost: the cut did not cut"
+    assert result["gap_ms"] <= HOLD + 5000, f"gap {result['gap_ms']} ms"
+    assert not seen.counts["clear"], seen.packets
+    return float(result["gap_ms"])
+
+
+@check(timeout=300)
+def the_return_costs_nothing() -> float:
+    """The way is open again: both carry, the cloud goes back to its active tunnel, and no packet is lost over it."""
+    with streaming("lan", HOST) as result:
+        wire("open")
+        wait_for_paths(ONE, TWO)
+    assert not result["lost"], f"lost {result['lost']} of {result['sent']}, gap {result['gap_ms']} ms"
+    return float(result["gap_ms"])
+
+
+@check(timeout=300)
+def a_reboot_brings_everything_back() -> None:
+    """All that a reboot takes is gone: the box comes back by itself, and nothing leaves in clear meanwhile."""
+    with watching_outside(OUTSIDE) as seen:
+        forget_everything()
+        wait_for_paths(ONE, TWO, timeout=200)
+        wait_for(lambda: not send_stream("lan", HOST, "--seconds", "1")["lost"], 60, "traffic to flow")
+    assert not seen.counts["clear"], seen.packets
+
+
+main()

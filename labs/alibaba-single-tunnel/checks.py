@@ -1,0 +1,113 @@
+"""What must hold in this lab, in the order in which it happens. The README has the table."""
+
+from __future__ import annotations
+
+from checking import check, main, node, wait_for
+from measuring import CLEAR, ENCRYPTED, send_stream, start_services, streaming, watching
+from observing import ip, sas
+from operating import (
+    Tunnel,
+    appliance,
+    children,
+    forget_everything,
+    lay_out_site,
+    must_configure,
+    refuse_a_second_write,
+    rekey_everything,
+)
+
+HOST, LAN_HOST = "192.168.30.4", "172.16.20.10"
+ONLY = Tunnel("vco-1", "198.51.100.151", "ali")
+OUTSIDE = ("eth1", "eth2")
+"""The Internet router's links: to the appliance, to the gateway."""
+
+
+@check(timeout=240)
+def one_command_brings_the_tunnel_up() -> None:
+    """`configure --policy` ends with 0, warns that nothing takes over, and leaves no interface behind."""
+    start_services("vpc")
+    lay_out_site()
+    with watching("internet", OUTSIDE, clear=CLEAR) as seen:
+        status = must_configure("policy", wait=90)
+    assert (status["state"], status["healthy"]) == ("ok", True), status["why"]
+    assert not ip("gw", "link", "show", "type", "xfrm")
+    notes = " ".join(str(note) for note in appliance("validate", "/etc/appliance/intent.yaml")["notices"])
+    assert "a single tunnel" in notes, notes
+    assert not seen.counts["clear"], seen.packets
+
+
+@check(timeout=180)
+def traffic_flows_both_ways_in_plain_esp() -> None:
+    """From either side, and the box itself cannot be fooled: without NAT it is ESP, and nothing is in clear."""
+    with watching("internet", OUTSIDE, clear=CLEAR, encrypted=ENCRYPTED, esp="esp") as seen:
+        result = send_stream("lan", HOST, "--flows", "16", "--rate", "10", "--seconds", "3")
+        node("vpc").run("ping", "-c", "2", "-W", "3", "-I", HOST, LAN_HOST)
+    assert not result["lost"], result
+    assert seen.counts["esp"] >= 2 * result["sent"], seen.each
+    assert not seen.counts["clear"], seen.packets
+
+
+@check(timeout=180)
+def what_claims_to_come_from_the_cloud_in_clear_is_dropped() -> None:
+    """A packet with a source in the VPC that comes in clear over the uplink does not reach the LAN."""
+    internet, lan = node("internet"), node("lan")
+    internet.run("ip", "address", "add", "192.168.99.1/32", "dev", "lo")
+    internet.run("ip", "route", "add", "172.16.20.0/24", "via", "203.0.113.202")
+    with watching("lan", ("eth1",), forged="src host 192.168.99.1") as seen:
+        internet.run("ping", "-c", "3", "-W", "1", "-I", "192.168.99.1", LAN_HOST, ok=False)
+    internet.run("ip", "route", "del", "172.16.20.0/24")
+    internet.run("ip", "address", "del", "192.168.99.1/32", "dev", "lo")
+    assert not seen.counts["forged"], seen.packets
+    assert lan.run("ping", "-c", "1", "-W", "2", HOST).code == 0
+
+
+@check(timeout=240)
+def a_second_apply_writes_nothing() -> None:
+    """The plan is empty, and an apply says nothing to the kernel, to nftables or to charon."""
+    refuse_a_second_write()
+
+
+@check(timeout=240)
+def rekeys_cost_us_nothing() -> float:
+    """The IKE SA and its child rekey from either side under 400 packets a second: what is lost is the gateway's own.
+
+    A charon that begins on traffic binds its policy to the new SA just before it has it: packets of that moment end in
+    its XfrmAcquireError. Ours has no such moment.
+    """
+    before = own_losses()
+    with streaming("lan", HOST) as result:
+        rekey_everything((ONLY,))
+    assert own_losses() == before, f"{before}, now {own_losses()}"
+    assert result["gap_ms"] < 1000, f"lost {result['lost']} of {result['sent']}, gap {result['gap_ms']} ms"
+    return float(result["gap_ms"])
+
+
+def own_losses() -> dict[str, str]:
+    """What the appliance's kernel could not send into an SA."""
+    lines = node("gw").run("cat", "/proc/net/xfrm_stat").out.splitlines()
+    return {line.split()[0]: line.split()[1] for line in lines if line.startswith(("XfrmOut", "XfrmAcquire"))}
+
+
+@check(timeout=300)
+def a_cut_leaks_nothing_and_heals_by_itself() -> float:
+    """The only tunnel is cut for as long as its SA lives: nothing in clear; back by itself, whoever begins."""
+    with watching("internet", OUTSIDE, clear=CLEAR) as seen, streaming("lan", HOST) as result:
+        node("internet").run("/opt/internet/wire", "block", ONLY.remote)
+        wait_for(lambda: not children(ONLY), 120, "the SA to end", every=0.5)
+        node("internet").run("/opt/internet/wire", "open")
+        wait_for(lambda: not send_stream("lan", HOST, "--seconds", "1")["lost"], 90, "traffic to flow")
+    assert not seen.counts["clear"], seen.packets
+    wait_for(lambda: len([sa for sa in sas("gw") if sa["state"] == "ESTABLISHED"]) == 1, 60, "one IKE SA")
+    return float(result["gap_ms"])
+
+
+@check(timeout=300)
+def a_reboot_brings_everything_back() -> None:
+    """All that a reboot takes is gone: the box comes back by itself, and nothing leaves in clear meanwhile."""
+    with watching("internet", OUTSIDE, clear=CLEAR) as seen:
+        forget_everything()
+        wait_for(lambda: not send_stream("lan", HOST, "--seconds", "1")["lost"], 200, "traffic to flow")
+    assert not seen.counts["clear"], seen.packets
+
+
+main()
