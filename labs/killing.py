@@ -50,7 +50,7 @@ def a_killed_daemon(field: Field) -> float:
     return none_lost(result)
 
 
-@injury(timeout=240)
+@injury(timeout=300)
 def a_killed_charon(field: Field) -> float:
     """charon is killed with -9: its successor is told all, tunnels come up again, and nothing leaves in clear."""
     wait_until_whole(field)
@@ -68,13 +68,13 @@ def all_established(field: Field) -> bool:
     return up >= {end.remote for end in field.ends}
 
 
-@injury(timeout=240, able=lambda field: field.bgp)
+@injury(timeout=300, able=lambda field: field.bgp)
 def a_killed_bgpd(field: Field) -> float:
     """bgpd is killed with -9: its successor brings the sessions and the routes back, and nothing leaves in clear."""
     return lose_router(field, "^/usr/lib/frr/bgpd ")
 
 
-@injury(timeout=240, able=lambda field: field.bgp)
+@injury(timeout=300, able=lambda field: field.bgp)
 def a_killed_zebra(field: Field) -> float:
     """zebra is killed with -9: the kernel keeps its routes until a successor has them, and nothing leaves in clear."""
     return lose_router(field, "^/usr/lib/frr/zebra ")
@@ -92,7 +92,7 @@ def lose_router(field: Field, pattern: str) -> float:
     return float(result["gap_ms"])
 
 
-@injury(timeout=240)
+@injury(timeout=300)
 def another_key_on_the_far_side(field: Field) -> float:
     """The cloud changes a tunnel's key and begins anew: the other carries, and with the old key again both do."""
     hurt, rest = choose(field)
@@ -118,7 +118,7 @@ def change_key(end: End) -> None:
             list(session.terminate({"ike": name, "timeout": "5000"}))
 
 
-@injury(timeout=240)
+@injury(timeout=300)
 def a_replaced_far_end(field: Field) -> float:
     """The cloud replaces a tunnel end, which knows nothing and waits to be called: the other carries, and we call.
 

@@ -26,7 +26,7 @@ STRAY = 100.0
 """A busy machine may drop a packet of its own accord; a flow sends one every 20 ms."""
 
 
-@check(timeout=90)
+@check(timeout=180)
 def a_silent_cut_costs_a_fraction_of_a_second() -> float:
     """All packets of the first tunnel are dropped on the way: traffic goes on over the second, a TCP session too."""
     with talking("lan", HOST) as session, streaming("lan", HOST) as result:
@@ -39,7 +39,7 @@ def a_silent_cut_costs_a_fraction_of_a_second() -> float:
     return float(result["gap_ms"])
 
 
-@check(timeout=60)
+@check(timeout=180)
 def what_was_switched_stays_switched() -> None:
     """Neither a plan nor an apply undoes what the daemon did."""
     assert appliance("plan")["changes"] == 0, appliance("plan")

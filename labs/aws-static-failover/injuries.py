@@ -12,7 +12,7 @@ for kind in ("breaking", "killing"):
     import_module(kind)
 
 
-@check(timeout=60)
+@check(timeout=180)
 def the_operator_wants_no_failback() -> None:
     """With `failback: stay` traffic stays where it is, which an apply does not change."""
     change_intent(f"failback: {{policy: revert, after: {FAILBACK}s}}", "failback: {policy: stay}")
