@@ -18,11 +18,13 @@ if TYPE_CHECKING:  # each cloud's table of formats takes MARKS from here, and no
 MARKS = (r'"(terraform_version|format_version)"\s*:', r'"(instances|root_module)"\s*:')
 """What every one of the notations has, for a format's ``marks``; its own first mark is the type of its resource."""
 _READ = re.compile(r"vpn|gateway|router|ipsec|public_ip|\Aaws_vpc\Z")
+_TERRAFORMS = re.compile(r"[a-z0-9_-]+")
 
 
 def is_read(kind: str) -> bool:
-    """Whether a parser here may ask for this type of resource; what is none of these is not even made a tree."""
-    return _READ.search(kind) is not None
+    """Whether a parser here may ask for this type of resource; what is none of these is not even made a tree. Lists of
+    that name which are not Terraform's (Azure's templates) have types of another shape."""
+    return _READ.search(kind) is not None or _TERRAFORMS.fullmatch(kind) is None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
