@@ -55,8 +55,8 @@ async def _accepted(speaker: Speaks) -> tuple[LearnedPath, ...]:
 
 
 async def protect_learned(systems: Systems, wish: Wish) -> Report:
-    """Learn, and when something was new give it its blackhole and its place in the filter."""
-    if not await learn(systems, wish):
-        return Report(())
+    """Learn, and give what lacks it its blackhole and its place in the filter: the daemon may have heard of it before
+    us, and not have come to that yet."""
+    await learn(systems, wish)
     prepared = await prepare(systems, replace(wish, learned=systems.store.load_learned()))
     return await carry_out(prepared.changes, await answering(systems, prepared.desired))

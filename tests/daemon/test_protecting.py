@@ -7,7 +7,7 @@ from ipaddress import IPv4Network, ip_address, ip_network
 
 from appliance.daemon.loop import converge_once
 from appliance.daemon.passes import make_wish, resolve_secrets
-from appliance.daemon.protecting import protect_learned
+from appliance.daemon.protecting import learn, protect_learned
 from appliance.intent.read import read_intent
 from appliance.model.resources import Blackhole, FirewallTable
 from tests.daemon.sites import HEAD, LAB, ONE, TWO, applied, settled
@@ -69,7 +69,20 @@ def test_learning_at_the_end_of_a_configure_touches_no_tunnel(box: Box) -> None:
         kinds = {type(outcome.change.resource) for outcome in report.outcomes}
         assert kinds == {Blackhole, FirewallTable}
         assert await box.charon.sas() == before
-        assert (await protect_learned(box.systems, await make_wish(box.systems, intent, {}))).outcomes == ()
+        assert (await protect_learned(box.systems, wish)).outcomes == ()
+
+    asyncio.run(scene())
+
+
+def test_what_the_daemon_heard_of_first_is_protected_when_configure_ends(box: Box) -> None:
+    async def scene() -> None:
+        await applied(box, ONE)
+        intent, _, _ = read_intent(ONE, "intent.yaml")
+        assert intent is not None
+        assert await learn(box.systems, await make_wish(box.systems, intent, {}))
+        assert LEARNED not in blackholes(box)
+        await protect_learned(box.systems, await make_wish(box.systems, intent, resolve_secrets(box.systems, intent)))
+        assert LEARNED in blackholes(box)
 
     asyncio.run(scene())
 
