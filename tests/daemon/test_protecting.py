@@ -75,16 +75,14 @@ def test_learning_at_the_end_of_a_configure_touches_no_tunnel(box: Box) -> None:
 
 
 def test_what_the_daemon_heard_of_first_is_protected_when_configure_ends(box: Box) -> None:
-    async def scene() -> None:
-        await applied(box, ONE)
-        intent, _, _ = read_intent(ONE, "intent.yaml")
-        assert intent is not None
-        assert await learn(box.systems, await make_wish(box.systems, intent, {}))
-        assert LEARNED not in blackholes(box)
-        await protect_learned(box.systems, await make_wish(box.systems, intent, resolve_secrets(box.systems, intent)))
-        assert LEARNED in blackholes(box)
-
-    asyncio.run(scene())
+    intent, _, _ = read_intent(ONE, "intent.yaml")
+    assert intent is not None
+    asyncio.run(applied(box, ONE))
+    secrets = resolve_secrets(box.systems, intent)
+    assert asyncio.run(learn(box.systems, asyncio.run(make_wish(box.systems, intent, {}))))
+    assert LEARNED not in blackholes(box)
+    asyncio.run(protect_learned(box.systems, asyncio.run(make_wish(box.systems, intent, secrets))))
+    assert LEARNED in blackholes(box)
 
 
 def test_a_first_boot_with_the_cloud_out_of_reach_lets_nothing_out(box: Box) -> None:
