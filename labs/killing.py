@@ -76,7 +76,7 @@ def a_killed_bgpd(field: Field) -> float:
 
 @injury(timeout=300, able=lambda field: field.bgp)
 def a_killed_zebra(field: Field) -> float:
-    """zebra is killed with -9: the kernel keeps its routes until a successor has them, and nothing leaves in clear."""
+    """zebra is killed with -9: a successor takes its routes over or learns them anew, and nothing leaves in clear."""
     return lose_router(field, "^/usr/lib/frr/zebra ")
 
 

@@ -51,7 +51,7 @@ GROUPS = (
     Group("frr", "the real FRR of Debian 13, in network namespaces", (*PYTEST, *WITH_FRR), 15),
     Group("doors", "the real doors and what this kernel lacks, in the guest", (*IN_GUEST, LISTED), 20),
     Group("engine", "the lab engine itself", (*PYTEST, "-m", "guest", "tests"), 10),
-    Group("labs", "the labs' checks", (PYTHON, "-m", "appliance.cli.main", "lab", "run", *LABS), 25),
+    Group("labs", "the labs' checks", (PYTHON, "-m", "appliance.cli.main", "lab", "run", "--quick", *LABS), 25),
 )
 
 

@@ -8,10 +8,18 @@ from contextlib import contextmanager
 from checking import check, node, wait_for
 from measuring import CLEAR, ENCRYPTED, send_stream, streaming, watching
 from observing import ip, paths
-from scene import FIRST, OUTSIDE, Tunnel, appliance, wait_for_paths, wire
+from scene import FIRST, INTENT, OUTSIDE, Tunnel, appliance, forgive, wait_for_paths, wire
 
 HOLD = 30_000
 """BGP's hold time here, in ms: until something faster judges the tunnels, it bounds the gap."""
+
+
+@check(timeout=180)
+def a_failed_tunnel_may_return_soon() -> None:
+    """The operator shortens the time until failback; both tunnels go on carrying."""
+    node("gw").shell(f"cat >> {INTENT}", given="failback: {policy: revert, after: 5s}\n")
+    appliance("apply", "--yes")
+    forgive()
 
 
 @check(timeout=120)
@@ -38,9 +46,10 @@ def the_return_costs_nothing() -> float:
     return float(result["gap_ms"])
 
 
-@check(timeout=90)
+@check(timeout=240)
 def both_sessions_gone_leaks_nothing() -> None:
     """With both BGP sessions shut by the cloud, the learned prefix falls into its blackhole, not to the Internet."""
+    forgive()
     with watching("internet", OUTSIDE, clear=CLEAR, encrypted=ENCRYPTED) as seen, sessions_shut():
         wait_for(lambda: not paths("gw", FIRST.prefix), 30, f"no path to {FIRST.prefix}")
         types = {route.get("type") for route in ip("gw", "-4", "route", "show", "exact", FIRST.prefix)}

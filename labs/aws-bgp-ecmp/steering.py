@@ -6,9 +6,7 @@ import re
 
 from checking import check, node, wait_for
 from observing import paths
-from scene import FIRST, appliance, interface, set_med, told_of, wait_for_paths
-
-INTENT = "/etc/appliance/intent.yaml"
+from scene import FIRST, INTENT, appliance, interface, set_med, told_of, wait_for_paths
 
 
 def wait_for_first_alone() -> None:
