@@ -91,18 +91,25 @@ def execute(lab: str | None, backend: str | None, node: str, words: Sequence[str
 @command.command()
 @click.argument("labs", metavar="NAME|FILE...", nargs=-1, required=True)
 @click.option("--keep", is_flag=True, help="Leave a lab up when a check fails.")
+@click.option("--quick", is_flag=True, help="Leave out the checks that a lab sets apart as long.")
 @click.option("--failures", type=click.Path(path_type=Path), default=FAILURES, hidden=True)
 @backend_option
 @root_option
 @json_option
 def run(
-    labs: Sequence[str], keep: bool, failures: Path, backend: str | None, files_root: Path | None, as_json: bool
+    labs: Sequence[str],
+    keep: bool,
+    quick: bool,
+    failures: Path,
+    backend: str | None,
+    files_root: Path | None,
+    as_json: bool,
 ) -> None:
     """Deploy each lab, run its checks, take it down. `all`: every lab of this project."""
     names = lab_names() if list(labs) == ["all"] else labs
     wanted = [read_lab(name) for name in names]
     place = _place(backend, files_root, failures)
-    reports = [_run_one(place, file, topology, keep, told=files_root is None) for file, topology in wanted]
+    reports = [_run_one(place, file, topology, keep, quick, told=files_root is None) for file, topology in wanted]
     if as_json:
         print_json({"labs": [report.as_json() for report in reports]})
     sys.exit(0 if all(report.passed for report in reports) else 1)
@@ -185,11 +192,11 @@ def _known(name: str, running: Sequence[Any]) -> dict[str, Any]:
     return {"name": name, "file": str(LABS / name / f"{name}.clab.yml"), "state": "up" if up_now else "down"}
 
 
-def _run_one(place: Backend, file: Path, topology: Topology, keep: bool, told: bool) -> LabReport:
+def _run_one(place: Backend, file: Path, topology: Topology, keep: bool, quick: bool, told: bool) -> LabReport:
     """``told``: people hear of it here; a guest's run is told by the host that asked for it."""
     if told:
         say(f"lab {topology.name}", bold=True)
-    report = place.run(topology, file, keep)
+    report = place.run(topology, file, keep, quick)
     if told:
         good = sum(check.passed for check in report.checks)
         say(

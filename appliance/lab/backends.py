@@ -28,7 +28,7 @@ class Backend(Protocol):
     def up(self, topology: Topology, file: Path) -> Mapping[str, Any]:
         """Deploy; the lab and what the topology's commands did."""
 
-    def run(self, topology: Topology, file: Path, keep: bool) -> LabReport:
+    def run(self, topology: Topology, file: Path, keep: bool, quick: bool) -> LabReport:
         """Deploy, check, take down."""
 
     def execute(self, lab: str | None, node: str, command: Sequence[str]) -> int:
@@ -58,8 +58,8 @@ class Here:
         results = asyncio.run(self._deployment(topology, file).run())
         return {"lab": describe(find_lab(topology.name, running_labs()), self.name), "exec": results_as_json(results)}
 
-    def run(self, topology: Topology, file: Path, keep: bool) -> LabReport:
-        return run_lab(self._deployment(topology, file), self.failures / topology.name, keep)
+    def run(self, topology: Topology, file: Path, keep: bool, quick: bool) -> LabReport:
+        return run_lab(self._deployment(topology, file), self.failures / topology.name, keep, quick)
 
     def execute(self, lab: str | None, node: str, command: Sequence[str]) -> int:
         program = enter_program(find_lab(lab, running_labs()), node)

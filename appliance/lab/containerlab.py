@@ -39,7 +39,7 @@ class Containers:
         lab = next(lab for lab in self.labs() if lab["name"] == topology.name)
         return {"lab": lab, "exec": []}
 
-    def run(self, topology: Topology, file: Path, keep: bool) -> LabReport:
+    def run(self, topology: Topology, file: Path, keep: bool, quick: bool) -> LabReport:
         raise WrongUsage("checks run where the namespaces are ours", hint="use `--backend vm` or `--backend here`")
 
     def execute(self, lab: str | None, node: str, command: Sequence[str]) -> int:

@@ -58,8 +58,9 @@ LOOK = (
 """What is asked of every node when a check failed; keys and pre-shared secrets are in none of the answers."""
 
 
-def run_lab(deployment: Deployment, failures: Path, keep: bool) -> LabReport:
-    """Bring the lab up, run its checks, take it down (``keep``: not when a check failed)."""
+def run_lab(deployment: Deployment, failures: Path, keep: bool, quick: bool = False) -> LabReport:
+    """Bring the lab up, run its checks, take it down (``keep``: not when a check failed). ``quick``: without those the
+    lab sets apart as long."""
     topology, begun = deployment.topology, time.monotonic()
     results = [_deploy(deployment)]
     deployment.progress(describe_result(results[0]))
@@ -68,7 +69,7 @@ def run_lab(deployment: Deployment, failures: Path, keep: bool) -> LabReport:
     try:
         if results[0].passed:
             captures = list(_start_captures(topology))
-            results += _run_program(deployment.file, topology, deployment.progress)
+            results += _run_program(deployment.file, topology, deployment.progress, quick)
         passed = all(result.passed for result in results)
         _stop(captures)
         if not passed and lab_folder(topology.name).is_dir():
@@ -101,13 +102,13 @@ def _deploy(deployment: Deployment) -> CheckResult:
     return CheckResult("deploy", not failed, round(time.monotonic() - begun, 2), message)
 
 
-def _run_program(file: Path, topology: Topology, progress: Callable[[str], None]) -> list[CheckResult]:
+def _run_program(file: Path, topology: Topology, progress: Callable[[str], None], quick: bool) -> list[CheckResult]:
     program = file.parent / PROGRAM
     if not program.exists():
         return []
     hear, tell = os.pipe()
     words = [sys.executable, program.name]
-    env = _environment(file, topology, tell)
+    env = _environment(file, topology, tell) | ({"LAB_QUICK": "1"} if quick else {})
     process = subprocess.Popen(words, cwd=program.parent, env=env, pass_fds=(tell,), preexec_fn=die_with_parent,
                                stdin=subprocess.DEVNULL, stdout=sys.stderr)  # fmt: skip
     os.close(tell)

@@ -40,9 +40,10 @@ class InGuest:
         found = self._appliance("up", *self._file_options(topology, file))
         return {**found, "lab": {**found["lab"], "file": str(file), "backend": self.name}}
 
-    def run(self, topology: Topology, file: Path, keep: bool) -> LabReport:
+    def run(self, topology: Topology, file: Path, keep: bool, quick: bool) -> LabReport:
         self._prepare(topology, file)
-        options = ["--failures", f"{LABS}/{topology.name}/failures", *(["--keep"] if keep else [])]
+        options = ["--failures", f"{LABS}/{topology.name}/failures"]
+        options += [word for word, wanted in (("--keep", keep), ("--quick", quick)) if wanted]
         report = parse_report(self._appliance("run", *self._file_options(topology, file), *options)["labs"][0])
         kept = self._fetch(report) if report.kept else None
         return LabReport(report.name, report.seconds, report.checks, kept)
