@@ -78,7 +78,7 @@ def it_comes_back_by_itself() -> float:
 
 @check(timeout=180)
 def a_host_that_went_away_stops_nothing() -> float:
-    """The one VPC host that is asked over both tunnels goes silent: a tunnel carries, and no packet of others is lost."""
+    """The one host that is asked over both tunnels goes silent: a tunnel carries, and no packet of others is lost."""
     wait_for(lambda: probes_are("up"), 40, f"{HOST} to answer over both tunnels", every=0.5)
     deaf = "add table inet deaf; add chain inet deaf input { type filter hook input priority 0; }"
     with streaming("lan", HOST) as result:
