@@ -48,7 +48,7 @@ class Redacted:
 
 def redact(text: str, report: ImportReport) -> Redacted:
     """The text with fakes. ``report`` is what was read of it: what it knows as a key or a name is replaced wherever it
-    stands."""
+    stands, and so is what stands behind the word for a key anywhere in the text."""
     keys = _Fakes(_fake_key)
     names = _Fakes(_fake_name)
     tunnels = [tunnel for connection in report.connections for tunnel in connection.tunnels]
@@ -56,7 +56,7 @@ def redact(text: str, report: ImportReport) -> Redacted:
         if tunnel.psk is not None:
             keys.learn(tunnel.psk.reveal())
     text = keys.replace_known(text)
-    text = _KEY.sub(lambda match: match[1] + _unless_stand_in(match[2], keys), text)
+    text = keys.replace_known(_KEY.sub(lambda match: match[1] + _unless_stand_in(match[2], keys), text))
     addresses = FakeAddresses(text, [tunnel.inside.network for tunnel in tunnels if tunnel.inside is not None])
     for value in _names(report):
         names.learn(value)

@@ -66,6 +66,11 @@ def test_what_no_format_knows_is_redacted_too() -> None:
     assert network == host
 
 
+def test_a_key_goes_where_the_word_before_it_is_broken_too() -> None:
+    text = 'a {\n  secret = "Fake.Key_77aa"\n}\nb {\n  se et = "Fake.Key_77aa"\n}\n'
+    assert "Fake.Key_77aa" not in redact(text, read(text)).text
+
+
 @pytest.mark.parametrize("text", ["", "Dear all,\n", "<VPC CIDR> PSK <hidden>\n", "Pre-Shared Key: ********\n"])
 def test_what_holds_nothing_stays(text: str) -> None:
     assert redact(text, read(text)).text == text
