@@ -28,7 +28,7 @@ def command() -> None:
     Examples
       appliance tunnel drain vpc-1 --for 2h --wait    before work on its path
       appliance tunnel undrain vpc-1
-      appliance tunnel rotate-psk vpc-1               a new key, no packet lost
+      appliance tunnel rotate-psk vpc-1               a new key, on both sides
     """
 
 
@@ -56,7 +56,7 @@ def _options(timeout: str, what: str) -> Callable[[F], F]:
 def drain(
     name: str, span: float | None, wait: bool, allowed: tuple[str, ...], yes: bool, timeout: float, as_json: bool
 ) -> None:
-    """Take the tunnel NAME out of use, and lose no packet: before work on its path or at its far end.
+    """Take the tunnel NAME out of use while the others carry: before work on its path or at its far end.
 
     First what we send leaves by the other tunnels. Then, where BGP is spoken, the cloud is told worse attributes over
     it (MED, a longer AS path, the graceful-shutdown community of RFC 8326), so that it sends over the others too. The
@@ -164,7 +164,7 @@ def set_psk(name: str, allowed: tuple[str, ...], yes: bool, timeout: float, as_j
 @_options("30m", "How long the cloud may take to have the new key.")
 @click.option("--key-from-stdin", "given", is_flag=True, help="Take the new key from standard input, do not draw one.")
 def rotate_psk(name: str, given: bool, allowed: tuple[str, ...], yes: bool, timeout: float, as_json: bool) -> None:
-    """Change the pre-shared key of the tunnel NAME on both sides without losing a packet.
+    """Change the pre-shared key of the tunnel NAME on both sides while the other tunnels carry.
 
     Drains it and waits until the cloud sends nothing over it; draws a new key and puts it in place; prints the cloud's
     command; waits until the tunnel is up with the new key, rekeys its child to be sure, and uses it again. When the
