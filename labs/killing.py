@@ -97,8 +97,8 @@ def another_key_on_the_far_side(field: Field) -> float:
     """The cloud changes a tunnel's key and begins anew: the other carries, and with the old key again both do."""
     hurt, rest = choose(field)
     with traffic(field) as result:
-        change_key(hurt)
         try:
+            change_key(hurt)
             wait_until_carried(field, rest)
             wait_for(lambda: told(field)[hurt]["state"] == "down", 20, "status to say down", every=0.5)
         finally:
@@ -108,14 +108,14 @@ def another_key_on_the_far_side(field: Field) -> float:
 
 
 def change_key(end: End) -> None:
-    """The far end wants another key from now on, and closes what it has."""
+    """The far end wants another key from now on, and closes what it has, also what nobody answers for any more."""
     node(end.node).shell(
         "sed 's/secret = \"/&changed./' /etc/swanctl/swanctl.conf > /run/changed.conf"
         " && swanctl --load-creds --clear --noprompt --file /run/changed.conf"
     )
     with charon(end.node) as session:
         for name in {sa["name"] for sa in sas(end.node)}:
-            list(session.terminate({"ike": name, "timeout": "5000"}))
+            list(session.terminate({"ike": name, "timeout": "5000", "force": "yes"}))
 
 
 @injury(timeout=300)
