@@ -17,6 +17,7 @@ APPLIANCE = ROOT / "appliance"
 FLOORS = {
     "model": 0,
     "profiles": 0,
+    "templates": 0,
     "vendors": 1,
     "intent": 1,
     "plan": 1,

@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import lru_cache
-from typing import TYPE_CHECKING
 
-from appliance.model.fault import ApplianceError
 from appliance.model.peering import OPEN, SHUT, BgpRouter, Neighbor
-
-if TYPE_CHECKING:
-    from jinja2 import Template
+from appliance.templates.filling import load_template
 
 RESTART_TIME = 120
 """Seconds for which neighbours are asked to keep what we told while we restart (RFC 4724), and for which we keep what
@@ -30,7 +25,7 @@ def render_exabgp(router: BgpRouter, templates: Mapping[str, str]) -> str:
     """The whole configuration. ``templates`` are the files of ``exabgp/`` by name."""
     held = (peer for peer in router.neighbors if peer.stance != SHUT)
     peers = tuple(sorted(held, key=lambda peer: (peer.address.version, int(peer.address))))
-    return _template(tuple(sorted(templates.items()))).render(
+    return load_template(templates, "exabgp.conf.j2", _SAFE, "ExaBGP").render(
         router=router,
         peers=peers,
         told={peer.address: told(peer, router) for peer in peers},
@@ -53,27 +48,3 @@ def told(peer: Neighbor, router: BgpRouter) -> tuple[str, ...]:
     words += [f"community [ {' '.join(standard)} ]"] if standard else []
     words += [f"large-community [ {' '.join(large)} ]"] if large else []
     return tuple(" ".join((str(network), *words)) for network in router.networks if network in permitted)
-
-
-@lru_cache(maxsize=4)
-def _template(templates: tuple[tuple[str, str], ...]) -> Template:
-    from jinja2 import DictLoader, Environment, StrictUndefined
-
-    environment = Environment(
-        loader=DictLoader(dict(templates)),
-        undefined=StrictUndefined,
-        finalize=_checked,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,
-    )
-    return environment.get_template("exabgp.conf.j2")
-
-
-def _checked(value: object) -> str:
-    """Any value on its way into the text: nothing that could end its statement or begin another."""
-    text = str(value)
-    if not _SAFE.fullmatch(text):
-        raise ApplianceError(f"this cannot stand in ExaBGP's configuration: {text!r}", code="unsafe-text")
-    return text

@@ -5,18 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from appliance.frr.extra import parse_extra
 from appliance.frr.marks import MARK, SOURCE_MAP
 from appliance.frr.tree import merge_trees, parse_tree, render_tree, sort_tree
 from appliance.model.address import IPAddress, IPNetwork
-from appliance.model.fault import ApplianceError
 from appliance.model.peering import CLOSED, SHUT, BgpRouter, Neighbor, PrefixRule
-
-if TYPE_CHECKING:
-    from jinja2 import Template
+from appliance.templates.filling import load_template
 
 CONNECT_RETRY = 10
 """Seconds between attempts to connect; FRR's own 120 would be the longest wait after any outage."""
@@ -89,7 +84,7 @@ def render_frr(router: BgpRouter, templates: Mapping[str, str]) -> str:
     maps = [_inbound(peer) for peer in peers] + [_outbound(peer, router) for peer in peers]
     if router.source:
         maps.append(RouteMap(SOURCE_MAP, source=router.source))
-    text = _template(tuple(sorted(templates.items()))).render(
+    text = load_template(templates, "frr.conf.j2", _SAFE, "FRR").render(
         router=router,
         peers=peers,
         families=tuple(_family(router, peers, version) for version in (4, 6)),
@@ -107,31 +102,6 @@ def render_frr(router: BgpRouter, templates: Mapping[str, str]) -> str:
 def map_name(peer: Neighbor, direction: str) -> str:
     """The name of a neighbour's prefix-list and route-map, ``in`` or ``out``: by address, which is never shared."""
     return f"{MARK}{peer.address}-{direction}"
-
-
-@lru_cache(maxsize=4)
-def _template(templates: tuple[tuple[str, str], ...]) -> Template:
-    """The library is loaded here, since most verbs look at FRR and write nothing."""
-    from jinja2 import DictLoader, Environment, StrictUndefined
-
-    environment = Environment(
-        loader=DictLoader(dict(templates)),
-        undefined=StrictUndefined,
-        finalize=_checked,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,
-    )
-    return environment.get_template("frr.conf.j2")
-
-
-def _checked(value: object) -> str:
-    """Any value on its way into the text: nothing that could end its line, begin a comment or ask for help."""
-    text = str(value)
-    if not _SAFE.fullmatch(text):
-        raise ApplianceError(f"this cannot stand in FRR's configuration: {text!r}", code="unsafe-text")
-    return text
 
 
 def _as_frr_has_it(peer: Neighbor) -> Neighbor:
