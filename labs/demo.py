@@ -129,7 +129,7 @@ def take_one_away() -> float:
 
 
 def bring_it_back() -> None:
-    title("5. It comes back by itself")
+    title("5. It works again by itself, and carries after a minute without another loss")
     node("internet", "/opt/internet/wire", "open")
     lab("exec", "--lab", LAB, "gw", "--", "appliance", "status", "--wait", "90s", check=False)
 
