@@ -6,15 +6,15 @@ Such a lab has a folder ``site`` with ``intent.yaml`` and the keys it names; the
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from checking import Done, Failed, node, wait_for
-from measuring import CLEAR, ENCRYPTED, Seen, end, watching
-from observing import charon, ip, sas
+from measuring import CLEAR, ENCRYPTED, Seen, end, send_stream, streaming, watching
+from observing import ip, paths, sas
+from renewing import rekey_everything
 
 BOX = "gw"
 SITE = "/root/site"
@@ -162,41 +162,64 @@ def watching_outside(links: Sequence[str], **more: str) -> AbstractContextManage
     return watching("internet", links, clear=f"({CLEAR}) and not ({flooded})", encrypted=ENCRYPTED, **more)
 
 
-# New keys
+# Under traffic
 
 
-def rekey_everything(tunnels: Sequence[Tunnel], kinds: Sequence[str] = ("child", "ike")) -> None:
-    """New IKE SAs (``ike``) and children (``child``), asked for by us, then by the cloud."""
-    for kind in kinds:
-        for tunnel in tunnels:
-            for where, outside in ((BOX, "remote-host"), (tunnel.end, "local-host")):
-                before = _generation(kind, tunnel)
-                _rekey(where, kind, tunnel, outside)
-                what = f"a new {kind} SA of {tunnel.name}, asked for by {where}"
-                wait_for(partial(_is_new, kind, tunnel, before), 20, what)
+def wait_until_over(prefix: str, tunnels: Iterable[Tunnel], timeout: float) -> None:
+    """Until exactly these carry the prefix."""
+    wanted = {tunnel.name for tunnel in tunnels}
+    wait_for(lambda: paths(BOX, prefix) == wanted, timeout, f"{prefix} over {sorted(wanted)}")
 
 
-def _rekey(where: str, kind: str, tunnel: Tunnel, outside: str) -> None:
-    sa = _established(where, outside, tunnel)[0]
-    with charon(where) as session:
-        if kind == "ike":
-            session.rekey({"ike-id": sa["uniqueid"]})
-        else:
-            child = next(child for child in sa["child-sas"] if child["state"] == "INSTALLED")
-            session.rekey({"child-id": child["uniqueid"]})
+def wire(*words: str) -> None:
+    """The Internet router's manners: see far-ends/wire."""
+    node("internet").run("/opt/internet/wire", *words)
 
 
-def _established(where: str, outside: str, tunnel: Tunnel) -> list[dict[str, Any]]:
-    """A node's IKE SAs of the tunnel; ``outside`` is the side the cloud is on."""
-    return [sa for sa in sas(where) if sa[outside] == tunnel.remote and sa["state"] == "ESTABLISHED"]
+def gap_without_loss(result: Mapping[str, Any]) -> float:
+    """The longest gap of a stream's flows in ms; fails when a packet of it was lost."""
+    assert not result["lost"], f"lost {result['lost']} of {result['sent']}, gap {result['gap_ms']} ms"
+    return float(result["gap_ms"])
 
 
-def _generation(kind: str, tunnel: Tunnel) -> set[str]:
-    if kind == "child":
-        return spis([tunnel])[tunnel.name]
-    return {sa["initiator-spi"] for sa in _established(BOX, "remote-host", tunnel)}
+def rekey_without_loss(tunnels: Sequence[Tunnel], host: str) -> float:
+    """New keys for all of them from either side under 400 packets a second; the gap in ms."""
+    with streaming("lan", host) as result:
+        rekey_everything(tunnels)
+    return gap_without_loss(result)
 
 
-def _is_new(kind: str, tunnel: Tunnel, before: set[str]) -> bool:
-    now = _generation(kind, tunnel)
-    return bool(now) and not now & before
+def cut_silently(
+    tunnel: Tunnel, host: str, links: Sequence[str], moved: Callable[[], None], *, bound: float | None = None
+) -> float:
+    """Drop a carrying tunnel's packets on the way until others have ``moved`` in: some packets are lost, for no longer
+    than ``bound`` ms, and none is in clear. The gap in ms; the tunnel stays cut."""
+    with watching_outside(links) as seen, streaming("lan", host) as result:
+        wire("block", tunnel.remote)
+        moved()
+        send_stream("lan", host, "--seconds", "1")
+    assert result["lost"], "nothing was lost: the cut did not cut"
+    assert bound is None or result["gap_ms"] <= bound, f"gap {result['gap_ms']} ms"
+    assert not seen.counts["clear"], seen.packets
+    return float(result["gap_ms"])
+
+
+def reopen_without_loss(host: str, back: Callable[[], None]) -> float:
+    """The way is open again, and all are ``back``; the gap in ms."""
+    with streaming("lan", host) as result:
+        wire("open")
+        back()
+    return gap_without_loss(result)
+
+
+def come_back_from_a_reboot(
+    host: str, links: Sequence[str], back: Callable[[], object] = lambda: None, timeout: float = 60
+) -> None:
+    """Take away all that a reboot takes: what ``back`` waits for is there again, and ``timeout`` seconds later traffic
+    flows; none in clear."""
+    with watching_outside(links) as seen:
+        forget_everything()
+        back()
+        wait_for(lambda: not send_stream("lan", host, "--seconds", "1")["lost"], timeout, "traffic to flow")
+    assert seen.counts["encrypted"], "no ESP was seen: the capture proves nothing"
+    assert not seen.counts["clear"], seen.packets

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from checking import check, main, node, wait_for
-from measuring import send_stream, start_services, streaming
+from measuring import send_stream, start_services
 from observing import ip, paths, sas
 from operating import (
     Tunnel,
     appliance,
-    forget_everything,
+    come_back_from_a_reboot,
+    cut_silently,
     lay_out_site,
     must_configure,
     refuse_a_second_write,
     rekey_everything,
+    rekey_without_loss,
+    reopen_without_loss,
     spis,
     states,
+    wait_until_over,
     watching_outside,
 )
 
@@ -33,14 +35,9 @@ HOLD = 30_000
 
 def wait_for_paths(*tunnels: Tunnel, timeout: float = 150) -> None:
     """Until exactly these carry the VPC's prefix, and the VPC's router goes back over the first of them."""
-    wanted = {tunnel.name for tunnel in tunnels}
-    wait_for(lambda: paths("gw", VPC) == wanted, timeout, f"{VPC} over {sorted(wanted)}")
+    wait_until_over(VPC, tunnels, timeout)
     back = {"eth1" if ONE in tunnels else "eth2"}
     wait_for(lambda: paths("vpc", LAN) == back, timeout, f"{LAN} back over {back}")
-
-
-def wire(*words: str) -> None:
-    node("internet").run("/opt/internet/wire", *words)
 
 
 def sources() -> dict[str, tuple[str, str]]:
@@ -85,10 +82,7 @@ def a_second_apply_writes_nothing() -> None:
 @check(timeout=240)
 def rekeys_lose_nothing() -> float:
     """IKE SAs and children of both tunnels rekey from either side under 400 packets a second, and none is lost."""
-    with streaming("lan", HOST) as result:
-        rekey_everything((ONE, TWO))
-    assert not result["lost"], f"lost {result['lost']} of {result['sent']}, gap {result['gap_ms']} ms"
-    return float(result["gap_ms"])
+    return rekey_without_loss((ONE, TWO), HOST)
 
 
 @check(timeout=240)
@@ -130,25 +124,15 @@ def a_new_lease_moves_its_own_tunnel_alone() -> None:
 def a_lost_uplink_costs_its_own_tunnel_alone() -> float:
     """The first uplink's way is silently cut: its flows move to tunnel 2, which keeps its SPI; none in clear."""
     before = spis((TWO,))
-    with watching_outside(OUTSIDE) as seen, streaming("lan", HOST) as result:
-        wire("block", ONE.remote)
-        wait_for_paths(TWO)
-        send_stream("lan", HOST, "--seconds", "1")
-    assert result["lost"], "nothing was lost: the cut did not cut"
-    assert result["gap_ms"] <= HOLD + 5000, f"gap {result['gap_ms']} ms"
-    assert not seen.counts["clear"], seen.packets
+    gap = cut_silently(ONE, HOST, OUTSIDE, lambda: wait_for_paths(TWO), bound=HOLD + 5000)
     assert spis((TWO,)) == before
-    return float(result["gap_ms"])
+    return gap
 
 
 @check(timeout=300)
 def the_return_costs_nothing() -> float:
     """The way is open again: both carry, the cloud goes back to its active tunnel, and no packet is lost over it."""
-    with streaming("lan", HOST) as result:
-        wire("open")
-        wait_for_paths(ONE, TWO, timeout=100)
-    assert not result["lost"], f"lost {result['lost']} of {result['sent']}, gap {result['gap_ms']} ms"
-    return float(result["gap_ms"])
+    return reopen_without_loss(HOST, lambda: wait_for_paths(ONE, TWO, timeout=100))
 
 
 @check(timeout=240)
@@ -158,7 +142,7 @@ def an_uplink_without_address_calls_from_nowhere_else() -> None:
     with watching_outside(OUTSIDE, two=f"dst host {TWO.remote} and udp") as seen:
         gw.run("ip", "address", "flush", "dev", "eth2")
         wait_for_paths(ONE)
-        wait_for(partial(lambda: states()["vco-2"] == "down"), 20, "status to say that tunnel 2 is down")
+        wait_for(lambda: states()["vco-2"] == "down", 20, "status to say that tunnel 2 is down")
         send_stream("lan", HOST, "--seconds", "2")
     assert not seen.each["eth1"]["two"], seen.packets
     gw.shell("ip address add 172.16.21.17/24 dev eth2; ip route replace default via 172.16.21.254 metric 200")
@@ -168,12 +152,7 @@ def an_uplink_without_address_calls_from_nowhere_else() -> None:
 @check(timeout=300)
 def a_reboot_brings_everything_back() -> None:
     """All that a reboot takes is gone: the box comes back by itself, and nothing leaves in clear meanwhile."""
-    with watching_outside(OUTSIDE) as seen:
-        forget_everything()
-        wait_for_paths(ONE, TWO, timeout=120)
-        wait_for(lambda: not send_stream("lan", HOST, "--seconds", "1")["lost"], 30, "traffic to flow")
-    assert seen.counts["encrypted"], "no ESP was seen: the capture proves nothing"
-    assert not seen.counts["clear"], seen.packets
+    come_back_from_a_reboot(HOST, OUTSIDE, lambda: wait_for_paths(ONE, TWO, timeout=120))
 
 
 main()

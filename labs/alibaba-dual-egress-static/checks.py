@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from checking import check, main, node, wait_for
+from checking import check, main, wait_for
 from measuring import send_stream, start_services, streaming
-from observing import paths, sas
+from observing import sas
 from operating import (
     Tunnel,
-    forget_everything,
+    come_back_from_a_reboot,
+    cut_silently,
     lay_out_site,
     must_configure,
     refuse_a_second_write,
-    rekey_everything,
+    rekey_without_loss,
     states,
     told,
+    wait_until_over,
     watching_outside,
+    wire,
 )
 
 VPC, HOST = "192.168.0.0/16", "192.168.30.4"
@@ -27,11 +30,7 @@ BOUND = 3000.0
 
 
 def wait_until_carries(tunnel: Tunnel, timeout: float = 90) -> None:
-    wait_for(lambda: paths("gw", VPC) == {tunnel.name}, timeout, f"{VPC} over {tunnel.name}")
-
-
-def wire(*words: str) -> None:
-    node("internet").run("/opt/internet/wire", *words)
+    wait_until_over(VPC, [tunnel], timeout)
 
 
 @check(timeout=240)
@@ -69,10 +68,7 @@ def a_second_apply_writes_nothing() -> None:
 @check(timeout=240)
 def rekeys_lose_nothing() -> float:
     """IKE SAs and children of both tunnels rekey from either side under 400 packets a second, and none is lost."""
-    with streaming("lan", HOST) as result:
-        rekey_everything((ONE, TWO))
-    assert not result["lost"], f"lost {result['lost']} of {result['sent']}, gap {result['gap_ms']} ms"
-    return float(result["gap_ms"])
+    return rekey_without_loss((ONE, TWO), HOST)
 
 
 @check(timeout=240)
@@ -81,14 +77,7 @@ def a_silent_cut_costs_a_fraction_of_a_second() -> float:
     wait_for(
         lambda: all(one["probe"]["state"] == "up" for one in told().values()), 60, "probes to be answered", every=1
     )
-    with watching_outside(OUTSIDE) as seen, streaming("lan", HOST) as result:
-        wire("block", ONE.remote)
-        wait_until_carries(TWO)
-        send_stream("lan", HOST, "--seconds", "1")
-    assert result["lost"], "nothing was lost: the cut did not cut"
-    assert result["gap_ms"] <= BOUND, f"gap {result['gap_ms']} ms"
-    assert not seen.counts["clear"], seen.packets
-    return float(result["gap_ms"])
+    return cut_silently(ONE, HOST, OUTSIDE, lambda: wait_until_carries(TWO), bound=BOUND)
 
 
 @check(timeout=240)
@@ -105,10 +94,7 @@ def failback_costs_nothing() -> float:
 @check(timeout=300)
 def a_reboot_brings_everything_back() -> None:
     """All that a reboot takes is gone: the box comes back by itself, and nothing leaves in clear meanwhile."""
-    with watching_outside(OUTSIDE) as seen:
-        forget_everything()
-        wait_for(lambda: not send_stream("lan", HOST, "--seconds", "1")["lost"], 200, "traffic to flow")
-    assert not seen.counts["clear"], seen.packets
+    come_back_from_a_reboot(HOST, OUTSIDE, timeout=200)
 
 
 main()

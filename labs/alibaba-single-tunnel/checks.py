@@ -9,11 +9,12 @@ from operating import (
     Tunnel,
     appliance,
     children,
-    forget_everything,
+    come_back_from_a_reboot,
     lay_out_site,
     must_configure,
     refuse_a_second_write,
     rekey_everything,
+    wire,
 )
 
 HOST, LAN_HOST = "192.168.30.4", "172.16.20.10"
@@ -92,9 +93,9 @@ def own_losses() -> dict[str, str]:
 def a_cut_leaks_nothing_and_heals_by_itself() -> float:
     """The only tunnel is cut for as long as its SA lives: nothing in clear; back by itself, whoever begins."""
     with watching("internet", OUTSIDE, clear=CLEAR) as seen, streaming("lan", HOST) as result:
-        node("internet").run("/opt/internet/wire", "block", ONLY.remote)
+        wire("block", ONLY.remote)
         wait_for(lambda: not children(ONLY), 120, "the SA to end", every=0.5)
-        node("internet").run("/opt/internet/wire", "open")
+        wire("open")
         wait_for(lambda: not send_stream("lan", HOST, "--seconds", "1")["lost"], 90, "traffic to flow")
     assert not seen.counts["clear"], seen.packets
     wait_for(lambda: len([sa for sa in sas("gw") if sa["state"] == "ESTABLISHED"]) == 1, 60, "one IKE SA")
@@ -104,10 +105,7 @@ def a_cut_leaks_nothing_and_heals_by_itself() -> float:
 @check(timeout=300)
 def a_reboot_brings_everything_back() -> None:
     """All that a reboot takes is gone: the box comes back by itself, and nothing leaves in clear meanwhile."""
-    with watching("internet", OUTSIDE, clear=CLEAR) as seen:
-        forget_everything()
-        wait_for(lambda: not send_stream("lan", HOST, "--seconds", "1")["lost"], 200, "traffic to flow")
-    assert not seen.counts["clear"], seen.packets
+    come_back_from_a_reboot(HOST, OUTSIDE, timeout=200)
 
 
 main()

@@ -7,7 +7,8 @@ from dataclasses import replace
 from checking import check, node, wait_for
 from measuring import CLEAR, end, send_stream, streaming, watching
 from refusals import expect
-from rekeying import leftovers, rekey_everything
+from rekeying import leftovers
+from renewing import rekey_everything
 from scene import FIRST, OUTSIDE, SECOND, appliance, configure, must_configure, only_child, spis
 
 
@@ -57,7 +58,7 @@ def a_second_connection_leaves_the_first_alone() -> float:
 def ikev2_rekeys_without_loss() -> float:
     """IKEv2: IKE SAs and children rekey from either side under 400 packets a second, and none is lost."""
     with streaming("lan", SECOND.host) as result:
-        rekey_everything(SECOND, ["child", "ike"])
+        rekey_everything(SECOND.tunnels)
         wait_for(lambda: not leftovers(SECOND.tunnels), 30, "the old SAs to go")
     assert not result["lost"], f"lost {result['lost']} of {result['sent']}, gap {result['gap_ms']} ms"
     return float(result["gap_ms"])

@@ -3,56 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
-from typing import Any
 
-from checking import check, wait_for
+from checking import check
 from measuring import streaming
-from observing import charon, sas
-from scene import FIRST, Cloud, Tunnel, spis
-
-
-def rekey(where: str, kind: str, tunnel: Tunnel, outside: str) -> None:
-    """Ask a node's charon for new keys of a tunnel's IKE SA (``ike``) or child (``child``)."""
-    sa = established(where, outside, tunnel)[0]
-    with charon(where) as session:
-        if kind == "ike":
-            session.rekey({"ike-id": sa["uniqueid"]})
-        else:
-            child = next(child for child in sa["child-sas"] if child["state"] == "INSTALLED")
-            session.rekey({"child-id": child["uniqueid"]})
-
-
-def established(where: str, outside: str, tunnel: Tunnel) -> list[dict[str, Any]]:
-    """A node's IKE SAs of the tunnel; ``outside`` is the side the cloud is on (``local-host``, ``remote-host``)."""
-    return [sa for sa in sas(where) if sa[outside] == tunnel.remote and sa["state"] == "ESTABLISHED"]
-
-
-def generation(kind: str, tunnel: Tunnel) -> set[str]:
-    """What tells the appliance's present SAs of a tunnel from those after a rekey."""
-    if kind == "child":
-        return spis([tunnel])[tunnel.remote]
-    return {sa["initiator-spi"] for sa in established("gw", "remote-host", tunnel)}
-
-
-def is_new(kind: str, tunnel: Tunnel, before: set[str]) -> bool:
-    """Whether the old generation is gone and a new one stands."""
-    now = generation(kind, tunnel)
-    return bool(now) and not now & before
-
-
-def rekey_everything(cloud: Cloud, kinds: Sequence[str]) -> None:
-    """New IKE SAs (``ike``) and children (``child``) for both tunnels, asked for by us, then by the cloud."""
-    for kind in kinds:
-        for tunnel in cloud.tunnels:
-            for where, outside in (("gw", "remote-host"), (tunnel.end, "local-host")):
-                before = generation(kind, tunnel)
-                rekey(where, kind, tunnel, outside)
-                wait_for(
-                    partial(is_new, kind, tunnel, before),
-                    20,
-                    f"a new {kind} SA to {tunnel.remote}, asked for by {where}",
-                )
+from observing import sas
+from renewing import rekey_everything
+from scene import FIRST, Tunnel
 
 
 def leftovers(tunnels: Sequence[Tunnel]) -> list[str]:
@@ -71,6 +27,6 @@ def ikev1_rekeys_with_a_short_gap() -> float:
     milliseconds are lost (XfrmAcquireError). IKEv2 has no such moment.
     """
     with streaming("lan", FIRST.host) as result:
-        rekey_everything(FIRST, ["child", "ike"])
+        rekey_everything(FIRST.tunnels)
     assert result["gap_ms"] < 5000, f"lost {result['lost']} of {result['sent']}, gap {result['gap_ms']} ms"
     return float(result["gap_ms"])

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from checking import check, main, node, wait_for
-from measuring import CLEAR, ENCRYPTED, send_stream, start_services, streaming, watching
-from observing import paths, sent_packets
+from checking import check, main, wait_for
+from measuring import CLEAR, send_stream, start_services, streaming, watching
+from observing import paths
 from operating import (
     Tunnel,
     appliance,
@@ -16,10 +16,14 @@ from operating import (
     lay_out_site,
     must_configure,
     refuse_a_second_write,
-    rekey_everything,
+    rekey_without_loss,
+    reopen_without_loss,
     spis,
     states,
+    wait_until_over,
+    wire,
 )
+from spreading import spread
 
 OUTSIDE = ("eth1", "eth2", "eth3")
 LAN, VPC, HOST = "172.16.20.0/24", "10.1.0.0/16", "10.1.0.4"
@@ -34,13 +38,8 @@ HOLD = 30_000
 
 def wait_for_paths(*tunnels: Tunnel, timeout: float = 150) -> None:
     """Until exactly these carry the VPC's prefix, and the VPC's router has a way back."""
-    wanted = {tunnel.name for tunnel in tunnels}
-    wait_for(lambda: paths("gw", VPC) == wanted, timeout, f"{VPC} over {sorted(wanted)}")
+    wait_until_over(VPC, tunnels, timeout)
     wait_for(lambda: paths("vpc", LAN), timeout, f"{LAN} back")
-
-
-def wire(*words: str) -> None:
-    node("internet").run("/opt/internet/wire", *words)
 
 
 @check(timeout=300)
@@ -57,14 +56,7 @@ def one_command_brings_four_tunnels_up() -> None:
 @check(timeout=180)
 def flows_use_all_four_both_ways() -> None:
     """128 flows are all answered; each tunnel takes its share out, and outside there is nothing but IKE and ESP."""
-    before = [sent_packets("gw", tunnel.name) for tunnel in ALL]
-    with watching("internet", OUTSIDE, clear=CLEAR, encrypted=ENCRYPTED) as seen:
-        result = send_stream("lan", HOST, "--flows", "128", "--rate", "5", "--seconds", "4")
-    took = [sent_packets("gw", tunnel.name) - was for tunnel, was in zip(ALL, before, strict=True)]
-    assert not result["lost"], f"lost {result['lost']} of {result['sent']}"
-    assert min(took) >= result["sent"] / 16, f"packets by tunnel: {took}"
-    assert seen.counts["encrypted"] >= 2 * result["sent"], seen.each
-    assert not seen.counts["clear"], seen.packets
+    spread(128, HOST, [tunnel.name for tunnel in ALL], OUTSIDE)
 
 
 @check(timeout=240)
@@ -76,10 +68,7 @@ def a_second_apply_writes_nothing() -> None:
 @check(timeout=240)
 def rekeys_lose_nothing() -> float:
     """IKE SAs and children of one connection rekey from either side under 400 packets a second, and none is lost."""
-    with streaming("lan", HOST) as result:
-        rekey_everything((A1, A2))
-    assert not result["lost"], f"lost {result['lost']} of {result['sent']}, gap {result['gap_ms']} ms"
-    return float(result["gap_ms"])
+    return rekey_without_loss((A1, A2), HOST)
 
 
 @check(timeout=240)
@@ -143,11 +132,7 @@ def a_silent_cut_moves_its_flows() -> float:
 @check(timeout=300)
 def the_return_costs_nothing() -> float:
     """The far end is back: all four carry again, and no packet is lost over it."""
-    with streaming("lan", HOST) as result:
-        wire("open")
-        wait_for_paths(*ALL, timeout=100)
-    assert not result["lost"], f"lost {result['lost']} of {result['sent']}, gap {result['gap_ms']} ms"
-    return float(result["gap_ms"])
+    return reopen_without_loss(HOST, lambda: wait_for_paths(*ALL, timeout=100))
 
 
 @check(timeout=300)
