@@ -47,6 +47,25 @@ _FORWARD = (
     "oifname @uplinks jump to_uplink",
 )
 
+_METADATA = (
+    # AWS and most others, Alibaba, AWS over IPv6: what a machine gets told at its start, keys in user-data included.
+    "ip daddr { 100.100.100.200, 169.254.169.254 } jump metadata",
+    "ip6 daddr fd00:ec2::254 jump metadata",
+)
+
+_TO_METADATA_SHARED = (
+    "oifname @tunnels return",
+    "iifname @lan_links counter name to_metadata drop",
+    "ip saddr @lan_networks4 counter name to_metadata drop",
+    "ip6 saddr @lan_networks6 counter name to_metadata drop",
+)
+
+_TO_METADATA_OURS = (
+    "oifname @tunnels return",
+    "counter name to_metadata drop",
+)
+"""Whatever is forwarded: nobody but the machine itself asks for what its cloud tells it."""
+
 _FROM_TUNNEL = (
     "oifname @tunnels counter name between_tunnels drop",
     "oifname . ip daddr @lan4 accept",
@@ -141,7 +160,8 @@ _FORWARD_OURS = (
 def shared_chains(filter: Filter) -> Iterator[str]:
     """For a host that others use too: only what concerns tunnels, uplinks and LANs of ours is judged."""
     yield from _base("input", "input", "filter", "accept", _INPUT)
-    yield from _base("forward", "forward", "filter", "accept", (*_policed(filter), *_FORWARD))
+    yield from _base("forward", "forward", "filter", "accept", (*_policed(filter), *_METADATA, *_FORWARD))
+    yield from _chain("metadata", _TO_METADATA_SHARED)
     yield from _chain("to_uplink", _TO_UPLINK_SHARED)
     yield from _common_chains()
 
@@ -150,8 +170,9 @@ def host_chains(filter: Filter) -> Iterator[str]:
     """For our own image: what nobody asked for is dropped."""
     rules = (*_INPUT, *_INPUT_OURS, *_management(filter), "counter name uninvited")
     yield from _base("input", "input", "filter", "drop", rules)
-    rules = (*_policed(filter), *_FORWARD, *_FORWARD_OURS)
+    rules = (*_policed(filter), *_METADATA, *_FORWARD, *_FORWARD_OURS)
     yield from _base("forward", "forward", "filter", "drop", rules)
+    yield from _chain("metadata", _TO_METADATA_OURS)
     yield from _chain("to_uplink", _TO_UPLINK_OURS)
     yield from _common_chains()
 

@@ -26,6 +26,7 @@ COUNTERS = (
     "to_tunnel_astray",
     "protected_in_clear",
     "private_in_clear",
+    "to_metadata",
     "uninvited",
 )
 """What the table refuses, by reason: nftables counts packets and bytes under these names."""

@@ -32,7 +32,7 @@ PRIVATE = [
     ("100.64.0.1", "private_in_clear"),
     ("172.31.255.254", "private_in_clear"),
     ("192.168.0.1", "private_in_clear"),
-    ("169.254.169.254", "private_in_clear"),
+    ("169.254.169.253", "private_in_clear"),
     ("fc00::1", "private_in_clear"),
     ("fdff::1", "private_in_clear"),
 ]

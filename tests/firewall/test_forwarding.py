@@ -10,7 +10,7 @@ import pytest
 from appliance.firewall.ruleset import render_ruleset
 from appliance.model.filtering import LanGuard
 from tests.firewall.scenes import SHARED
-from tests.firewall.stage import Family, Stage, error_about, is_error, prohibited, same_port
+from tests.firewall.stage import OURS, V4, Family, Stage, error_about, is_error, prohibited, same_port
 from tests.firewall.wires import wait_for
 
 
@@ -52,6 +52,27 @@ def test_only_lan_networks_enter_a_tunnel_and_the_others_are_told(stage: Stage, 
     fine = stage.datagram(family, family.lan, family.vpc_1)
     stage.send(stage.lan, fine)
     assert not [frame for frame in stage.cloud_1.hear_until(same_port(fine)) if same_port(undeclared)(frame)]
+
+
+METADATA = {4: ("169.254.169.254", "100.100.100.200"), 6: ("fd00:ec2::254",)}
+
+
+@pytest.mark.usefixtures("table")
+def test_a_lan_does_not_get_what_the_cloud_tells_the_machine(stage: Stage, family: Family) -> None:
+    """Nor an error: an answer of any kind would tell that there is a cloud to ask."""
+    for address in METADATA[family.version]:
+        asked = stage.datagram(family, family.lan, address)
+        stage.stops(stage.lan, asked, stage.isp, stage.datagram(family, family.lan, family.public))
+    assert stage.count("to_metadata") == len(METADATA[family.version])
+
+
+def test_a_lan_of_others_asks_what_it_likes(stage: Stage) -> None:
+    """On a shared host what no LAN of ours sends is not ours to judge; on our own image it is."""
+    stage.wires.load(render_ruleset(replace(SHARED, lans=())))
+    stage.passes(stage.lan, stage.datagram(V4, V4.lan, "169.254.169.254"), stage.isp)
+    stage.wires.load(render_ruleset(replace(OURS, lans=())))
+    asked = stage.datagram(V4, V4.lan, "169.254.169.254")
+    stage.stops(stage.lan, asked, stage.isp, stage.datagram(V4, V4.lan, V4.public))
 
 
 @pytest.mark.usefixtures("table")
