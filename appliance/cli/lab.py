@@ -12,7 +12,7 @@ import click
 import appliance
 from appliance.cli.output import print_json, say
 from appliance.lab.backends import Backend, Here, default_backend
-from appliance.lab.checks import LabReport
+from appliance.lab.checks import LabReport, Manner
 from appliance.lab.topology import Topology, parse_topology
 from appliance.lab.vm import InGuest
 from appliance.model.fault import Fault, FaultyInput, WrongUsage
@@ -21,6 +21,7 @@ REPO = Path(appliance.__file__).resolve().parent.parent
 LABS = REPO / "labs"
 FAILURES = REPO / "build" / "lab-failures"
 BACKENDS = ("vm", "here", "containerlab")
+SPEAKERS = ("frr", "exabgp")
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -92,6 +93,7 @@ def execute(lab: str | None, backend: str | None, node: str, words: Sequence[str
 @click.argument("labs", metavar="NAME|FILE...", nargs=-1, required=True)
 @click.option("--keep", is_flag=True, help="Leave a lab up when a check fails.")
 @click.option("--quick", is_flag=True, help="Leave out the checks that a lab sets apart as long.")
+@click.option("--speaker", type=click.Choice(SPEAKERS), help="Who speaks BGP on the appliance of a BGP lab.")
 @click.option("--failures", type=click.Path(path_type=Path), default=FAILURES, hidden=True)
 @backend_option
 @root_option
@@ -100,6 +102,7 @@ def run(
     labs: Sequence[str],
     keep: bool,
     quick: bool,
+    speaker: str | None,
     failures: Path,
     backend: str | None,
     files_root: Path | None,
@@ -108,8 +111,8 @@ def run(
     """Deploy each lab, run its checks, take it down. `all`: every lab of this project."""
     names = lab_names() if list(labs) == ["all"] else labs
     wanted = [read_lab(name) for name in names]
-    place = _place(backend, files_root, failures)
-    reports = [_run_one(place, file, topology, keep, quick, told=files_root is None) for file, topology in wanted]
+    place, manner = _place(backend, files_root, failures), Manner(keep, quick, speaker)
+    reports = [_run_one(place, file, topology, manner, told=files_root is None) for file, topology in wanted]
     if as_json:
         print_json({"labs": [report.as_json() for report in reports]})
     sys.exit(0 if all(report.passed for report in reports) else 1)
@@ -192,11 +195,11 @@ def _known(name: str, running: Sequence[Any]) -> dict[str, Any]:
     return {"name": name, "file": str(LABS / name / f"{name}.clab.yml"), "state": "up" if up_now else "down"}
 
 
-def _run_one(place: Backend, file: Path, topology: Topology, keep: bool, quick: bool, told: bool) -> LabReport:
+def _run_one(place: Backend, file: Path, topology: Topology, manner: Manner, told: bool) -> LabReport:
     """``told``: people hear of it here; a guest's run is told by the host that asked for it."""
     if told:
         say(f"lab {topology.name}", bold=True)
-    report = place.run(topology, file, keep, quick)
+    report = place.run(topology, file, manner)
     if told:
         good = sum(check.passed for check in report.checks)
         say(

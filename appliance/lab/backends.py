@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from appliance.lab.checks import LabReport
+from appliance.lab.checks import LabReport, Manner
 from appliance.lab.deployment import Deployment, results_as_json
 from appliance.lab.namespaces import enter_program, find_lab, node_status, running_labs, tear_down
 from appliance.lab.state import LabState
@@ -28,7 +28,7 @@ class Backend(Protocol):
     def up(self, topology: Topology, file: Path) -> Mapping[str, Any]:
         """Deploy; the lab and what the topology's commands did."""
 
-    def run(self, topology: Topology, file: Path, keep: bool, quick: bool) -> LabReport:
+    def run(self, topology: Topology, file: Path, manner: Manner) -> LabReport:
         """Deploy, check, take down."""
 
     def execute(self, lab: str | None, node: str, command: Sequence[str]) -> int:
@@ -58,8 +58,8 @@ class Here:
         results = asyncio.run(self._deployment(topology, file).run())
         return {"lab": describe(find_lab(topology.name, running_labs()), self.name), "exec": results_as_json(results)}
 
-    def run(self, topology: Topology, file: Path, keep: bool, quick: bool) -> LabReport:
-        return run_lab(self._deployment(topology, file), self.failures / topology.name, keep, quick)
+    def run(self, topology: Topology, file: Path, manner: Manner) -> LabReport:
+        return run_lab(self._deployment(topology, file), self.failures / topology.name, manner)
 
     def execute(self, lab: str | None, node: str, command: Sequence[str]) -> int:
         program = enter_program(find_lab(lab, running_labs()), node)

@@ -16,6 +16,29 @@ PATIENCE_SECONDS = 15.0
 
 
 @dataclass(frozen=True, slots=True)
+class Manner:
+    """How a lab is run. ``keep``: a failed one stays up; ``quick``: without the checks that it sets apart as long;
+    ``speaker``: who speaks BGP on its appliance, None for the lab's own choice."""
+
+    keep: bool = False
+    quick: bool = False
+    speaker: str | None = None
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The same as options of `lab run`."""
+        flags = (("--keep", self.keep), ("--quick", self.quick))
+        chosen = ("--speaker", self.speaker) if self.speaker else ()
+        return (*(word for word, wanted in flags if wanted), *chosen)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The same for a program of checks (labs/checking.py)."""
+        quick = {"LAB_QUICK": "1"} if self.quick else {}
+        return quick | ({"LAB_SPEAKER": self.speaker} if self.speaker else {})
+
+
+@dataclass(frozen=True, slots=True)
 class CheckResult:
     """One check. ``message``: a sentence; ``gap_ms``: the longest time without a packet, where it was measured."""
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from appliance.lab.checks import LabReport
+from appliance.lab.checks import LabReport, Manner
 from appliance.lab.topology import Topology
 from appliance.model.fault import ApplianceError, SystemFailure, SystemLacks, WrongUsage
 
@@ -39,7 +39,7 @@ class Containers:
         lab = next(lab for lab in self.labs() if lab["name"] == topology.name)
         return {"lab": lab, "exec": []}
 
-    def run(self, topology: Topology, file: Path, keep: bool, quick: bool) -> LabReport:
+    def run(self, topology: Topology, file: Path, manner: Manner) -> LabReport:
         raise WrongUsage("checks run where the namespaces are ours", hint="use `--backend vm` or `--backend here`")
 
     def execute(self, lab: str | None, node: str, command: Sequence[str]) -> int:

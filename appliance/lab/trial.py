@@ -20,6 +20,7 @@ from appliance.lab.checks import (
     PATIENCE_SECONDS,
     CheckResult,
     LabReport,
+    Manner,
     describe_result,
     judge_missing,
     parse_plan,
@@ -58,9 +59,8 @@ LOOK = (
 """What is asked of every node when a check failed; keys and pre-shared secrets are in none of the answers."""
 
 
-def run_lab(deployment: Deployment, failures: Path, keep: bool, quick: bool = False) -> LabReport:
-    """Bring the lab up, run its checks, take it down (``keep``: not when a check failed). ``quick``: without those the
-    lab sets apart as long."""
+def run_lab(deployment: Deployment, failures: Path, manner: Manner) -> LabReport:
+    """Bring the lab up, run its checks, take it down."""
     topology, begun = deployment.topology, time.monotonic()
     results = [_deploy(deployment)]
     deployment.progress(describe_result(results[0]))
@@ -69,14 +69,14 @@ def run_lab(deployment: Deployment, failures: Path, keep: bool, quick: bool = Fa
     try:
         if results[0].passed:
             captures = list(_start_captures(topology))
-            results += _run_program(deployment.file, topology, deployment.progress, quick)
+            results += _run_program(deployment.file, topology, deployment.progress, manner)
         passed = all(result.passed for result in results)
         _stop(captures)
         if not passed and lab_folder(topology.name).is_dir():
             kept = str(keep_evidence(topology, failures))
     finally:
         _stop(captures)
-        if not keep or all(result.passed for result in results):
+        if not manner.keep or all(result.passed for result in results):
             tear_down(topology.name)
     return LabReport(topology.name, time.monotonic() - begun, tuple(results), kept)
 
@@ -102,13 +102,13 @@ def _deploy(deployment: Deployment) -> CheckResult:
     return CheckResult("deploy", not failed, round(time.monotonic() - begun, 2), message)
 
 
-def _run_program(file: Path, topology: Topology, progress: Callable[[str], None], quick: bool) -> list[CheckResult]:
+def _run_program(file: Path, topology: Topology, progress: Callable[[str], None], manner: Manner) -> list[CheckResult]:
     program = file.parent / PROGRAM
     if not program.exists():
         return []
     hear, tell = os.pipe()
     words = [sys.executable, program.name]
-    env = _environment(file, topology, tell) | ({"LAB_QUICK": "1"} if quick else {})
+    env = _environment(file, topology, tell) | manner.environment
     process = subprocess.Popen(words, cwd=program.parent, env=env, pass_fds=(tell,), preexec_fn=die_with_parent,
                                stdin=subprocess.DEVNULL, stdout=sys.stderr)  # fmt: skip
     os.close(tell)

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from appliance.lab.checks import LabReport, parse_report
+from appliance.lab.checks import LabReport, Manner, parse_report
 from appliance.lab.delivery import fingerprint, lab_files, pack, product_files, unpack_product_script
 from appliance.lab.guest import Guest, Progress
 from appliance.lab.namespaces import NO_SUCH_LAB, find_lab
@@ -40,10 +40,9 @@ class InGuest:
         found = self._appliance("up", *self._file_options(topology, file))
         return {**found, "lab": {**found["lab"], "file": str(file), "backend": self.name}}
 
-    def run(self, topology: Topology, file: Path, keep: bool, quick: bool) -> LabReport:
+    def run(self, topology: Topology, file: Path, manner: Manner) -> LabReport:
         self._prepare(topology, file)
-        options = ["--failures", f"{LABS}/{topology.name}/failures"]
-        options += [word for word, wanted in (("--keep", keep), ("--quick", quick)) if wanted]
+        options = ["--failures", f"{LABS}/{topology.name}/failures", *manner.options]
         report = parse_report(self._appliance("run", *self._file_options(topology, file), *options)["labs"][0])
         kept = self._fetch(report) if report.kept else None
         return LabReport(report.name, report.seconds, report.checks, kept)

@@ -10,6 +10,7 @@ from pathlib import Path
 from appliance.lab.checks import (
     CheckResult,
     LabReport,
+    Manner,
     describe_result,
     judge_missing,
     parse_plan,
@@ -99,3 +100,10 @@ def test_a_report_survives_its_json() -> None:
     assert not report.passed
     assert parse_report(json.loads(json.dumps(report.as_json()))) == report
     assert describe_result(checks[0]) == "ok   a  1.5 s  gap 3 ms  It holds."
+
+
+def test_a_manner_reaches_a_guest_and_a_program_of_checks_whole() -> None:
+    manner = Manner(keep=True, quick=True, speaker="exabgp")
+    assert manner.options == ("--keep", "--quick", "--speaker", "exabgp")
+    assert manner.environment == {"LAB_QUICK": "1", "LAB_SPEAKER": "exabgp"}
+    assert (Manner().options, Manner().environment) == ((), {})
