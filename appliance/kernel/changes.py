@@ -57,15 +57,21 @@ def carry_out(changes: Sequence[Change], talk: Talk) -> tuple[Outcome, ...]:
     outcomes: list[Outcome] = []
     present: Links | None = None
     for batch in batches(changes):
-        present = talk.links_by_name() if present is None else present
+        if present is None and not is_switch(batch[0]):
+            present = talk.links_by_name()
         about_links = isinstance(batch[0].resource, XfrmLink)
         if about_links and batch[0].new is None and len(batch) > 1:
-            outcomes += _remove_links(batch, talk, present)
+            outcomes += _remove_links(batch, talk, present or {})
         else:
-            outcomes += _step_by_step(batch, talk, present)
+            outcomes += _step_by_step(batch, talk, present or {})
         if about_links:
             present = None  # indexes came and went
     return tuple(outcomes)
+
+
+def is_switch(change: Change) -> bool:
+    """Whether it moves what goes over a group: one message, however many routes and links there are."""
+    return isinstance(change.new, NexthopGroup)
 
 
 def batches(changes: Sequence[Change]) -> Iterator[list[Change]]:

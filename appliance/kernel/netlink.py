@@ -16,7 +16,7 @@ from itertools import chain
 from typing import Self, TypeVar
 
 from appliance.kernel.addresses import AddressFacts, dump_addresses, own_address, parse_address_facts
-from appliance.kernel.changes import carry_out
+from appliance.kernel.changes import carry_out, is_switch
 from appliance.kernel.forwarding import find_defaults, find_forwarding
 from appliance.kernel.links import (
     Clash,
@@ -215,8 +215,11 @@ class Kernel:
         return await _converse(_observe_learned)
 
     async def apply(self, changes: Sequence[Change]) -> Sequence[Outcome]:
-        """Carry out the changes in order, one outcome each; go on past a failed one."""
-        return await _converse(lambda talk: carry_out(changes, talk)) if changes else ()
+        """Carry out the changes in order, one outcome each; go on past a failed one. A switch is made in this very
+        thread: Linux is done before it could have begun in another."""
+        if all(map(is_switch, changes)):
+            return _carried_out(changes) if changes else ()
+        return await _converse(lambda talk: carry_out(changes, talk))
 
     async def machine(self) -> Machine:
         """Interfaces, default routes and the kernel's release."""
@@ -245,6 +248,11 @@ class Kernel:
     async def lacks(self) -> tuple[SystemLacks, ...]:
         """What the kernel does not offer or we may not do, each with its remedy. Changes nothing."""
         return await _converse(_find_lacks)
+
+
+def _carried_out(changes: Sequence[Change]) -> tuple[Outcome, ...]:
+    with Conversation() as talk:
+        return carry_out(changes, talk)
 
 
 async def _converse(act: Callable[[Conversation], T]) -> T:

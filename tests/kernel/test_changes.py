@@ -9,9 +9,9 @@ from ipaddress import ip_interface, ip_network
 
 from appliance.kernel.changes import carry_out
 from appliance.kernel.links import BIRTH_GROUP, FIRST_DOOMED_GROUP, LinkFacts
-from appliance.kernel.wire import DEL_LINK, DEL_ROUTE, NEW_ADDRESS, NEW_LINK, NEW_ROUTE, Ack, Request
+from appliance.kernel.wire import DEL_LINK, DEL_ROUTE, NEW_ADDRESS, NEW_LINK, NEW_NEXTHOP, NEW_ROUTE, Ack, Request
 from appliance.model.change import Change
-from appliance.model.resources import Blackhole, InsideAddress, Resource, XfrmLink
+from appliance.model.resources import Blackhole, InsideAddress, NexthopGroup, Resource, XfrmLink
 
 TWINS = [Blackhole(ip_network(f"10.{at}.0.0/16"), 0xFF00_0000) for at in range(4)]
 LINKS = [XfrmLink(f"vpc-{at}", at, 1400, f"appliance:vpc/vpc-{at}") for at in range(1, 5)]
@@ -63,6 +63,16 @@ def test_neighbours_of_one_kind_travel_together_and_links_are_looked_up_again_af
     assert [outcome.error for outcome in outcomes] == [None] * 12
     assert script.types == [[NEW_ROUTE] * 4, *[[NEW_LINK] * 4] * 4, [NEW_ADDRESS] * 4]
     assert script.looked == 2
+
+
+def test_a_switch_is_one_datagram_and_asks_for_no_link() -> None:
+    """However many links there are: with a thousand of them, looking would take longer than the switch."""
+    script = Script(present=facts(LINKS))
+    groups = [NexthopGroup(4_000_000 + at, ((at, 1),)) for at in range(3)]
+    outcomes = carry_out([Change(group, replace(group, members=((9, 1),))) for group in groups], script)
+    assert [outcome.error for outcome in outcomes] == [None] * 3
+    assert script.types == [[NEW_NEXTHOP] * 3]
+    assert script.looked == 0
 
 
 def test_a_second_step_is_taken_only_after_the_first_succeeded() -> None:
