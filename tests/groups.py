@@ -2,9 +2,10 @@
 
     python -m tests.groups            all
     python -m tests.groups --quick    what takes seconds and needs no guest
-    python -m tests.groups NAME...    some
+    python -m tests.groups NAME...    some; ``labs``: every lab
 
-Every group runs even when one before it failed; the exit code is 1 when any failed.
+Groups run side by side (``LANES=1``: one after the other), each even when another failed; the exit code is 1 when any
+failed.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ import shlex
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
+
+from appliance.lab.guest import STATE_VARIABLE, Guest
+from tests.lanes import Group, Say, run_command, run_lanes
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = sys.executable
@@ -25,67 +28,82 @@ PYTEST = (PYTHON, "-m", "pytest", *OPTIONS)
 BUILD = ROOT / "build"
 ON_HOST = ("-m", "not guest and not frr and not image", f"--junitxml={BUILD / 'host-tests.xml'}", "tests")
 WITH_FRR = ("-m", "frr", f"--junitxml={BUILD / 'frr-tests.xml'}", "tests/frr", "tests/contracts/test_frr.py")
+MOST_LANES = 4
+"""Each has a guest of 3 GB."""
 AS_ROOT = () if os.geteuid() == 0 else ("sudo",)
 """Network namespaces take root; no file that Python writes for itself is left behind as root's."""
 IN_GUEST = (PYTHON, "-m", "tests.lab.in_guest", "sh", "-c")
 LISTED = f"cat > /tmp/doors && exec timeout 1100 python3 -m pytest {shlex.join(OPTIONS)} -m 'not guest' @/tmp/doors"
 """The list comes as input, and goes into a file: pytest reads its arguments more than once."""
 DOORS = "tests/contracts"
-LABS = ("aws-bgp-ecmp",)
+LABS: dict[str, tuple[str, ...]] = {"aws-bgp-ecmp": ("--quick",)}
 """Those that end the same on a busy machine too; `make labs` and `make soak` run every lab."""
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Tests that run together; ``minutes`` after which they are ended as failed."""
+def lab(name: str) -> Group:
+    command = (PYTHON, "-m", "appliance.cli.main", "lab", "run", *LABS[name], name)
+    return Group(name, f"the lab {name}", command, 25)
 
-    name: str
-    what: str
-    command: tuple[str, ...]
-    minutes: int
-    quick: bool = False
+
+LONGEST, *OTHERS = LABS
 
 
 GROUPS = (
-    Group("host", "unit, pipeline, style, types", (*PYTEST, *ON_HOST), 10, True),
+    lab(LONGEST),
+    Group("host", "unit, pipeline, style, types", (*PYTEST, *ON_HOST), 15, True),
     Group("frr", "the real FRR of Debian 13, in network namespaces", (*PYTEST, *WITH_FRR), 15),
-    Group("doors", "the real doors and what this kernel lacks, in the guest", (*IN_GUEST, LISTED), 20),
+    Group(
+        "doors",
+        "the real doors, and what this kernel lacks, in the guest",
+        (*IN_GUEST, LISTED),
+        20,
+        False,
+        ("host", "frr"),
+    ),
     Group("engine", "the lab engine itself", (*PYTEST, "-m", "guest", "tests"), 10),
-    Group("labs", "the labs' checks", (PYTHON, "-m", "appliance.cli.main", "lab", "run", "--quick", *LABS), 25),
+    *map(lab, OTHERS),
 )
+"""The longest first, so that no lane is left with it at the end."""
 
 
 def main(words: list[str]) -> int:
     """Returns the exit code."""
-    wanted = [group for group in GROUPS if not words or group.name in words or (group.quick and "--quick" in words)]
+    labs = set(LABS) if "labs" in words else set()
+    wanted = [
+        group for group in GROUPS if not words or group.name in {*words, *labs} or (group.quick and "--quick" in words)
+    ]
     if not wanted:
-        print(f"groups: {', '.join(group.name for group in GROUPS)}", file=sys.stderr)
+        print(f"groups: labs, {', '.join(group.name for group in GROUPS)}", file=sys.stderr)
         return 2
     BUILD.mkdir(exist_ok=True)
-    rows = []
-    for group in wanted:
-        print(f"\n== {group.name}: {group.what}", flush=True)
-        begun = time.monotonic()
-        rows.append((group.name, run(group), time.monotonic() - begun))
-    print("\ngroup      seconds")
-    for name, ok, seconds in rows:
-        print(f"{name:10} {seconds:7.1f}  {'ok' if ok else 'FAILED'}")
-    print(f"{'all':10} {sum(seconds for _name, _ok, seconds in rows):7.1f}", flush=True)
-    return 0 if all(ok for _name, ok, _seconds in rows) else 1
+    begun = time.monotonic()
+    lanes = min(int(os.environ.get("LANES") or len(os.sched_getaffinity(0))), MOST_LANES, len(wanted))
+    ended = run_lanes(wanted, lanes, run, lambda line: print(line, flush=True))
+    for lane in range(1, lanes):
+        guest_of(lane).stop()
+    print("\ngroup                         seconds")
+    for each in ended:
+        print(f"{each.name:28} {each.seconds:8.1f}  {'ok' if each.passed else 'FAILED'}")
+    print(f"{'all':28} {time.monotonic() - begun:8.1f}")
+    passed = sum(each.passed for each in ended)
+    print(f"groups: {passed} passed, {len(ended) - passed} failed", flush=True)
+    return 0 if passed == len(ended) else 1
 
 
-def run(group: Group) -> bool:
+def run(group: Group, lane: int, say: Say) -> bool:
     """Whether the group passed. The doors' tests go in as a list; no other group reads its input."""
     given = "\n".join(guest_tests()) if group.name == "doors" else ""
     before = frr_rooted() if group.name == "frr" else ()
-    try:
-        done = subprocess.run(
-            (*before, *group.command), cwd=ROOT, check=False, input=given.encode() + b"\n", timeout=group.minutes * 60
-        )
-    except subprocess.TimeoutExpired:
-        print(f"{group.name}: not done within {group.minutes} minutes", file=sys.stderr)
-        return False
-    return done.returncode == 0
+    guest = {STATE_VARIABLE: str(guest_of(lane).state)}
+    return run_command((*before, *group.command), given.encode() + b"\n", guest, group.minutes, say)
+
+
+def guest_of(lane: int) -> Guest:
+    """The lab guest of a lane; the first lane's is the one that `appliance lab` uses."""
+    guest = Guest(ROOT)
+    if lane:
+        guest.state = guest.state.with_name(f"{guest.state.name}-{lane + 1}")
+    return guest
 
 
 def frr_rooted() -> tuple[str, ...]:
