@@ -98,14 +98,19 @@ def forget_everything() -> None:
 # What it shows
 
 
-def told() -> dict[str, dict[str, Any]]:
-    """What the status says of each tunnel, by name."""
-    return {tunnel["name"]: tunnel for one in appliance("status")["connections"] for tunnel in one["tunnels"]}
-
-
 def states() -> dict[str, str]:
-    """Each tunnel's state, by name."""
-    return {name: str(tunnel["state"]) for name, tunnel in told().items()}
+    """Each tunnel's state by name, as the daemon publishes it: what the status says, without the cost of asking."""
+    held = _published()["connections"].values()
+    return {name: str(path["state"]) for one in held for name, path in one["paths"].items()}
+
+
+def probes() -> dict[str, str]:
+    """What the probes over each tunnel say, by name, published in the same way."""
+    return {name: str(probe["state"]) for name, probe in _published()["probes"].items()}
+
+
+def _published() -> Any:
+    return node(BOX).run("cat", "/run/appliance/paths.json").json()
 
 
 def reason(done: Done) -> str:
@@ -157,9 +162,12 @@ def mac(where: str, link: str) -> str:
 
 def watching_outside(links: Sequence[str], **more: str) -> AbstractContextManager[Seen]:
     """What passes the Internet router's links, where the LAN is on the switch of the uplink: that floods it with
-    the LAN's own packets until it has learned who is where. Those are for the appliance and the LAN host."""
+    the LAN's own packets until it has learned who is where. Those are for the appliance and the LAN host. That nobody
+    listens for IKE yet, after a boot, may be said."""
     flooded = f"ether dst {mac(BOX, 'eth1')} or ether dst {mac('lan', 'eth1')}"
-    return watching("internet", links, clear=f"({CLEAR}) and not ({flooded})", encrypted=ENCRYPTED, **more)
+    deaf = "icmp[0] = 3 and (icmp[30:2] = 500 or icmp[30:2] = 4500)"
+    clear = f"({CLEAR}) and not ({flooded}) and not ({deaf})"
+    return watching("internet", links, clear=clear, encrypted=ENCRYPTED, **more)
 
 
 # Under traffic

@@ -11,10 +11,10 @@ from operating import (
     cut_silently,
     lay_out_site,
     must_configure,
+    probes,
     refuse_a_second_write,
     rekey_without_loss,
     states,
-    told,
     wait_until_over,
     watching_outside,
     wire,
@@ -43,9 +43,7 @@ def one_command_brings_both_tunnels_up() -> None:
     wait_until_carries(ONE)
     found = {sa["name"]: sa["local-host"] for sa in sas("gw") if sa["state"] == "ESTABLISHED"}
     assert found == {"vco-1": "172.16.20.80", "vco-2": "172.16.21.248"}, found
-    wait_for(
-        lambda: states() == {"vco-1": "carrying", "vco-2": "standby"}, 60, "one to carry, one to stand by", every=1
-    )
+    wait_for(lambda: states() == {"vco-1": "carrying", "vco-2": "standby"}, 60, "one to carry, one to stand by")
 
 
 @check(timeout=180)
@@ -74,9 +72,7 @@ def rekeys_lose_nothing() -> float:
 @check(timeout=240)
 def a_silent_cut_costs_a_fraction_of_a_second() -> float:
     """Tunnel 1 is silently cut: a host behind the gateway that answers no more over it tells; none in clear."""
-    wait_for(
-        lambda: all(one["probe"]["state"] == "up" for one in told().values()), 60, "probes to be answered", every=1
-    )
+    wait_for(lambda: set(probes().values()) == {"up"}, 60, "probes to be answered")
     return cut_silently(ONE, HOST, OUTSIDE, lambda: wait_until_carries(TWO), bound=BOUND)
 
 
