@@ -25,6 +25,7 @@ from appliance.probe.window import Window
 
 PRIORITY = 10  # of SCHED_FIFO: above everything ordinary, below the kernel's own threads
 BUSY = 500  # probes a second beyond which replies are fetched when the next probe is due, whatever they may tell
+BREATH = 0.004  # seconds from one round to the next when busy: what falls due meanwhile goes together
 REALTIME = "realtime"
 
 
@@ -111,7 +112,7 @@ class Prober:
             self._take_orders()
             self._listen(eager=self._is_eager())
             wake_at = self._schedule.wake_at()
-            timeout = None if wake_at is None else max(0.0, wake_at - time.monotonic())
+            timeout = None if wake_at is None else max(BREATH if self._busy else 0.0, wake_at - time.monotonic())
             for key, _ in self._selector.select(timeout):
                 key.data()
             self._round()
