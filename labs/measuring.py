@@ -19,9 +19,10 @@ from checking import Failed, node
 TRAFFIC = "/opt/traffic"
 CLEAR = (
     "(ip or ip6) and not esp and not udp port 500 and not udp port 4500 and not igmp"
-    " and not src net fe80::/10 and not dst net ff02::/16"
+    " and not src net fe80::/10 and not dst net ff02::/16 and not (icmp6 and ip6[40] >= 133 and ip6[40] <= 137)"
 )
-"""What must never be seen outside: all but ESP, IKE, ARP, and what a host says to its own link alone."""
+"""What must never be seen outside: all but ESP, IKE, ARP, and what a host says to its own link alone, neighbour
+discovery (RFC 4861) included."""
 
 ENCRYPTED = "esp or udp port 4500"
 FRAGMENTS = "ip[6:2] & 0x3fff != 0"

@@ -22,7 +22,7 @@ BLOCK = bytes(range(256)) * 256
 
 def serve(port: int) -> None:
     """Take one transfer after the other until the process ends."""
-    with socket.create_server(("", port)) as listener:
+    with socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True) as listener:
         print(json.dumps({"ready": True}), flush=True)
         while True:
             plug, _ = listener.accept()

@@ -23,8 +23,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 
-IP_PKTINFO = 8
-PKTINFO = struct.Struct("=I4s4s")  # interface index, local address, destination of the header (ip(7))
+PKTINFO = struct.Struct("=16sI")  # our address, interface index (ipv6(7)); one of IPv4 is mapped
 NUMBERED = struct.Struct("!IIQ")  # flow, number, time of sending in ns
 
 
@@ -101,7 +100,7 @@ class Sender:
         self.stopped = False
 
     def _open(self, target: tuple[str, int], port: int) -> socket.socket:
-        plug = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        plug = socket.socket(socket.AF_INET6 if ":" in target[0] else socket.AF_INET, socket.SOCK_DGRAM)
         plug.setblocking(False)
         plug.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         plug.bind(("", port))
@@ -177,17 +176,18 @@ def echo(port: int) -> None:
 
 
 def _answer_all(port: int, ear: Ear) -> None:
-    plug = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    plug = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    plug.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
     plug.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
-    plug.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
+    plug.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
     plug.bind(("", port))
     print(json.dumps({"ready": True}), flush=True)
     while True:
         data, told, _, sender = plug.recvmsg(65535, socket.CMSG_SPACE(PKTINFO.size))
-        _, _, to = PKTINFO.unpack(told[0][2])
+        to, _ = PKTINFO.unpack(told[0][2])
         if len(data) >= NUMBERED.size:
             ear.take(sender, data)
-        source = (socket.IPPROTO_IP, IP_PKTINFO, PKTINFO.pack(0, to, bytes(4)))
+        source = (socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, PKTINFO.pack(to, 0))
         try:
             plug.sendmsg([data], [source], 0, sender)
         except OSError:
