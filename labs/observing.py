@@ -40,7 +40,10 @@ def sent_packets(where: str, link: str) -> int:
 
 def paths(where: str, prefix: str) -> set[str]:
     """The links a node's kernel spreads a prefix over; empty for a blackhole or no route at all."""
-    routes = [route for route in ip(where, "-4", "route", "show", "exact", prefix) if route.get("type") != "blackhole"]
+    family = "-6" if ":" in prefix else "-4"
+    routes = [
+        route for route in ip(where, family, "route", "show", "exact", prefix) if route.get("type") != "blackhole"
+    ]
     if not routes:
         return set()
     best = min(routes, key=lambda route: int(route.get("metric", 0)))
@@ -68,10 +71,10 @@ def sas(where: str) -> list[dict[str, Any]]:
     return [{**sa, "name": name, "child-sas": list(sa.get("child-sas", {}).values())} for name, sa in found]
 
 
-def sessions(where: str) -> dict[str, dict[str, Any]]:
-    """A node's BGP neighbours for IPv4, by address, as FRR has them."""
-    found = node(where).run("vtysh", "-c", "show bgp ipv4 unicast summary json").json()
-    peers = found.get("peers") or found.get("ipv4Unicast", {}).get("peers") or {}
+def sessions(where: str, family: int = 4) -> dict[str, dict[str, Any]]:
+    """A node's BGP neighbours for a family, by address, as FRR has them."""
+    found = node(where).run("vtysh", "-c", f"show bgp ipv{family} unicast summary json").json()
+    peers = found.get("peers") or found.get(f"ipv{family}Unicast", {}).get("peers") or {}
     assert isinstance(peers, dict)
     return peers
 
