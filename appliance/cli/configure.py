@@ -12,12 +12,14 @@ import click
 
 from appliance.cli.booting import keep_over_boots, plan_boot, show_boot, with_boot
 from appliance.cli.gathering import Gathered, from_documents, from_intent
-from appliance.cli.options import Duration, Network, UplinkOption, administrators, json_option, safety_options
+from appliance.cli.networks import Network, UplinkOption
+from appliance.cli.options import Duration, administrators, json_option, safety_options
 from appliance.cli.output import is_terminal, print_json, say
 from appliance.cli.showing import ask, plan_as_data, refuse_failure, show_plan, show_step, show_todo, todo_as_data
-from appliance.cli.statuses import read_status, show_status
+from appliance.cli.statuses import show_status
 from appliance.cli.writing import Submit, writing
 from appliance.daemon.passes import make_wish, prepare, refuse_strangers, refuse_unsafe
+from appliance.daemon.telling import read_status
 from appliance.daemon.waiting import Waited, rekey_children, wait_until_up
 from appliance.daemon.wiring import Systems, open_systems
 from appliance.design.wish import Wish, profile_of

@@ -11,7 +11,7 @@ from appliance.cli.downing import say_what_leaves
 from appliance.cli.options import json_option
 from appliance.cli.output import print_json
 from appliance.cli.showing import ask, plan_as_data, refuse_failure, show_plan, show_step
-from appliance.cli.statuses import read_status
+from appliance.cli.statuses import see_status
 from appliance.cli.writing import writing
 from appliance.daemon.passes import (
     load_intent,
@@ -36,7 +36,7 @@ def command() -> None:
 @json_option
 def listing(as_json: bool) -> None:
     """Every connection with its cloud, mode and state."""
-    status = asyncio.run(read_status(open_systems()))
+    status = see_status()
     keys = ("name", "id", "cloud", "mode", "speaker", "state", "redundant")
     rows = [{key: connection[key] for key in keys} for connection in status["connections"]]
     if as_json:

@@ -1,18 +1,20 @@
-"""``appliance first-boot``: what user-data asks for, once per instance; then the line that says the machine carries."""
+"""``appliance first-boot``: what user-data asks for, once per instance; then the line that says the machine carries.
+
+Every boot runs it, so what only the first needs is loaded there.
+"""
 
 from __future__ import annotations
 
-import asyncio
-from time import monotonic
+import sys
+from time import monotonic, sleep
 from typing import Any
 
 import click
 
-from appliance.cli.configure import command as configure
+from appliance.cli.guiding import ask_for_all, wait_for_somebody
 from appliance.cli.output import report_error, say
-from appliance.cli.statuses import read_status
-from appliance.cli.user_data import NOT_AT_BOOT
-from appliance.daemon.wiring import open_systems
+from appliance.cli.statuses import see_status
+from appliance.history.store import Store
 from appliance.image.seed import Note, Seed
 from appliance.image.settings import parse_settings
 from appliance.model.fault import ApplianceError
@@ -29,7 +31,7 @@ def command(again: bool) -> None:
 
     User-data leaves documents, secrets and `configure.yaml` (the flags of `configure`), or a whole intent.yaml, in
     /etc/appliance. It counts once per instance: afterwards the machine's own state does, and files that differ are
-    said. `appliance import --user-data` makes such user-data.
+    said. `appliance import --user-data` makes such user-data. A machine that got none asks on its terminal.
     """
     seed = Seed()
     for path in seed.tighten():
@@ -39,14 +41,36 @@ def command(again: bool) -> None:
         _configure(seed, instance, digest)
     elif note.seed != digest:
         say("appliance: user-data's files differ from what was configured: appliance first-boot --again takes them")
-    if open_systems().store.last_revision() is None:
+    if not _is_configured():
         click.echo("appliance: NOT CONFIGURED: log in and run `appliance configure`, or give user-data")
-        return
-    asyncio.run(_wait())
+        if not sys.stdin.isatty():
+            return
+        _guide(seed)
+    _wait()
+
+
+def _is_configured() -> bool:
+    return Store().last_revision() is not None
+
+
+def _guide(seed: Seed) -> None:
+    """Until the machine is configured, by whoever sits at its console or from elsewhere."""
+    while not _is_configured() and wait_for_somebody(_is_configured):
+        try:
+            answers = ask_for_all()
+            if not click.confirm("Configure it so?", default=True):
+                continue
+        except (click.Abort, KeyboardInterrupt):
+            click.echo()
+            continue
+        seed.bring(answers.document, answers.settings, answers.key)
+        _configure(seed, seed.instance(), seed.digest())
 
 
 def _configure(seed: Seed, instance: str, digest: str) -> None:
     """Run ``configure`` and keep what it came to. Faults are shown, and the machine stays reachable."""
+    from appliance.cli.configure import command as configure
+
     done, error = True, None
     try:
         words = _words(seed)
@@ -57,7 +81,7 @@ def _configure(seed: Seed, instance: str, digest: str) -> None:
         done, error = False, usage.format_message()
         report_error(usage, as_json=False)
     except ApplianceError as failure:
-        done, error = open_systems().store.last_revision() is not None, failure.message
+        done, error = _is_configured(), failure.message
         report_error(failure, as_json=False)
     seed.keep(Note(instance, digest, done, error))
 
@@ -68,13 +92,16 @@ def _words(seed: Seed) -> tuple[str, ...] | None:
     if text is not None:
         return parse_settings(text, str(seed.settings_file), known_options())
     intent = seed.config_dir / "intent.yaml"
-    if intent.exists() and open_systems().store.last_revision() is None:
+    if intent.exists() and not _is_configured():
         return ("--bgp", "--intent", str(intent))
     return None
 
 
 def known_options() -> dict[str, bool]:
     """The options of ``configure`` that make sense at a boot, and whether each is a flag."""
+    from appliance.cli.configure import command as configure
+    from appliance.cli.user_data import NOT_AT_BOOT
+
     options = [option for option in configure.params if isinstance(option, click.Option)]
     names = {name.removeprefix("--"): option for option in options for name in option.opts if name.startswith("--")}
     return {
@@ -82,11 +109,11 @@ def known_options() -> dict[str, bool]:
     }
 
 
-async def _wait() -> None:
+def _wait() -> None:
     """Until everything is up; what is missing is said once it takes long."""
     begun, said = monotonic(), None
     while True:
-        status = await _status()
+        status = _status()
         if status is not None and status["healthy"]:
             click.echo(describe_ready(status))
             return
@@ -94,12 +121,12 @@ async def _wait() -> None:
         if why != said and monotonic() - begun > LONG:
             click.echo(f"appliance: NOT READY: {why}")
             said = why
-        await asyncio.sleep(EVERY)
+        sleep(EVERY)
 
 
-async def _status() -> dict[str, Any] | None:
+def _status() -> dict[str, Any] | None:
     try:
-        return await read_status(open_systems())
+        return see_status()
     except ApplianceError:
         return None
 

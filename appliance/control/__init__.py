@@ -1,1 +1,1 @@
-"""How an order reaches the daemon: one line of JSON over a local socket, and lines back until it is done."""
+"""How orders and questions reach the daemon: one line of JSON over a local socket, and lines back until it is done."""

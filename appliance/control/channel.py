@@ -1,4 +1,4 @@
-"""The door to the local socket over which orders reach the daemon: root's, one order to a connection."""
+"""The door to the local socket over which orders and questions reach the daemon: root's, one to a connection."""
 
 from __future__ import annotations
 
@@ -6,11 +6,23 @@ import asyncio
 import os
 import socket
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any, TypeVar
 
-from appliance.control.wire import LONGEST, Alive, Answer, Done, Unreadable, parse_answer, parse_order, render_answer
+from appliance.control.wire import (
+    LONGEST,
+    Alive,
+    Answer,
+    Done,
+    Question,
+    Told,
+    Unreadable,
+    parse_answer,
+    parse_line,
+    render_answer,
+)
 from appliance.model.fault import ApplianceError, SystemFailure, SystemLacks
 from appliance.model.order import Made, Order
 
@@ -27,12 +39,17 @@ STARTS_WITHIN = 5.0
 Tell = Callable[[Made], None]
 Carry = Callable[[Order, Tell], Awaitable[tuple[Made, ...]]]
 """Whoever carries an order out, and tells of its steps."""
+Look = Callable[[Question], Awaitable[Mapping[str, Any]]]
+"""Whoever sees how things stand."""
+
+T = TypeVar("T")
 
 
 @asynccontextmanager
-async def listening(path: Path, carry: Carry) -> AsyncIterator[None]:
-    """Take orders while the block runs. The socket is its owner's alone, and only root's or the owner's word counts.
-    An order that was begun is carried to its end, whether anybody still listens to how it goes or not."""
+async def listening(path: Path, carry: Carry, look: Look) -> AsyncIterator[None]:
+    """Take orders and answer questions while the block runs. The socket is its owner's alone, and only root's or the
+    owner's word counts. An order that was begun is carried to its end, whether anybody still listens to how it goes or
+    not."""
     running: set[asyncio.Task[None]] = set()
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -40,7 +57,7 @@ async def listening(path: Path, carry: Carry) -> AsyncIterator[None]:
         assert task is not None
         running.add(task)
         try:
-            await _answer(reader, writer, carry)
+            await _answer(reader, writer, carry, look)
         finally:
             running.discard(task)
             writer.close()
@@ -71,8 +88,8 @@ def _bound(path: Path) -> socket.socket:
     return sock
 
 
-async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, carry: Carry) -> None:
-    """Read one order, carry it out, tell of it."""
+async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, carry: Carry, look: Look) -> None:
+    """Read one order, carry it out, tell of it; or one question, and answer it."""
 
     def tell(answer: Answer) -> None:
         if not writer.is_closing():
@@ -83,8 +100,12 @@ async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, ca
         async with asyncio.timeout(ORDERED_WITHIN):
             line = await reader.readline()  # before all else: who still writes when we close hears no answer
         _refuse_others(writer)
-        order = parse_order(line.decode())
-        last = Done(await _alive_meanwhile(carry(order, tell), tell))
+        order = parse_line(line.decode())
+        if isinstance(order, Question):
+            tell(Alive())
+            last = Told(await _alive_meanwhile(look(order), tell))
+        else:
+            last = Done(await _alive_meanwhile(carry(order, tell), tell))
     except ApplianceError as error:
         last = error
     except (Unreadable, ValueError) as error:  # ValueError: longer than LONGEST, or not UTF-8
@@ -111,7 +132,7 @@ def _refuse_others(writer: asyncio.StreamWriter) -> None:
         raise SystemLacks("the daemon takes no orders from this user", hint="run it as root", code="privilege")
 
 
-async def _alive_meanwhile(work: Awaitable[tuple[Made, ...]], tell: Callable[[Answer], None]) -> tuple[Made, ...]:
+async def _alive_meanwhile(work: Awaitable[T], tell: Callable[[Answer], None]) -> T:
     task = asyncio.ensure_future(work)
     while not (await asyncio.wait({task}, timeout=SIGN_OF_LIFE))[0]:
         tell(Alive())

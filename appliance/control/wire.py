@@ -1,7 +1,8 @@
 """Orders and answers as lines of JSON, version 1. What is not exactly of that shape is refused.
 
-A client sends one line and reads until ``done`` or ``error``; ``made`` tells of a step, ``alive`` only that there is
-still somebody. An order may carry keys: its line is for the socket and for nothing else.
+A client sends one line and reads until ``done``, ``status`` or ``error``; ``made`` tells of a step, ``alive`` only that
+there is still somebody. An order may carry keys: its line is for the socket and for nothing else. A question carries
+nothing and changes nothing: :mod:`appliance.control.asking` asks it.
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ from datetime import datetime
 from ipaddress import ip_network
 from typing import Any, TypeVar
 
+from appliance.control.asking import VERSION
+from appliance.control.failure import error_as_data, parse_error
 from appliance.model.address import IPNetwork
-from appliance.model.fault import ApplianceError, Fault
+from appliance.model.fault import ApplianceError
 from appliance.model.order import Commit, Drain, Learn, Made, Order, Pin, Restart, Undrain
 from appliance.model.secret import Secret
 
-VERSION = 1
 LONGEST = 64 << 20
 """Bytes of a line: an intent of some thousand tunnels, twice, has a few million."""
 
@@ -41,7 +43,21 @@ class Alive:
     """It goes on."""
 
 
-Answer = Made | Done | Alive | ApplianceError
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The last line for who asked: how things stand."""
+
+    status: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """How do things stand? From a program of this version, which shows the answer as its own."""
+
+    program: str
+
+
+Answer = Made | Done | Told | Alive | ApplianceError
 
 
 class Unreadable(ValueError):
@@ -54,12 +70,14 @@ def render_order(order: Order) -> str:
     return json.dumps({"version": VERSION, "order": kind, **_fields(order)}) + "\n"
 
 
-def parse_order(line: str) -> Order:
-    """What :func:`render_order` wrote."""
+def parse_line(line: str) -> Order | Question:
+    """What :func:`render_order` wrote, or :func:`~appliance.control.asking.render_question`."""
     value = _object(line)
     version, kind = value.pop("version", None), value.pop("order", None)
     if version != VERSION:
         raise Unreadable(f"of version {version if isinstance(version, int) else 'unknown'}, not {VERSION}")
+    if kind is None and value.pop("question", None) == "status":
+        return _read(value, Question, lambda v: Question(_text(v["program"])))
     match kind:
         case "commit":
             return _read(value, Commit, _commit)
@@ -85,8 +103,10 @@ def render_answer(answer: Answer) -> str:
             value = {"made": asdict(answer)}
         case Done():
             value = {"done": [asdict(one) for one in answer.made]}
+        case Told():
+            value = {"status": dict(answer.status)}
         case ApplianceError():
-            value = {"error": _error_as_data(answer)}
+            value = {"error": error_as_data(answer)}
     return json.dumps(value) + "\n"
 
 
@@ -105,7 +125,7 @@ def parse_answer(line: str) -> Answer:
             case "done":
                 return Done(tuple(_made(one) for one in body))
             case "error":
-                return _error(body)
+                return parse_error(body)
     except (KeyError, TypeError, AttributeError) as error:
         raise Unreadable("not an answer") from error
     raise Unreadable("not an answer")
@@ -203,15 +223,3 @@ def _networks(value: Iterable[object]) -> tuple[IPNetwork, ...]:
 
 def _made(value: Mapping[str, Any]) -> Made:
     return Made(_text(value["verb"]), _text(value["key"]), _maybe(value["error"], _text))
-
-
-def _error_as_data(error: ApplianceError) -> dict[str, Any]:
-    faults = [asdict(fault) for fault in error.faults]
-    return {"exit": error.exit, "code": error.code, "message": error.message, "hint": error.hint, "faults": faults}
-
-
-def _error(value: Mapping[str, Any]) -> ApplianceError:
-    faults = tuple(Fault(**fault) for fault in value["faults"])
-    error = ApplianceError(value["message"], hint=value["hint"], code=value["code"], faults=faults)
-    error.exit = int(value["exit"])
-    return error

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from time import monotonic
 from typing import Any, TypeVar
@@ -79,11 +81,12 @@ async def look(systems: Systems, intent: Intent, secrets: dict[str, Secret] | No
 
 
 async def _drift(systems: Systems, wish: Wish) -> tuple[str, ...]:
-    """What a pass would change now, a line each."""
-    desired = compose(wish)
-    systems.sysctl.watch(resource for resource in desired if isinstance(resource, Sysctl))
+    """What a pass would change now, a line each. Nobody who passes meanwhile is told to watch other settings."""
+    desired = await asyncio.to_thread(compose, wish)
+    beside = replace(systems, sysctl=copy(systems.sysctl))
+    beside.sysctl.watch(resource for resource in desired if isinstance(resource, Sysctl))
     try:
-        changes = await plan_once(desired, await answering(systems, desired))
+        changes = await plan_once(desired, await answering(beside, desired))
     except ApplianceError as error:
         return (error.message,)
     return tuple(describe_change(change).splitlines()[0] for change in changes)

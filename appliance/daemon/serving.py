@@ -1,14 +1,19 @@
-"""The daemon's side of the control socket: it carries out what verbs order, between its own passes."""
+"""The daemon's side of the control socket: it carries out what verbs order, between its own passes, and says how things
+stand, beside them."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from time import monotonic
+from typing import Any, TypeVar
 
+from appliance import __version__
 from appliance.control.channel import FILE, Tell, listening
+from appliance.control.wire import Question
 from appliance.daemon.performing import perform
 from appliance.daemon.switching import Switchboard
+from appliance.daemon.telling import Teller
 from appliance.daemon.wiring import Systems
 from appliance.model.fault import ApplianceError
 from appliance.model.order import Commit, Made, Order
@@ -16,6 +21,8 @@ from appliance.model.order import Commit, Made, Order
 PATIENCE = 30.0
 """Seconds to wait for a writer that is not this daemon."""
 AGAIN = 0.1
+
+T = TypeVar("T")
 
 
 async def serve_control(
@@ -27,6 +34,7 @@ async def serve_control(
     log: Callable[[str], None],
 ) -> None:
     """Until told to stop. ``hands`` is held by whoever changes the machine; ``wake`` is called after every order."""
+    teller = Teller(systems)
 
     async def carry(order: Order, tell: Tell) -> tuple[Made, ...]:
         generation = board.generation
@@ -38,8 +46,13 @@ async def serve_control(
         wake()
         return made
 
+    async def look(question: Question) -> Mapping[str, Any]:
+        if question.program != __version__:
+            raise ApplianceError("the daemon is of another version", code="protocol")
+        return await _unless_stopped(teller.tell(), stop)
+
     try:
-        async with listening(systems.store.run_dir / FILE, carry):
+        async with listening(systems.store.run_dir / FILE, carry, look):
             await stop.wait()
     except ApplianceError as error:
         log(error.message)
@@ -56,6 +69,17 @@ async def _locked(systems: Systems, order: Order, tell: Tell) -> tuple[Made, ...
             if error.code != "locked" or monotonic() > end:
                 raise
         await asyncio.sleep(AGAIN)
+
+
+async def _unless_stopped(work: Awaitable[T], stop: asyncio.Event) -> T:
+    """Whoever only wants to know does not hold up the end."""
+    task, end = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
+    await asyncio.wait({task, end}, return_when=asyncio.FIRST_COMPLETED)
+    end.cancel()
+    if not task.done():
+        task.cancel()
+        raise ApplianceError("the daemon ends", code="protocol")
+    return task.result()
 
 
 def _what(order: Order) -> str:

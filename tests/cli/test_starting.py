@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
+from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -41,6 +44,37 @@ def test_a_verb_loads_what_it_uses(words: str, without: set[str]) -> None:
     there = loaded(*words.split())
     assert "appliance.cli.main" in there
     assert there & (without | {"ssl", "_ssl", "_hashlib"}) == set()
+
+
+ASKING = """
+import appliance.control.asking
+from pathlib import Path
+appliance.control.asking.SOCKET = Path(sys.argv.pop(1))
+"""
+HEAVY = {"asyncio", "yaml", "jinja2", "pyroute2", "appliance.model.intent", "appliance.model.resources",
+         "appliance.daemon.looking", "appliance.daemon.passes", "appliance.daemon.wiring"}  # fmt: skip
+
+
+def test_who_is_told_the_status_loads_nothing_of_what_looking_takes(tmp_path: Path) -> None:
+    answer = {"state": "ok", "healthy": True, "site": "dc1", "why": None}
+    program = PROGRAM.replace("from appliance.cli", f"{ASKING}from appliance.cli", 1)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "socket"))
+        server.listen()
+
+        def tell() -> None:
+            heard, _ = server.accept()
+            with heard:
+                heard.recv(4096)
+                heard.sendall(json.dumps({"status": answer}).encode() + b"\n")
+
+        teller = Thread(target=tell)
+        teller.start()
+        command = [sys.executable, "-c", program, str(tmp_path / "socket"), "status", "--json"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        teller.join(10)
+    assert json.loads(done.stdout) == {"schema": 1, **answer}
+    assert set(json.loads(done.stderr.splitlines()[-1])) & HEAVY == set()
 
 
 def test_every_summary_is_of_a_verb_and_fits_its_line() -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from appliance.control import channel
 from appliance.control.channel import FILE, Tell, listening, order_daemon
-from appliance.control.wire import render_order
+from appliance.control.wire import Question, render_order
 from appliance.model.fault import ApplianceError, Refused, SystemFailure, SystemLacks
 from appliance.model.order import Drain, Learn, Made, Order
 
@@ -41,6 +41,10 @@ class Writer:
         return STEPS
 
 
+async def see(question: Question) -> dict[str, object]:
+    return {"asked by": question.program}
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / FILE
@@ -48,7 +52,7 @@ def path(tmp_path: Path) -> Path:
 
 def play(path: Path, writer: Writer, scene: Callable[[], Awaitable[None]]) -> None:
     async def both() -> None:
-        async with asyncio.timeout(20), listening(path, writer):
+        async with asyncio.timeout(20), listening(path, writer, see):
             await scene()
 
     asyncio.run(both())
@@ -229,7 +233,7 @@ def test_a_daemon_that_only_begins_is_waited_for(path: Path) -> None:
     async def scene() -> None:
         order = asyncio.create_task(order_daemon(path, render_order(Learn()), lambda _: None))
         await asyncio.sleep(0)
-        async with listening(path, Writer()):
+        async with listening(path, Writer(), see):
             assert await order == STEPS
 
     asyncio.run(scene())

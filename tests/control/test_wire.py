@@ -18,7 +18,7 @@ from appliance.control.wire import (
     Done,
     Unreadable,
     parse_answer,
-    parse_order,
+    parse_line,
     render_answer,
     render_order,
 )
@@ -61,7 +61,7 @@ def test_an_order_comes_out_as_it_went_in(order: Order) -> None:
     line = render_order(order)
     assert line.endswith("\n")
     assert "\n" not in line[:-1]
-    assert parse_order(line) == order
+    assert parse_line(line) == order
 
 
 def test_every_field_of_a_commit_travels() -> None:
@@ -75,12 +75,12 @@ def test_a_field_too_many_or_too_few_is_refused(kind: str) -> None:
     order = next(one for one in orders if isinstance(one, KINDS[kind]))
     value = json.loads(render_order(order))
     with pytest.raises(Unreadable):
-        parse_order(json.dumps({**value, "more": 1}))
+        parse_line(json.dumps({**value, "more": 1}))
     for name in value.keys() - {"version", "order"}:
         with pytest.raises(Unreadable):
-            parse_order(json.dumps({key: one for key, one in value.items() if key != name}))
+            parse_line(json.dumps({key: one for key, one in value.items() if key != name}))
         with pytest.raises(Unreadable):
-            parse_order(json.dumps({**value, name: 7}))
+            parse_line(json.dumps({**value, name: 7}))
 
 
 @pytest.mark.parametrize(
@@ -101,12 +101,12 @@ def test_a_field_too_many_or_too_few_is_refused(kind: str) -> None:
 )
 def test_anything_else_is_refused(line: str) -> None:
     with pytest.raises(Unreadable):
-        parse_order(line)
+        parse_line(line)
 
 
 @given(st.text() | st.binary().map(lambda raw: raw.decode("latin-1")))
 def test_nothing_makes_it_fall(line: str) -> None:
-    for parse in (parse_order, parse_answer):
+    for parse in (parse_line, parse_answer):
         try:
             parse(line)
         except Unreadable:
@@ -117,7 +117,7 @@ def test_a_refusal_never_quotes_a_key() -> None:
     value = json.loads(render_order(COMMIT))
     for broken in ({**value, "secrets": KEY}, {**value, "secrets": {"vpc-1": [KEY]}}, {**value, KEY: KEY}):
         with pytest.raises(Unreadable) as refusal:
-            parse_order(json.dumps(broken))
+            parse_line(json.dumps(broken))
         assert KEY not in str(refusal.value)
     assert KEY not in repr(COMMIT)
 
@@ -147,4 +147,4 @@ def test_what_is_no_answer_is_refused(line: str) -> None:
 
 def test_times_keep_their_zone() -> None:
     until = datetime.now(UTC) + timedelta(hours=2)
-    assert parse_order(render_order(Drain("vpc-1", until))) == Drain("vpc-1", until)
+    assert parse_line(render_order(Drain("vpc-1", until))) == Drain("vpc-1", until)

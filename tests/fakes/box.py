@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from appliance.announce.exabgp_api import Exabgp
+from appliance.control.channel import FILE
 from appliance.daemon.wiring import Systems
 from appliance.history.store import Store
 from appliance.ipsec.retry import Book, choose_calls
@@ -271,14 +272,18 @@ class Box:
     def take_time(self, monkeypatch: Any) -> None:
         """Waiting programs wait by our clock."""
         sleeping = SimpleNamespace(sleep=self.clock.sleep, run=asyncio.run)
-        for module in ("appliance.daemon.waiting", "appliance.cli.statuses", "appliance.cli.configure"):
+        for module in ("appliance.daemon.waiting", "appliance.cli.configure"):
             monkeypatch.setattr(f"{module}.monotonic", self.clock.monotonic)
             monkeypatch.setattr(f"{module}.asyncio", sleeping)
+        monkeypatch.setattr("appliance.cli.statuses.monotonic", self.clock.monotonic)
+        monkeypatch.setattr("appliance.cli.statuses.sleep", self.clock.pass_time)
 
     def stand_in(self, monkeypatch: Any) -> None:
         """Every verb opens these doors instead of the machine's, and nobody manages it from anywhere."""
-        for verb in ("applying", "configure", "connections", "downing", "planning", "running", "statuses", "tunnels"):
+        for verb in ("applying", "configure", "connections", "downing", "planning", "running", "tunnels"):
             monkeypatch.setattr(f"appliance.cli.{verb}.open_systems", lambda: self.systems)
+        monkeypatch.setattr("appliance.daemon.wiring.open_systems", lambda: self.systems)
+        monkeypatch.setattr("appliance.cli.statuses.SOCKET", self.store.run_dir / FILE)
         monkeypatch.setattr("appliance.cli.writing.PATIENCE", 0.0)
         monkeypatch.setattr("appliance.cli.gathering.socket", SimpleNamespace(gethostname=lambda: "dc1.example"))
         monkeypatch.delenv("SSH_CONNECTION", raising=False)

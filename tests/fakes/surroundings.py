@@ -28,6 +28,9 @@ class Clock:
         return self.now
 
     async def sleep(self, seconds: float) -> None:
+        self.pass_time(seconds)
+
+    def pass_time(self, seconds: float) -> None:
         self.now += max(seconds, 0.1)
         for tick in self.ticks:
             tick(self.now)
