@@ -14,6 +14,7 @@ quarter shorter by chance). Each model is given the same cuts.
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 import tempfile
@@ -53,10 +54,13 @@ Pair = tuple[IPv4Address, IPv4Address]
 """Our inside address and theirs."""
 RECEIVER = Path(__file__).with_name("stream.py")
 MODELLED = 10_000
+NICE = -10
+"""As images/units/appliance.service has it."""
 
 
 def measure() -> list[Row]:
     """Our blackouts and those of the models; the control probes half as often, and must miss the bar."""
+    rise()
     ours = asyncio.run(_blackouts(INTERVAL, CUTS))
     slower = asyncio.run(_blackouts(2 * INTERVAL, CONTROLS))
     worst = late(ours)
@@ -78,6 +82,11 @@ def measure() -> list[Row]:
         Row("F1-bfd", "ours / BFD at the same timers (a model of RFC 5880)", round(1 / bfd, 3), 1.25, "lower",
             _inverse(_against(models, 2, ours)), {}, control),
     ]  # fmt: skip
+
+
+def rise() -> None:
+    """To the priority that the daemon's unit gives it."""
+    os.setpriority(os.PRIO_PROCESS, 0, NICE)
 
 
 def late(blackouts: Sequence[float]) -> float:
