@@ -178,7 +178,7 @@ def test_no_prefix_is_a_reason_of_its_own(box: Box) -> None:
 
 def test_a_refusal_that_is_mended_in_time_is_none(box: Box) -> None:
     def mend(now: float) -> None:
-        if now >= 1010:
+        if now >= 1000 + SETTLED_AFTER / 2:
             box.far.clear()
 
     box.clock.ticks.append(mend)
