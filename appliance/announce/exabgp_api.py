@@ -9,22 +9,26 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from appliance.announce.answers import parse_filtered, parse_paths, parse_sessions
-from appliance.announce.process import speaker_command
+from appliance.announce.process import speaker_command, speaker_group
 from appliance.announce.render import BRIDGE
 from appliance.model.address import IPAddress
 from appliance.model.change import Change, Outcome
 from appliance.model.fault import SystemFailure, SystemLacks
 from appliance.model.resources import ExabgpConfig, Resource
+from appliance.model.secret import put_in
 from appliance.model.session import BgpSession, FilteredPath, LearnedPath
 
 FOLDER = Path(BRIDGE).parent
-"""Readable by the speaker's user, which the appliance's own folder is not. Nothing secret lies in it."""
+"""Readable by the speaker's user, which the appliance's own folder is not. The keys of sessions are for it alone."""
+
+_KEY = re.compile(r'(?m)^( *md5-password) "(?!secret:).*$')
 
 SOCKET = Path("/run/appliance/speaker.sock")
 ANSWER_WITHIN = 30.0  # seconds
@@ -45,10 +49,18 @@ class Exabgp:
         """ExaBGP's configuration."""
         return self.folder / "exabgp.conf"
 
+    @property
+    def _wished(self) -> Path:
+        """The same with tokens in the place of its keys, where it has any."""
+        return self.folder / "exabgp.wished"
+
     async def observe(self) -> frozenset[Resource]:
         """The configuration that stands."""
         with suppress(FileNotFoundError):
-            return frozenset({ExabgpConfig(self.file.read_text(encoding="utf-8"))})
+            written = self.file.read_text(encoding="utf-8")
+            with suppress(FileNotFoundError):
+                written = self._wished.read_text(encoding="utf-8")
+            return frozenset({ExabgpConfig(_KEY.sub(r"\1 ***;", written))})
         return frozenset()
 
     async def apply(self, changes: Sequence[Change]) -> Sequence[Outcome]:
@@ -77,16 +89,16 @@ class Exabgp:
     def _write(self, change: Change) -> Outcome:
         config = change.new
         try:
+            self._wished.unlink(missing_ok=True)
             if config is None:
                 self.file.unlink(missing_ok=True)
             else:
                 assert isinstance(config, ExabgpConfig)
                 self.folder.mkdir(parents=True, exist_ok=True)
                 self.folder.chmod(0o755)
-                fresh = self.file.with_suffix(".new")
-                fresh.write_text(config.text, encoding="utf-8")
-                fresh.chmod(0o644)
-                fresh.replace(self.file)
+                _lay(self.file, put_in(config.text, config.secrets), speaker_group() if config.secrets else None)
+                if config.secrets:
+                    _lay(self._wished, config.text)
         except OSError as error:
             return Outcome(change, f"{error.strerror}: {error.filename}")
         return Outcome(change)
@@ -103,6 +115,18 @@ class Exabgp:
         except (OSError, TimeoutError, ValueError) as error:
             hint = "systemctl start appliance"
             raise SystemFailure("ExaBGP runs in `appliance run`, which does not answer", hint=hint) from error
+
+
+def _lay(file: Path, text: str, group: int | None = None) -> None:
+    """Write it whole: for all to read, or for ``group`` alone."""
+    fresh = file.with_suffix(".new")
+    fresh.unlink(missing_ok=True)
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as opened:
+        opened.write(text)
+        if group is not None:
+            os.fchown(opened.fileno(), -1, group)
+        os.fchmod(opened.fileno(), 0o644 if group is None else 0o640)
+    fresh.replace(file)
 
 
 def bind_answers(path: Path) -> Path:

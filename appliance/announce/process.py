@@ -57,6 +57,12 @@ def unprivileged_user() -> str | None:
     raise SystemFailure(f"no user to run ExaBGP as: {' and '.join(USERS)} are unknown here")
 
 
+def speaker_group() -> int:
+    """Whose files it can read that others cannot."""
+    user = unprivileged_user()
+    return os.getegid() if user is None else pwd.getpwnam(user).pw_gid
+
+
 class Speaker:
     """One run of ExaBGP."""
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from appliance.cli.reading import read_document
-from appliance.daemon.passes import Loaded, load_intent, parse_loaded
+from appliance.daemon.passes import Loaded, load_intent, parse_loaded, refuse_passwords, resolve_secrets
 from appliance.daemon.wiring import Systems
 from appliance.intent.merge import Merged, Said, merge, own_name
 from appliance.intent.rules import check_psk
@@ -89,11 +89,11 @@ def _keys_of(read: ReadConnection, name: str | None, keys: Mapping[str, str], me
 def from_intent(systems: Systems, path: Path) -> Gathered:
     """A whole intent from a file; its secrets are found beside it and kept with ours."""
     loaded = load_intent(systems, path)
-    refs = {t.name: t.psk for c in loaded.intent.connections for t in c.tunnels if t.psk is not None}
-    secrets = systems.store.resolve_all(refs, path.resolve().parent)
+    refs = loaded.intent.secrets
+    secrets = resolve_secrets(systems, loaded.intent, path.resolve().parent)
     kept = {name: secrets[name] for name, ref in refs.items() if ref.kind == "file"}
     if any(ref.kind == "file" and ref != SecretRef("file", f"secrets/{name}.psk") for name, ref in refs.items()):
-        moved = tuple(replace(c, tunnels=tuple(_beside(t, kept) for t in c.tunnels)) for c in loaded.intent.connections)
+        moved = tuple(_all_beside(connection, kept) for connection in loaded.intent.connections)
         loaded = parse_loaded(write_intent(replace(loaded.intent, connections=moved)), str(path))
     if not loaded.intent.connections:
         raise WrongUsage(f"{path} has no connection", hint="`appliance down` takes everything down")
@@ -116,13 +116,9 @@ def _complete(
             faults += check_psk(fresh[tunnel.name], merged.connection.cloud, f"{tunnel.name}.psk")
     if faults:
         raise FaultyInput(f"{_count(faults)} in the keys", hint="nothing was changed", faults=tuple(faults))
-    others = {
-        tunnel.name: tunnel.psk
-        for connection in merged.intent.connections
-        for tunnel in connection.tunnels
-        if tunnel.psk is not None and tunnel.name not in fresh
-    }
+    others = {name: ref for name, ref in merged.intent.secrets.items() if name not in fresh}
     secrets = {**systems.store.resolve_all(others), **fresh}
+    refuse_passwords(merged.intent, secrets)
     notices = tuple(f"{n.where}: {n.message}" for n in loaded.notices if not n.message.startswith("weak cryptography"))
     return Gathered(loaded, (merged.connection,), fresh, secrets, (*warnings, *notices), todo)
 
@@ -132,6 +128,12 @@ def _choose(report: ImportReport) -> ReadConnection:
         names = ", ".join(connection.id or connection.name for connection in report.connections) or "none"
         raise WrongUsage(f"one connection at a time; the documents hold: {names}", hint="choose by --connection ID")
     return report.connections[0]
+
+
+def _all_beside(connection: Connection, kept: Mapping[str, Secret]) -> Connection:
+    own = SecretRef("file", f"secrets/{connection.password_name}.psk")
+    bgp = replace(connection.bgp, password=own) if connection.password_name in kept else connection.bgp
+    return replace(connection, tunnels=tuple(_beside(one, kept) for one in connection.tunnels), bgp=bgp)
 
 
 def _beside(tunnel: Tunnel, kept: Mapping[str, Secret]) -> Tunnel:

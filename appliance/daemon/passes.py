@@ -23,9 +23,9 @@ from appliance.intent.rules import check_numbers
 from appliance.intent.tree import Unreadable, decode
 from appliance.model.change import Change, Door
 from appliance.model.fault import Fault, FaultyInput, Notice, Refused, SystemLacks, WrongUsage
-from appliance.model.intent import Intent, SecretRef
+from appliance.model.intent import Intent
 from appliance.model.machine import Carrying, Machine
-from appliance.model.peering import Stances
+from appliance.model.peering import PASSWORD_RULE, Stances, is_password
 from appliance.model.resources import FrrConfig, IkeConnection, Resource, SharedKey, Sysctl, XfrmLink
 from appliance.model.secret import Secret
 from appliance.plan.safety import object_to
@@ -86,11 +86,21 @@ def parse_loaded(text: str, where: str) -> Loaded:
 
 
 def resolve_secrets(systems: Systems, intent: Intent, base: Path | None = None) -> dict[str, Secret]:
-    """Every tunnel's key, by tunnel name. FaultyInput lists all that cannot be used."""
-    refs: dict[str, SecretRef] = {}
-    for connection in intent.connections:
-        refs |= {tunnel.name: tunnel.psk for tunnel in connection.tunnels if tunnel.psk is not None}
-    return systems.store.resolve_all(refs, base)
+    """Every secret by its name. FaultyInput lists all that cannot be used."""
+    found = systems.store.resolve_all(intent.secrets, base)
+    refuse_passwords(intent, found)
+    return found
+
+
+def refuse_passwords(intent: Intent, secrets: Mapping[str, Secret]) -> None:
+    """Raise FaultyInput for keys of BGP that no configuration can hold; no part of them is shown."""
+    names = {one.password_name: one.name for one in intent.connections}
+    unfit = sorted(name for name in names if name in secrets and not is_password(secrets[name]))
+    faults = tuple(
+        Fault("cannot be a key of BGP", key=f"{names[name]}: bgp.password", allowed=PASSWORD_RULE) for name in unfit
+    )
+    if faults:
+        raise FaultyInput(f"{len(faults)} faults in the keys", hint="nothing was changed", faults=faults)
 
 
 async def make_wish(

@@ -12,7 +12,7 @@ from appliance.design.wish import Wish, profile_of
 from appliance.frr.render import render_frr
 from appliance.model.address import IPNetwork
 from appliance.model.intent import Connection, Tunnel
-from appliance.model.peering import CLOSED, OPEN, SHUT, BgpRouter, Neighbor, PrefixRule
+from appliance.model.peering import CLOSED, OPEN, SHUT, BgpRouter, Neighbor, Password, PrefixRule
 from appliance.model.resources import ExabgpConfig, FrrConfig
 
 MARTIANS = tuple(
@@ -34,13 +34,13 @@ MARTIANS = tuple(
 def router_configs(wish: Wish) -> frozenset[FrrConfig]:
     """FRR's configuration, or none when no connection speaks BGP."""
     router = compose_router(wish)
-    return frozenset({FrrConfig(render_frr(router, wish.templates))} if router else ())
+    return frozenset({FrrConfig(render_frr(router, wish.templates), router.secrets)} if router else ())
 
 
 def speaker_configs(wish: Wish) -> frozenset[ExabgpConfig]:
     """ExaBGP's configuration, or none when no connection is spoken for by it."""
     router = compose_router(wish, "exabgp")
-    return frozenset({ExabgpConfig(render_exabgp(router, wish.templates))} if router else ())
+    return frozenset({ExabgpConfig(render_exabgp(router, wish.templates), router.secrets)} if router else ())
 
 
 def compose_router(wish: Wish, speaker: str = "frr") -> BgpRouter | None:
@@ -108,10 +108,20 @@ def _neighbors(wish: Wish, connection: Connection, tunnel: Tunnel, router_asn: i
             stance=wish.stances.get(tunnel.name, OPEN),
             local_pref=_local_pref(wish, connection),
             local_asn=own if own is not None and own != router_asn else None,
+            password=_password(wish, connection),
+            ttl_security=connection.bgp.ttl_security,
+            extended_messages=connection.bgp.extended_messages,
         )
         for near, far, family in ends
         if near and far
     ]
+
+
+def _password(wish: Wish, connection: Connection) -> Password | None:
+    if connection.bgp.password is None:
+        return None
+    secret = wish.secrets.get(connection.password_name)
+    return Password(wish.fingerprint(secret), secret) if secret is not None else Password()
 
 
 USUAL_MED, AHEAD = 100, 50

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import socket
 import struct
 from collections.abc import Callable, Iterator, Sequence
@@ -30,12 +31,16 @@ from appliance.model.address import IPAddress
 from appliance.model.change import Change, Outcome
 from appliance.model.fault import ApplianceError, SystemFailure, SystemLacks
 from appliance.model.resources import FrrConfig, Resource
+from appliance.model.secret import Secret, put_in
 from appliance.model.session import BgpSession, FilteredPath, LearnedPath, Standing
 
 RUN_DIR = Path("/run/frr")
 RECORD = Path("/run/appliance/frr.json")
 DAEMONS = (BGPD, MGMTD)
 """Those that hold configuration of ours; zebra is told by mgmtd."""
+
+RUNNING = "show running-config"
+_KEY = re.compile(r"(?m)^( *neighbor \S+ password) .*$")
 
 OLDEST = 10
 ANSWER_WITHIN = 30.0
@@ -142,6 +147,7 @@ class Frr:
         config = change.new
         assert config is None or isinstance(config, FrrConfig)
         try:
+            vtys[BGPD].secrets = config.secrets if config else ()
             refused = self._bring_to(vtys, config.text if config else "")
         except ApplianceError as error:
             return Outcome(change, error.message, getattr(error, "retry", False))
@@ -173,15 +179,16 @@ class Frr:
         running = _running(vtys)
         names = strangers(running[BGPD])
         if names:
+            whole = (parse_tree(vtys[daemon].ask(RUNNING)) for daemon in DAEMONS)
             backup.parent.mkdir(parents=True, exist_ok=True)
             backup.touch(mode=0o600)
-            backup.write_text("".join(render_tree(running[daemon]) for daemon in DAEMONS), encoding="utf-8")
+            backup.write_text("".join(map(render_tree, whole)), encoding="utf-8")
             self._remember(vtys, render_tree(routers(running[BGPD])))
         return names
 
     def _drift(self, vtys: dict[str, Vty]) -> tuple[str, ...]:
         applied, running = self._recalled(vtys), _running(vtys)
-        parts = split(parse_tree(applied)) if applied else {}
+        parts = split(parse_tree(_KEY.sub(r"\1 ***", applied))) if applied else {}
         return tuple(line for daemon, tree in parts.items() for line in missing_and_foreign(tree, running[daemon]))
 
     def _lacking(self) -> Iterator[SystemLacks]:
@@ -202,6 +209,7 @@ class Vty:
 
     def __init__(self, name: str, sock: socket.socket) -> None:
         self.name = name
+        self.secrets: tuple[tuple[str, Secret], ...] = ()
         self._sock = sock
         self._rest = b""
         self._before: tuple[str, ...] = ("enable",)
@@ -221,10 +229,11 @@ class Vty:
         return self._expect(command, *self.tell([command])[0])
 
     def tell(self, commands: Sequence[str]) -> list[tuple[int, str]]:
-        """Status and text of each command, all sent before the first answer is read."""
+        """Status and text of each command, all sent before the first answer is read; with secrets for their tokens."""
         before, self._before = self._before, ()
         try:
-            self._sock.sendall(b"".join(command.encode() + b"\0" for command in (*before, *commands)))
+            plain = (put_in(command, self.secrets) for command in (*before, *commands))
+            self._sock.sendall(b"".join(command.encode() + b"\0" for command in plain))
             for command in before:
                 self._expect(command, *self._answer())
             return [self._answer() for _ in commands]
@@ -281,4 +290,5 @@ def _running(vtys: dict[str, Vty]) -> Parts:
 
 
 def _running_in(vty: Vty) -> Tree:
-    return parse_tree(vty.ask("show running-config"))
+    """Keys of sessions are left out: FRR shows them to whoever asks."""
+    return parse_tree(_KEY.sub(r"\1 ***", vty.ask(RUNNING)))

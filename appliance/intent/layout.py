@@ -6,7 +6,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from appliance.intent.addresses import ADDRESS, ADDRESS4, ASN, AUTO_ADDRESS, COMMUNITY, ENDPOINT, NETWORK
-from appliance.intent.layout_tunnel import PREPEND, TUNNEL, UNSIGNED32
+from appliance.intent.layout_tunnel import PREPEND, PSK, TUNNEL, UNSIGNED32
 from appliance.intent.scalars import FLAG, INTERFACE, INTERVAL, LABEL, PATH, choice, duration, keyword, name, number
 from appliance.intent.shape import Either, Key, Later, ListOf, OneOf, Record
 from appliance.model.intent import (
@@ -130,6 +130,9 @@ BGP = Record(
     (
         Key("med", choice("honour", "ignore"), about="ignore forces ECMP over unequal MED"),
         Key("timers", ListOf(duration(0, 65535), 2, 2), about="keepalive, hold"),
+        Key("password", PSK, about="Where the key of its sessions is (TCP MD5, RFC 2385), where the cloud has one"),
+        Key("ttl-security", FLAG, about="Both ends send a TTL of 255 and take no less (RFC 5082)"),
+        Key("extended-messages", FLAG, about="Messages beyond 4096 bytes (RFC 8654); FRR always offers them"),
     ),
     one_line=True,
 )

@@ -26,6 +26,7 @@ def bgp_findings(intent: Intent, profiles: Mapping[str, Profile]) -> Iterator[Fi
             profile = profiles.get(connection.cloud)
             yield from _asn_findings(intent, key, connection, profile)
             yield from _timer_findings(key, connection)
+            yield from _manner_findings(key, connection, profile)
             yield from _accept_findings(key, connection)
             yield from _announce_findings(intent, key, connection, profile)
 
@@ -118,6 +119,20 @@ def _timer_findings(key: str, connection: Connection) -> Iterator[Finding]:
     elif keepalive == 0 or hold < 3 * keepalive:
         message = "the hold time is at least three times the keepalive (RFC 4271)"
         yield Finding(place, message, found=found, fix=f"write [{hold // 3}, {hold}]", about=about)
+
+
+def _manner_findings(key: str, connection: Connection, profile: Profile | None) -> Iterator[Finding]:
+    """What the far end cannot do would keep the session down for good, and nothing would say why."""
+    if connection.bgp.password is not None and profile is not None and not profile.bgp_md5:
+        message = f"{profile.cloud} has no key for BGP: no session would come up"
+        yield Finding(f"{key}.bgp.password", message, fix="leave it out", about=(f"{key}.cloud",))
+    if connection.bgp.ttl_security and connection.cloud != "generic":
+        message = "the cloud must send a TTL of 255 too: none of its documents says that it does"
+        yield notice(f"{key}.bgp.ttl-security", connection.name, message, about=(f"{key}.cloud",))
+    if not connection.bgp.extended_messages and connection.speaker == "frr":
+        message = "FRR offers extended messages at any rate"
+        yield Finding(f"{key}.bgp.extended-messages", message, found="false", fix="speaker: exabgp, or leave it out",
+                      about=(f"{key}.speaker",))  # fmt: skip
 
 
 def _accept_findings(key: str, connection: Connection) -> Iterator[Finding]:

@@ -149,10 +149,15 @@ class Announce:
 
 @dataclass(frozen=True, slots=True)
 class Bgp:
-    """Session manners: ``med`` is ``honour`` or ``ignore``; timers are (keepalive, hold) in seconds."""
+    """Session manners: ``med`` is ``honour`` or ``ignore``; timers are (keepalive, hold) in seconds. ``password`` is
+    the key of RFC 2385, the same on every session of the connection. ``ttl_security``: both ends send a TTL of 255 and
+    take no less (RFC 5082). ``extended_messages``: beyond 4096 bytes (RFC 8654)."""
 
     med: str = "honour"
     timers: tuple[int, int] | None = None
+    password: SecretRef | None = None
+    ttl_security: bool = False
+    extended_messages: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +232,11 @@ class Connection:
     selectors: tuple[Selector, ...] = ()
 
     @property
+    def password_name(self) -> str:
+        """Of its BGP sessions' key among all secrets; no tunnel can be called so."""
+        return f"_bgp-{self.name}"
+
+    @property
     def preference(self) -> str:
         """Among its tunnels: ``equal`` (all that work carry) or ``ordered`` (the best that works does)."""
         return self.prefer or ("equal" if self.mode == "bgp" else "ordered")
@@ -258,3 +268,9 @@ class Intent:
     failback: Failback = Failback()
     nat: tuple[Nat, ...] = ()
     version: int = field(default=1)
+
+    @property
+    def secrets(self) -> dict[str, SecretRef]:
+        """Where all are: the tunnels' keys by tunnel name, those of BGP by the connection's ``password_name``."""
+        refs = {one.name: one.psk for connection in self.connections for one in connection.tunnels if one.psk}
+        return refs | {one.password_name: one.bgp.password for one in self.connections if one.bgp.password}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
 from appliance.model.address import IPAddress, IPNetwork
+from appliance.model.secret import Secret
 
 OPEN, BEHIND, CLOSED, SHUT = "open", "behind", "closed", "shut"
 """How a session is held: as the intent says · taken from only when no other brings the same, and made less attractive
@@ -31,6 +33,31 @@ class PrefixRule:
     prefix: IPNetwork
     ge: int | None = None
     le: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Password:
+    """The key of a session (RFC 2385). ``digest`` tells two of them apart; no secret: the text is drawn offline."""
+
+    digest: str = ""
+    secret: Secret | None = None
+
+    @property
+    def token(self) -> str:
+        """What stands for it in a configuration until a door hands that over."""
+        return f"{TOKEN}{self.digest}"
+
+
+TOKEN = "secret:"
+PASSWORD_RULE = "1 to 80 printable characters, but no space, quote, \\ { } [ ] ; # ! ? or ,"
+"""What Linux takes (TCP_MD5SIG_MAXKEYLEN) and no configuration of either speaker misreads."""
+
+_PASSWORD = re.compile(r"[A-Za-z0-9$%&()*+./:<=>@^_|~-]{1,80}")
+
+
+def is_password(secret: Secret) -> bool:
+    """Whether both speakers can be told this key."""
+    return _PASSWORD.fullmatch(secret.reveal()) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +86,9 @@ class Neighbor:
     local_pref: int | None = None
     stance: str = OPEN
     local_asn: int | None = None  # how this cloud knows us, when not the router's ASN
+    password: Password | None = None
+    ttl_security: bool = False
+    extended_messages: bool = True
 
     @property
     def preference(self) -> int | None:
@@ -95,3 +125,9 @@ class BgpRouter:
     maximum_paths: int = 8
     source: IPv4Address | None = None
     extra: str = ""
+
+    @property
+    def secrets(self) -> tuple[tuple[str, Secret], ...]:
+        """What each token in its configuration stands for, sorted."""
+        held = {one.password.token: one.password.secret for one in self.neighbors if one.password is not None}
+        return tuple(sorted((token, secret) for token, secret in held.items() if secret is not None))

@@ -244,9 +244,11 @@ class FirewallTable:
 
 @dataclass(frozen=True, slots=True)
 class FrrConfig:
-    """Our whole part of FRR's configuration, in FRR's canonical spelling and order."""
+    """Our whole part of FRR's configuration, in FRR's canonical spelling and order. ``secrets`` are what tokens in it
+    stand for: a changed secret has another token."""
 
     text: str
+    secrets: tuple[tuple[str, Secret], ...] = field(default=(), compare=False, repr=False)
 
     @property
     def key(self) -> str:
@@ -255,9 +257,10 @@ class FrrConfig:
 
 @dataclass(frozen=True, slots=True)
 class ExabgpConfig:
-    """The whole configuration of the embedded speaker, ExaBGP."""
+    """The whole configuration of the embedded speaker, ExaBGP; ``secrets`` as with FRR."""
 
     text: str
+    secrets: tuple[tuple[str, Secret], ...] = field(default=(), compare=False, repr=False)
 
     @property
     def key(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 
@@ -26,3 +27,10 @@ class Secret:
 
     def __format__(self, spec: str) -> str:
         return "***"
+
+
+def put_in(text: str, secrets: Iterable[tuple[str, Secret]]) -> str:
+    """A text with its secrets in the place of the tokens that stand for them: for the door that hands it over."""
+    for token, secret in secrets:
+        text = text.replace(token, secret.reveal())
+    return text

@@ -119,6 +119,6 @@ def _sessions(config: FrrConfig) -> dict[str, frozenset[str]]:
         words = line.split()
         if words[:1] == ["neighbor"] and len(words) > 2:
             lines = found.setdefault(words[1], set())
-            if words[2] in ("remote-as", "local-as", "update-source", "timers"):
+            if words[2] in ("remote-as", "local-as", "update-source", "timers", "password", "ttl-security"):
                 lines.add(line)
     return {address: frozenset(lines) for address, lines in found.items()}

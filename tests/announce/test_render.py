@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
@@ -9,11 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from appliance.announce.exabgp_api import Exabgp
 from appliance.announce.process import speaker_command
 from appliance.announce.render import render_exabgp
 from appliance.daemon.wiring import read_templates
+from appliance.model.change import Change
 from appliance.model.fault import ApplianceError
-from appliance.model.peering import CLOSED, SHUT, BgpRouter, Neighbor, PrefixRule
+from appliance.model.peering import CLOSED, SHUT, BgpRouter, Neighbor, Password, PrefixRule
+from appliance.model.resources import ExabgpConfig
+from appliance.model.secret import Secret, put_in
 
 LAN, LAN6 = ip_network("172.16.20.0/24"), ip_network("2001:db8:20::/48")
 ONE = Neighbor(
@@ -30,6 +35,13 @@ ONE = Neighbor(
 )
 SIX = replace(
     ONE, address=ip_address("fd00:1::1"), local_address=ip_address("fd00:1::2"), announce=(PrefixRule(True, LAN6),)
+)
+KEPT = replace(
+    ONE,
+    address=ip_address("169.254.25.5"),
+    password=Password("0a1b", Secret("not-a-real(key)$%&*+./:<=>@^_|~-")),
+    ttl_security=True,
+    extended_messages=False,
 )
 FULL = replace(ONE, med=50, prepend=2, communities=("64512:7100", "64512:1:2"), local_asn=65099)
 
@@ -83,7 +95,32 @@ def test_exabgp_takes_what_we_write(good: bool, tmp_path: Path) -> None:
     command = speaker_command()
     if command is None:
         pytest.skip("ExaBGP is not installed: the extra 'speaker'")
-    text = text_of(ONE, SIX, replace(FULL, address=ip_address("169.254.24.5")))
+    text = text_of(ONE, SIX, replace(FULL, address=ip_address("169.254.24.5")), KEPT)
+    text = put_in(text, router(KEPT).secrets)
     (tmp_path / "exabgp.conf").write_text(text if good else text.replace("hold-time 30", "hold-time much"))
     done = subprocess.run([*command, "validate", str(tmp_path / "exabgp.conf")], capture_output=True, check=False)
     assert (done.returncode == 0) == good, done.stdout + done.stderr
+
+
+def test_manners_of_a_session_are_said_where_the_intent_has_them() -> None:
+    assert not {"md5-password", "incoming-ttl"} & set(text_of(ONE).split())
+    assert "extended-message enable;" in text_of(ONE)
+    lines = set(map(str.strip, text_of(KEPT).splitlines()))
+    assert {'md5-password "secret:0a1b";', "outgoing-ttl 255;", "incoming-ttl 255;"} <= lines
+    assert "extended-message disable;" in lines
+
+
+def test_a_key_is_read_by_the_speaker_alone_and_seen_by_nobody(tmp_path: Path) -> None:
+    door, wanted = Exabgp(tmp_path), ExabgpConfig(text_of(KEPT), router(KEPT).secrets)
+    [done] = asyncio.run(door.apply([Change(None, wanted)]))
+    assert done.error is None
+    assert "not-a-real(key)" in door.file.read_text()
+    assert door.file.stat().st_mode & 0o777 == 0o640
+    assert asyncio.run(door.observe()) == {wanted}
+    (tmp_path / "exabgp.wished").unlink()  # one that was killed between the two
+    [seen] = asyncio.run(door.observe())
+    assert seen != wanted
+    assert "not-a-real" not in str(seen)
+    [done] = asyncio.run(door.apply([Change(wanted, ExabgpConfig(text_of(ONE)))]))
+    assert (done.error, door.file.stat().st_mode & 0o777) == (None, 0o644)
+    assert asyncio.run(door.observe()) == {ExabgpConfig(text_of(ONE))}
