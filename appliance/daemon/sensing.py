@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import monotonic
 
+from appliance.daemon.excusing import Excuses
 from appliance.model.forwarding import LinkCounters
 from appliance.model.health import PathEvidence, TargetHealth
 from appliance.model.intent import Connection, Tunnel
@@ -24,27 +25,27 @@ Healths = Mapping[str, tuple[TargetHealth, ...]]
 @dataclass(slots=True)
 class Sessions:
     """The routing sessions of one speaker, by tunnel. ``life`` is another after every restart of it; ``asked`` is since
-    when a session was looked for, ``seen`` whether it was ever up in this life."""
+    when a session was looked for, ``since`` when it last came up in this life, if ever."""
 
     life: object = None
     up: Mapping[str, bool] = field(default_factory=dict)
     asked: dict[str, float] = field(default_factory=dict)
-    seen: set[str] = field(default_factory=set)
+    since: dict[str, float] = field(default_factory=dict)
 
     def hear(self, up: Mapping[str, bool] | None, life: object, now: float) -> None:
         """Which sessions stand; None: the speaker does not answer, so that nothing is known."""
         if up is None or life != self.life:
-            self.asked, self.seen = {}, set()
-        self.life, self.up = life, up or {}
+            self.asked, self.since, self.up = {}, {}, {}
+        came = {name: now for name, stands in (up or {}).items() if stands and not self.up.get(name)}
+        self.life, self.up, self.since = life, up or {}, self.since | came
         self.asked = {name: self.asked.get(name, now) for name in self.up}
-        self.seen |= {name for name, stands in self.up.items() if stands}
 
     def stands(self, name: str, now: float) -> bool | None:
         """Whether the tunnel's session does; None while it is yet to come, and when nobody can tell."""
         if name not in self.up or self.up[name]:
             return self.up.get(name)
         late = now - self.asked[name] >= YET_TO_COME
-        return False if late or name in self.seen else None
+        return False if late or name in self.since else None
 
     def due(self, now: float) -> float | None:
         """When time alone says something about a session."""
@@ -65,6 +66,7 @@ class Senses:
         self._inbound: dict[str, float] = {}
         self._packets: Mapping[tuple[str, int | None], int] = {}
         self.headings: dict[str, Heading] = {}
+        self.excuses = Excuses()
 
     @property
     def easy(self) -> bool:
@@ -123,8 +125,10 @@ class Senses:
             targets=healths.get(name, ()),
             gone_at=self._gone.get(name),
             bgp=session.stands(name, now) if session else None,
+            bgp_since=session.since.get(name) if session else None,
             inbound_at=self._inbound.get(name),
             drained=name in self.operations.drained_at(datetime.now(UTC)),
+            excused=self.excuses.cover(name, now),
         )
 
     def due(self, now: float) -> float | None:

@@ -39,7 +39,9 @@ async def serve_control(
     async def carry(order: Order, tell: Tell) -> tuple[Made, ...]:
         generation = board.generation
         async with hands:
-            made = await _locked(systems, order, tell)
+            with board.senses.excuses.during(order, board.links) as done:
+                made = await _locked(systems, order, tell)
+                done += made
             if board.generation != generation:  # switched meanwhile
                 await board.enforce()
         log(f"ordered: {_what(order)}")

@@ -79,15 +79,19 @@ class PathEvidence:
     """Everything known of one tunnel. ``installed``: its child SA (None: the IKE daemon is silent).
 
     ``gone_at`` is when the SA went, None while it stands. ``bgp`` says whether the session is up, None in a mode
-    without one, and while nobody can tell. ``inbound_at``: something came in over the inbound SA since then.
+    without one, and while nobody can tell; ``bgp_since`` when the one that stands, or stood last, came up.
+    ``inbound_at``: something came in over the inbound SA since then. ``excused``: the operator has just had the tunnel
+    changed, so that a loss now is none of its faults.
     """
 
     installed: bool | None
     targets: tuple[TargetHealth, ...] = ()
     gone_at: float | None = None
     bgp: bool | None = None
+    bgp_since: float | None = None
     inbound_at: float | None = None
     drained: bool = False
+    excused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +100,8 @@ class PathVerdict:
 
     ``health`` is what was found of the path itself, whatever it is used for: ``up``, ``poor``, ``lost``, ``down``,
     ``unrouted`` (BGP brings nothing over it) or ``unknown``. ``failed`` until it carries again. ``flaps`` are the times
-    of the last hour at which it was lost. ``answering``: probes come back, though not long enough yet. ``remark`` is
+    of the last hour at which it was lost by a fault of its own; ``lost_at`` is when it last was, whosever the fault,
+    ``back_at`` when it came back after that. ``answering``: probes come back, though not long enough yet. ``remark`` is
     said of a path that is all right. ``long_dead``: nothing came back for so long that its routing session may be given
     up too.
     """
@@ -110,6 +115,8 @@ class PathVerdict:
     failed: bool = False
     answering: bool = False
     flaps: tuple[float, ...] = ()
+    lost_at: float | None = None
+    back_at: float | None = None
     penalty: float = 0.0
     penalty_at_time: float = 0.0
     reuse_at: float | None = None

@@ -1,6 +1,7 @@
 """What a path went through: since when it is what it is, how often it was lost, and whether it is held back for that.
 
-The penalty is the idea of RFC 2439: each loss adds to it, time halves it.
+The penalty is the idea of RFC 2439: each loss adds to it, time halves it. One cut is one loss, whoever finds it, and
+what the operator does himself is none.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from appliance.verdict.path import GONE_SILENT, POOR, UP, WITHOUT_SA, WITHOUT_SE
 HOUR = 3600.0
 WORKS = (UP, POOR)
 DEAD = (GONE_SILENT, WITHOUT_SA, WITHOUT_SESSION)
+HOLD_TIME = 180.0
+"""Seconds after which a session at the latest shows that it did not outlive a cut: the longest hold time in use (FRR's
+default)."""
 
 
 def remember(was: PathVerdict | None, found: Finding, seen: PathEvidence, *, now: float, manner: Manner) -> PathVerdict:
@@ -32,8 +36,10 @@ def remember(was: PathVerdict | None, found: Finding, seen: PathEvidence, *, now
         flaps=tuple(at for at in before.flaps if now - at < HOUR),
         failed=before.failed and not drained,
     )
+    if before.health in DEAD and found.health not in DEAD:
+        verdict = replace(verdict, back_at=now)
     if before.health in WORKS and found.health in DEAD and not drained:
-        verdict = _penalise(verdict, now, manner)
+        verdict = _lose(verdict, found, seen, now, manner)
     if verdict.reuse_at is not None and verdict.reuse_at <= now:
         verdict = replace(verdict, reuse_at=None)
     silent = verdict.health in DEAD and not verdict.answering
@@ -51,6 +57,23 @@ def _up_since(before: PathVerdict, health: str, now: float) -> float | None:
     if health != UP:
         return None
     return now if before.up_since is None else before.up_since
+
+
+def _lose(verdict: PathVerdict, found: Finding, seen: PathEvidence, now: float, manner: Manner) -> PathVerdict:
+    """The path is lost now, which it answers for unless somebody else does, or it has already."""
+    if seen.excused:
+        return replace(verdict, lost_at=now)
+    if found.health == WITHOUT_SESSION and _was_cut_before(verdict, seen, now):
+        return replace(verdict, failed=True)
+    return replace(_penalise(verdict, now, manner), lost_at=now)
+
+
+def _was_cut_before(verdict: PathVerdict, seen: PathEvidence, now: float) -> bool:
+    """Whether the session that fell had stood through the last loss: a far end that heard nothing for the hold time
+    ends it, also when the path has come back meanwhile."""
+    if verdict.lost_at is None or verdict.back_at is None or seen.bgp_since is None:
+        return False
+    return seen.bgp_since <= verdict.lost_at and now - verdict.back_at <= HOLD_TIME
 
 
 def _penalise(verdict: PathVerdict, now: float, manner: Manner) -> PathVerdict:

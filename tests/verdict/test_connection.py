@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
-from appliance.model.health import ConnectionVerdict, PathEvidence
+from appliance.model.health import ConnectionVerdict, PathEvidence, PathVerdict
 from appliance.model.intent import Failback
 from appliance.verdict.connection import reconsider
+from appliance.verdict.history import HOLD_TIME
 from appliance.verdict.manner import Manner
 from tests.verdict.paths import PEERS, SHARED, dead, good, lost, torn, unarmed, up
 
@@ -212,6 +214,65 @@ def test_one_that_is_held_back_carries_when_there_is_no_other() -> None:
     assert said[-1] == "a"
     assert verdict.paths["a"].state == "carrying"
     assert not verdict.last_resort
+
+
+def through(*moments: tuple[float, PathEvidence]) -> PathVerdict:
+    """What is held of a path after these moments, beside another that works."""
+    verdict = None
+    for now, seen in moments:
+        verdict = reconsider(verdict, {"a": seen, "b": replace(good("b", now), bgp=True, bgp_since=0.0)}, EQUAL, now)
+    assert verdict is not None
+    return verdict.paths["a"]
+
+
+def routed(at: float, *, bgp: bool = True, since: float = 0.0) -> PathEvidence:
+    return replace(good("a", at), bgp=bgp, bgp_since=since)
+
+
+def cut(since: float, *, bgp: bool = True) -> PathEvidence:
+    return replace(dead("a", since), bgp=bgp, bgp_since=0.0)
+
+
+CUT = ((0.0, routed(0)), (10.0, cut(9.7)), (20.0, routed(20)))
+"""The tunnel is silent for ten seconds; its session outlives that, so far."""
+
+
+@pytest.mark.parametrize(
+    ("moments", "losses"),
+    [
+        (CUT, 1),
+        # the far end heard nothing for its hold time: the same cut
+        ((*CUT, (31.0, routed(31, bgp=False)), (35.0, routed(35, since=35))), 1),
+        # the session goes first, or while nothing is heard
+        (((0.0, routed(0)), (9.0, routed(9, bgp=False)), (10.0, cut(9.7, bgp=False)), (20.0, routed(20, since=20))), 1),
+        (((0.0, routed(0)), (10.0, cut(9.7)), (12.0, cut(9.7, bgp=False)), (20.0, routed(20, bgp=False)),
+          (30.0, routed(30, since=30))), 1),
+        # much later, or a session that came up since: another loss
+        ((*CUT, (20 + HOLD_TIME + 1, routed(300, bgp=False))), 2),
+        ((*CUT, (31.0, routed(31, bgp=False)), (35.0, routed(35, since=35)), (50.0, routed(50, bgp=False, since=35))), 2),
+        ((*CUT, (31.0, cut(30.7))), 2),
+    ],
+)  # fmt: skip
+def test_one_cut_is_one_loss_whoever_finds_it(moments: Sequence[tuple[float, PathEvidence]], losses: int) -> None:
+    path = through(*moments)
+    assert len(path.flaps) == losses
+    assert path.penalty_at(moments[-1][0]) <= 1000 * losses
+    assert path.failed
+
+
+def test_a_session_that_falls_by_an_old_cut_waits_like_any_path_that_failed() -> None:
+    carried = (85.0, routed(85))
+    path = through(*CUT, carried, (86.0, routed(86, bgp=False)), (90.0, routed(90, since=90)))
+    assert (path.state, path.failed, len(path.flaps)) == ("standby", True, 1)
+
+
+def test_what_the_operator_does_is_no_loss_and_nothing_waits_for_it() -> None:
+    gone = PathEvidence(False, (lost("a", 9.7),), gone_at=10.0, bgp=True, bgp_since=0.0, excused=True)
+    path = through((0.0, routed(0)), (10.0, gone), (12.0, routed(12)))
+    assert (path.state, path.failed, path.flaps, path.penalty) == ("carrying", False, (), 0.0)
+    # nor is the session, which falls long after the excuse is over
+    path = through((0.0, routed(0)), (10.0, gone), (12.0, routed(12)), (99.0, routed(99, bgp=False)))
+    assert (path.state, path.flaps) == ("down", ())
 
 
 def test_a_drained_path_that_fails_is_not_blamed() -> None:
