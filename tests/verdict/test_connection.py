@@ -249,7 +249,8 @@ CUT = ((0.0, routed(0)), (10.0, cut(9.7)), (20.0, routed(20)))
           (30.0, routed(30, since=30))), 1),
         # much later, or a session that came up since: another loss
         ((*CUT, (20 + HOLD_TIME + 1, routed(300, bgp=False))), 2),
-        ((*CUT, (31.0, routed(31, bgp=False)), (35.0, routed(35, since=35)), (50.0, routed(50, bgp=False, since=35))), 2),
+        ((*CUT, (31.0, routed(31, bgp=False)), (35.0, routed(35, since=35)),
+          (50.0, routed(50, bgp=False, since=35))), 2),
         ((*CUT, (31.0, cut(30.7))), 2),
     ],
 )  # fmt: skip
