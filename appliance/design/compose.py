@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from appliance.design.capturing import capturing_resources
 from appliance.design.egress import egress_resources
 from appliance.design.filtering import firewall_tables
 from appliance.design.paths import static_routes
@@ -20,6 +21,7 @@ def compose(wish: Wish) -> frozenset[Resource]:
         | egress_resources(wish)
         | policy_resources(wish)
         | route_resources(wish)
+        | capturing_resources(wish)
         | lan_routes(wish)
         | static_routes(wish)
         | machine_settings(wish)

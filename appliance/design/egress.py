@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import ip_network
 
-from appliance.design.numbering import MAIN_TABLE, source_priority, uplink_table
+from appliance.design.numbering import source_priority, uplink_table
 from appliance.design.underlay import Underlay, choose_uplink, underlay_of
 from appliance.design.wish import Wish
 from appliance.model.intent import Tunnel
-from appliance.model.resources import Resource, Route, Rule
+from appliance.model.resources import MAIN_TABLE, Resource, Route, Rule
 
 HOST_ROUTE_METRIC = 10
 

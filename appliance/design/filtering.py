@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from appliance.design.capturing import captured_defaults
 from appliance.design.routing import protected_prefixes
 from appliance.design.tunnels import pairs, tunnel_link, tunnel_mss
 from appliance.design.underlay import underlay_of, uplink_links, uplink_networks
@@ -32,6 +33,7 @@ def compose_filter(wish: Wish) -> Filter:
         uplink_networks=uplink_networks(wish),
         host_is_ours=wish.host_is_ours,
         translations=translations(wish),
+        captured=tuple(network.version for network in captured_defaults(wish)),
     )
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from ipaddress import IPv4Address
 from zlib import crc32
 
-from appliance.model.address import IPAddress
+from appliance.model.address import IPAddress, IPNetwork
 from appliance.model.resources import OWN_NEXTHOPS
 
-MAIN_TABLE = 254
 BLACKHOLE_METRIC = 0xFF000000
 """Of a protected prefix's twin: zebra reads the top byte of a foreign route's metric as distance; 255 never wins."""
 
@@ -17,6 +17,10 @@ STATIC_BESIDE_BGP = 0xFA000000
 
 FIRST_SOURCE_RULE = 17_000
 """Our rules' priorities count from here. The local table's is 0, the main table's 32766."""
+
+OWN_PACKETS_RULE, NEARER_RULE, FIRST_DEFAULT_RULE = 27_000, 27_001, 27_010
+"""Of the rules by which a LAN's packets take a default route through a tunnel: the machine's own never do, nor does
+what another route takes; then one for each network of ours."""
 
 _LINK_NAME_LIMIT = 15  # IFNAMSIZ less its terminating zero
 
@@ -68,6 +72,14 @@ def uplink_table(link: str) -> int:
 def source_priority(address: IPAddress, link: str) -> int:
     """Of the rule that sends what comes from our address on an uplink into its table: before the main table's."""
     return FIRST_SOURCE_RULE + crc32(f"{address} {link}".encode()) % 10_000
+
+
+def default_priority(network: IPNetwork, taken: Container[int]) -> int:
+    """Of the rule that leads what a network of ours sends to a default route through a tunnel: the next free one."""
+    found = crc32(str(network).encode()) % 4000
+    while FIRST_DEFAULT_RULE + found in taken:
+        found = (found + 1) % 5000
+    return FIRST_DEFAULT_RULE + found
 
 
 def router_id(site: str) -> IPv4Address:

@@ -12,7 +12,7 @@ from appliance.model.address import IPNetwork
 from appliance.model.intent import Connection, Tunnel
 from appliance.model.machine import Carrying
 from appliance.model.ranking import metrics_of
-from appliance.model.resources import Nexthop, NexthopGroup, Resource, Route
+from appliance.model.resources import DEFAULT_TABLE, MAIN_TABLE, Nexthop, NexthopGroup, Resource, Route
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,10 @@ def static_routes(wish: Wish) -> frozenset[Resource]:
     for bundle in bundles(wish):
         group = path_group(wish, bundle)
         found |= {Nexthop(nowhere_id(bundle.family), None, bundle.family), group}
-        found |= {Route(prefix, beside + bundle.metric, nexthop=group.id) for prefix in bundle.prefixes}
+        found |= {
+            Route(prefix, beside + bundle.metric, MAIN_TABLE if prefix.prefixlen else DEFAULT_TABLE, nexthop=group.id)
+            for prefix in bundle.prefixes
+        }
     return frozenset(found)
 
 

@@ -14,12 +14,13 @@ LAN_METRIC = 50
 
 def protected_prefixes(wish: Wish) -> tuple[IPNetwork, ...]:
     """Every prefix behind a cloud, configured or ever learned, also of connections that are down or were removed
-    without a word about their prefixes."""
+    without a word about their prefixes. No default route: what the machine itself sends is not protected by one."""
     configured = {connection.name: connection.networks for connection in wish.intent.connections}
     found = {
         prefix
         for name in (configured.keys() | wish.learned.keys()) - wish.unprotected
         for prefix in (*configured.get(name, ()), *wish.learned.get(name, ()))
+        if prefix.prefixlen
     }
     return tuple(sorted(found, key=lambda network: (network.version, network)))
 

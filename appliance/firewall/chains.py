@@ -122,6 +122,18 @@ _FROM_HOST = (
     "jump protect",
 )
 
+_CAPTURED = (
+    # An IPsec policy takes it, or it goes to a LAN on that very link, or no further than the uplink's own network.
+    "rt ipsec exists return",
+    "oifname . ip daddr @lan4 return",
+    "oifname . ip6 daddr @lan6 return",
+    "ip daddr @near4 return",
+    "ip6 daddr @near6 return",
+    "ip saddr @lan_networks4 counter name protected_in_clear drop",
+    "ip6 saddr @lan_networks6 counter name protected_in_clear drop",
+)
+"""What a LAN sends by an uplink although its default route leads into a tunnel."""
+
 _TO_UPLINK_SHARED = (
     "jump protect",
     "iifname @lan_links jump private",
@@ -162,8 +174,8 @@ def shared_chains(filter: Filter) -> Iterator[str]:
     yield from _base("input", "input", "filter", "accept", _INPUT)
     yield from _base("forward", "forward", "filter", "accept", (*_policed(filter), *_METADATA, *_FORWARD))
     yield from _chain("metadata", _TO_METADATA_SHARED)
-    yield from _chain("to_uplink", _TO_UPLINK_SHARED)
-    yield from _common_chains()
+    yield from _chain("to_uplink", (*_captured(filter), *_TO_UPLINK_SHARED))
+    yield from _common_chains(filter)
 
 
 def host_chains(filter: Filter) -> Iterator[str]:
@@ -173,15 +185,19 @@ def host_chains(filter: Filter) -> Iterator[str]:
     rules = (*_policed(filter), *_METADATA, *_FORWARD, *_FORWARD_OURS)
     yield from _base("forward", "forward", "filter", "drop", rules)
     yield from _chain("metadata", _TO_METADATA_OURS)
-    yield from _chain("to_uplink", _TO_UPLINK_OURS)
-    yield from _common_chains()
+    yield from _chain("to_uplink", (*_captured(filter), *_TO_UPLINK_OURS))
+    yield from _common_chains(filter)
+
+
+def _captured(filter: Filter) -> tuple[str, ...]:
+    return tuple(f"meta nfproto ipv{family} jump captured" for family in filter.captured)
 
 
 def _policed(filter: Filter) -> tuple[str, ...]:
     return FROM_UPLINK if filter.policed else ()
 
 
-def _common_chains() -> Iterator[str]:
+def _common_chains(filter: Filter) -> Iterator[str]:
     yield from _base("mss", "forward", "mangle", "accept", _MSS)
     yield from _base("output", "output", "filter", "accept", _OUTPUT)
     yield from _chain("from_peer", _FROM_PEER)
@@ -192,6 +208,8 @@ def _common_chains() -> Iterator[str]:
     yield from _chain("protect", _PROTECT)
     yield from _chain("private", _PRIVATE)
     yield from _chain("refuse", _REFUSE)
+    if filter.captured:
+        yield from _chain("captured", _CAPTURED)
 
 
 def _management(filter: Filter) -> Iterator[str]:

@@ -7,3 +7,6 @@ MARK = "appliance-"
 
 SOURCE_MAP = f"{MARK}source"
 """The route-map by which zebra gives our own traffic an address that the far side can answer."""
+
+DEFAULT_LIST = f"{MARK}default"
+"""The prefix-list that holds the default route and nothing else: what it takes goes into a table of its own."""

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from appliance.frr.extra import parse_extra
-from appliance.frr.marks import MARK, SOURCE_MAP
+from appliance.frr.marks import DEFAULT_LIST, MARK, SOURCE_MAP
 from appliance.frr.tree import merge_trees, parse_tree, render_tree, sort_tree
 from appliance.model.address import IPAddress, IPNetwork
 from appliance.model.peering import CLOSED, SHUT, BgpRouter, Neighbor, PrefixRule
+from appliance.model.resources import DEFAULT_TABLE
 from appliance.templates.filling import load_template
 
 CONNECT_RETRY = 10
@@ -46,7 +47,8 @@ class PrefixList:
 @dataclass(frozen=True, slots=True)
 class RouteMap:
     """A route-map of one entry: what ``list`` permits, with these attributes. ``shut``: one before it denies all, so
-    that nothing of it changes when it is opened again."""
+    that nothing of it changes when it is opened again. ``default_table``: one before it takes the default route, which
+    goes there."""
 
     name: str
     family: str = "ip"
@@ -58,6 +60,7 @@ class RouteMap:
     metric: int | None = None
     source: IPAddress | None = None
     shut: bool = False
+    default_table: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +98,7 @@ def render_frr(router: BgpRouter, templates: Mapping[str, str]) -> str:
         defer=DEFER,
         source=router.source,
         source_map=SOURCE_MAP,
+        default_list=DEFAULT_LIST,
     )
     return render_tree(sort_tree(merge_trees(parse_tree(text), extra))) if extra else text
 
@@ -118,6 +122,7 @@ def _family(router: BgpRouter, peers: Iterable[Neighbor], version: int) -> Famil
     networks = {network for network in router.networks if network.version == version}
     lists = [_prefix_list(map_name(peer, "in"), peer.accept) for peer in members]
     lists += [_prefix_list(map_name(peer, "out"), peer.announce) for peer in members]
+    lists += [_prefix_list(DEFAULT_LIST, found) for found in map(_default_rules, members) if found][:1]
     return Family(
         name=f"ipv{version}",
         word="ip" if version == 4 else "ipv6",
@@ -144,7 +149,15 @@ def _match(rule: PrefixRule) -> str:
 def _inbound(peer: Neighbor) -> RouteMap:
     name = map_name(peer, "in")
     shut = peer.stance in (CLOSED, SHUT)
-    return RouteMap(name, _word(peer), name, local_pref=peer.preference, metric=peer.force_med, shut=shut)
+    table = DEFAULT_TABLE if _default_rules(peer) else None
+    return RouteMap(
+        name, _word(peer), name, local_pref=peer.preference, metric=peer.force_med, shut=shut, default_table=table
+    )
+
+
+def _default_rules(peer: Neighbor) -> tuple[PrefixRule, ...]:
+    """The rule that takes the default route from this neighbour, if one does."""
+    return tuple(one for one in peer.accept if one.permit and one.prefix.prefixlen == 0 and not one.ge)
 
 
 def _outbound(peer: Neighbor, router: BgpRouter) -> RouteMap:

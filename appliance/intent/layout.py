@@ -109,7 +109,7 @@ ACCEPT = Record(
     (
         Key("max-length", number(8, 32), about="The longest IPv4 prefix taken from the cloud"),
         Key("max-length6", number(16, 128)),
-        Key("default-route", FLAG, later=Later("taking a default route from the cloud", harmless=(False,))),
+        Key("default-route", FLAG, about="Take one from the cloud: for what the LANs send, the box keeps its own"),
         Key("max-prefixes", MAX_PREFIXES),
     ),
 )

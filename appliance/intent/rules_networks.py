@@ -34,6 +34,7 @@ def network_findings(intent: Intent) -> Iterator[Finding]:
     theirs = [(f"{key}.networks[{i}]", net) for key, c in connections_of(intent) for i, net in enumerate(c.networks)]
     for key, network in (*ours, *theirs):
         yield from _routable(key, network)
+    yield from _defaults(intent, ours)
     yield from _repeats(intent)
     yield from _against_ours(theirs, ours)
     yield from _against_remotes(theirs, intent)
@@ -51,13 +52,26 @@ def _ours(intent: Intent) -> Iterator[Named]:
 
 
 def _routable(key: str, network: IPNetwork) -> Iterator[Finding]:
-    if network.prefixlen == 0:
-        yield Finding(key, "a default route is not available in this version", found=str(network), fix="name networks")
-        return
     for bad in _UNROUTABLE:
         if within(network, bad):
             yield Finding(key, f"{bad} is never routed", found=str(network))
             return
+
+
+def _defaults(intent: Intent, ours: list[Named]) -> Iterator[Finding]:
+    """Everything there is can lie behind a cloud, for what LANs send; never behind us."""
+    for key, network in ours:
+        if network.prefixlen == 0:
+            yield Finding(key, "everything there is cannot be ours", found=str(network), fix="name networks")
+    for key, connection in connections_of(intent):
+        for index, network in enumerate(connection.networks):
+            place, about = f"{key}.networks[{index}]", (f"{key}.mode",)
+            if network.prefixlen == 0 and connection.mode == "bgp":
+                message = "a default route comes over BGP, if the cloud announces one"
+                yield Finding(place, message, found=str(network), fix="accept: {default-route: true}", about=about)
+            elif network.prefixlen == 0 and connection.mode == "policy":
+                message = "IPsec policies for everything there is would take what LANs send each other"
+                yield Finding(place, message, found=str(network), allowed="networks, or mode: static", about=about)
 
 
 def _repeats(intent: Intent) -> Iterator[Finding]:

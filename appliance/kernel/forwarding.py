@@ -10,6 +10,7 @@ from appliance.kernel.nexthops import NexthopFacts
 from appliance.kernel.routes import Hop, RouteFacts
 from appliance.model.forwarding import ForwardingRoute, Via
 from appliance.model.machine import DefaultRoute
+from appliance.model.resources import DEFAULT_TABLE, MAIN_TABLE
 
 Links = Mapping[int, LinkFacts]
 Nexthops = Mapping[int, NexthopFacts]
@@ -18,13 +19,16 @@ Nexthops = Mapping[int, NexthopFacts]
 def find_forwarding(
     routes: Iterable[RouteFacts], nexthops: Nexthops, links: Links, wanted: Collection[str]
 ) -> tuple[ForwardingRoute, ...]:
-    """The routes with at least one way out by a wanted link, with all their ways out.
+    """The routes with at least one way out by a wanted link, with all their ways out: those of the main table, and
+    default routes of that for LANs.
 
     Where nexthop objects are in use a route names only an id, and few ids serve many routes: each id is resolved once.
     """
     known: dict[int, tuple[Via, ...]] = {}
     found = []
     for route in routes:
+        if route.table != MAIN_TABLE and route.table != DEFAULT_TABLE:
+            continue
         if route.nexthop is None:
             vias = _vias(route.hops, links)
         elif route.nexthop in known:

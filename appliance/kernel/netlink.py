@@ -35,6 +35,7 @@ from appliance.kernel.routes import (
     dump_learned_routes,
     dump_main_routes,
     dump_own_routes,
+    dump_unicast_routes,
     is_default,
     learned_route,
     own_route,
@@ -231,9 +232,11 @@ class Kernel:
         return {link.name: LinkCounters(link.received, link.sent) for link in links.values()}
 
     async def forwarding(self, links: Collection[str]) -> tuple[ForwardingRoute, ...]:
-        """Every route of the main table that leaves by one of these links, whoever wrote it."""
+        """Every route of the main table, and of that for LANs' default routes, that leaves by one of these links,
+        whoever wrote it."""
+        wanted = frozenset(links)
         return await _converse(
-            lambda talk: find_forwarding(talk.routes(dump_main_routes), talk.nexthops(), talk.links(), frozenset(links))
+            lambda talk: find_forwarding(talk.routes(dump_unicast_routes), talk.nexthops(), talk.links(), wanted)
         )
 
     async def clashes(self, links: Iterable[XfrmLink]) -> tuple[Clash, ...]:

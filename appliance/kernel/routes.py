@@ -29,13 +29,12 @@ from appliance.kernel.wire import (
 from appliance.model.address import IPAddress, IPNetwork
 from appliance.model.change import Change
 from appliance.model.fault import SystemFailure
-from appliance.model.resources import LEARNED_PROTOCOL, ROUTE_PROTOCOL, Blackhole, Route
+from appliance.model.resources import LEARNED_PROTOCOL, MAIN_TABLE, ROUTE_PROTOCOL, Blackhole, Route
 
 INFO = Struct("=BBBBBBBBI")  # family, lengths of destination and source, tos, table, protocol, scope, type, flags
 HOP = Struct("=HBBi")  # length, flags, weight - 1, interface index (struct rtnexthop)
 DST, OIF, GATEWAY, PRIORITY, MULTIPATH, TABLE, VIA, NEXTHOP_ID = 1, 4, 5, 6, 9, 15, 18, 30
 UNICAST, BLACKHOLE = 1, 6
-MAIN_TABLE = 254
 SCOPE_UNIVERSE, SCOPE_LINK, SCOPE_NOWHERE = 0, 253, 255
 CLONED = 0x200
 
@@ -81,6 +80,11 @@ def dump_learned_routes(family: int) -> Request:
 def dump_main_routes(family: int) -> Request:
     """Ask for every unicast route of the main table."""
     return Request(GET_ROUTE, DUMP, INFO.pack(family, 0, 0, 0, MAIN_TABLE, 0, 0, UNICAST, 0))
+
+
+def dump_unicast_routes(family: int) -> Request:
+    """Ask for every unicast route of any table. Of one alone Linux is only asked where that is known to be there."""
+    return Request(GET_ROUTE, DUMP, INFO.pack(family, 0, 0, 0, 0, 0, 0, UNICAST, 0))
 
 
 def is_default(body: bytes) -> bool:

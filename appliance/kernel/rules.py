@@ -20,6 +20,8 @@ from appliance.kernel.wire import (
     attribute,
     attributes,
     number,
+    string,
+    text,
     u32,
 )
 from appliance.model.change import Change
@@ -27,8 +29,10 @@ from appliance.model.fault import SystemFailure
 from appliance.model.resources import ROUTE_PROTOCOL, Rule
 
 INFO = Struct("=BBBBBBBBI")  # family, lengths of destination and source, tos, table, two reserved, action, flags
-DST, SRC, PRIORITY, TABLE, PROTOCOL = 1, 2, 6, 15, 21
+DST, SRC, INCOMING, PRIORITY, SUPPRESS_LENGTH, TABLE, PROTOCOL = 1, 2, 3, 6, 14, 15, 21
 LOOKUP = 1  # FR_ACT_TO_TBL
+_ANY_LENGTH = 0xFFFF_FFFF
+"""What Linux shows where no route is passed over for its length."""
 
 
 def dump_rules(family: int) -> Request:
@@ -48,6 +52,8 @@ def own_rule(body: bytes) -> Rule | None:
         source=parse_network(family, found[SRC], src_length) if SRC in found else None,
         destination=parse_network(family, found[DST], dst_length) if DST in found else None,
         family=FAMILIES[family],
+        incoming=string(found, INCOMING),
+        no_default=number(found, SUPPRESS_LENGTH, _ANY_LENGTH) == 0,
     )
 
 
@@ -76,5 +82,9 @@ def _body(rule: Rule) -> bytes:
         body += attribute(SRC, src.network_address.packed)
     if dst is not None:
         body += attribute(DST, dst.network_address.packed)
+    if rule.incoming is not None:
+        body += text(INCOMING, rule.incoming)
+    if rule.no_default:
+        body += u32(SUPPRESS_LENGTH, 0)
     body += attribute(PROTOCOL, U8.pack(ROUTE_PROTOCOL))
     return body + (u32(TABLE, rule.table) if rule.table >= 256 else b"")

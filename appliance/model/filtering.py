@@ -64,6 +64,8 @@ class Filter:
 
     ``host_is_ours``: on our own image the table also judges everything else (default drop); on
     another host it does not. ``management`` counts only there; None: SSH from whatever is no uplink and no tunnel.
+    ``captured`` are the families of which a LAN's default route leads into a tunnel: nothing that a LAN sends further
+    than an uplink's own network leaves by it.
     """
 
     tunnels: tuple[TunnelGuard, ...]
@@ -76,3 +78,4 @@ class Filter:
     management: ManagementGuard | None = None
     translations: tuple[Translation, ...] = ()
     policed: tuple[PolicedPair, ...] = ()
+    captured: tuple[int, ...] = ()

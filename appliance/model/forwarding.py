@@ -1,4 +1,5 @@
-"""What the kernel's main table does with traffic, whoever wrote the route: evidence for status and reports."""
+"""What the kernel's main table, and that of LANs' default routes, do with traffic, whoever wrote a route: evidence for
+status and reports."""
 
 from __future__ import annotations
 

@@ -14,6 +14,13 @@ LEARNED_PROTOCOL = 174
 """The same for what the embedded BGP speaker learned: routes, nexthops and groups that come and go by the thousand, and
 that a pass neither compares nor takes away."""
 
+MAIN_TABLE = 254
+"""The routing table that everything is looked up in where no rule says otherwise (RT_TABLE_MAIN)."""
+
+DEFAULT_TABLE = 0x5900_0000
+"""The routing table of default routes that lead through tunnels. Only what a LAN sends is looked up there, and only
+what no other route of the main table takes: the machine keeps its own default route, and so do IKE and ESP."""
+
 OWN_NEXTHOPS = range(0x4000_0000, 0x8000_0000)
 """Ids of nexthop objects that nobody else takes (zebra counts from 1). One of these that carries another's protocol
 number is ours all the same: zebra sends an object that vanished under its routes back down, as its own."""
@@ -136,13 +143,16 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A policy routing rule of ours."""
+    """A policy routing rule of ours. ``incoming`` is the interface that a packet came by: ``lo`` for our own.
+    ``no_default``: what only the table's default route would take goes on to the next rule."""
 
     priority: int
     table: int
     source: IPNetwork | None = None
     destination: IPNetwork | None = None
     family: int = 4
+    incoming: str | None = None
+    no_default: bool = False
 
     @property
     def key(self) -> str:

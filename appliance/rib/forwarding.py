@@ -12,7 +12,15 @@ from zlib import crc32
 
 from appliance.model.address import IPNetwork
 from appliance.model.change import Change, Outcome
-from appliance.model.resources import LEARNED_PROTOCOL, Nexthop, NexthopGroup, Resource, Route
+from appliance.model.resources import (
+    DEFAULT_TABLE,
+    LEARNED_PROTOCOL,
+    MAIN_TABLE,
+    Nexthop,
+    NexthopGroup,
+    Resource,
+    Route,
+)
 
 LEARNED_METRIC = 20 << 24
 """zebra reads the top byte of a foreign route's metric as its distance: 20 is what BGP's own routes have, so that the
@@ -278,4 +286,5 @@ class Ledger:
 
 
 def _route(prefix: IPNetwork, group: int) -> Route:
-    return Route(prefix, LEARNED_METRIC, nexthop=group, protocol=LEARNED_PROTOCOL)
+    table = MAIN_TABLE if prefix.prefixlen else DEFAULT_TABLE
+    return Route(prefix, LEARNED_METRIC, table, nexthop=group, protocol=LEARNED_PROTOCOL)

@@ -56,10 +56,12 @@ BY_GATEWAY = Route(ip_network("198.51.100.0/24"), 7, table=300, gateway=ip_addre
 BY_LINK = Route(ip_network("203.0.113.0/24"), 9, link="vpc-2")
 RULE = Rule(100, 300, source=ip_network("192.0.2.0/24"))
 RULE6 = Rule(101, MAIN, destination=ip_network("2001:db8::/32"), family=6)
+OWN_PACKETS = Rule(102, MAIN, incoming="lo")
+NO_DEFAULT = Rule(103, MAIN, no_default=True, family=6)
 
 HOPS = (HOP_ONE, HOP_TWO, HOP6, NOWHERE, GROUP)
 ROUTING = (INSIDE, INSIDE6, INSIDE_TWO, TWIN, TWIN6, *HOPS, BALANCED, SIX, BY_GATEWAY, BY_LINK)
-EVERYTHING = (*ROUTING, RULE, RULE6)
+EVERYTHING = (*ROUTING, RULE, RULE6, OWN_PACKETS, NO_DEFAULT)
 
 
 class RealKernel(Kernel):
@@ -258,7 +260,7 @@ def test_what_rests_on_a_link_goes_with_it(xfrm: AnyKernel) -> None:
     build(xfrm, ONE, TWO, *EVERYTHING)
     assert errors(apply(xfrm, Change(ONE, None))) == []
     left = {TWO, INSIDE_TWO, TWIN, TWIN6, HOP_TWO, NOWHERE, replace(GROUP, members=((1002, 256),)), BALANCED, BY_LINK}
-    assert observe(xfrm) == left | {RULE, RULE6}
+    assert observe(xfrm) == left | {RULE, RULE6, OWN_PACKETS, NO_DEFAULT}
 
 
 def test_a_failed_change_stops_none_of_the_others(linked: AnyKernel) -> None:
@@ -320,6 +322,8 @@ def test_the_impossible_is_refused_with_its_reason(
         (RULE, replace(RULE, table=MAIN)),
         (RULE, replace(RULE, source=None, destination=ip_network("198.51.100.0/24"))),
         (RULE6, replace(RULE6, table=70000)),
+        (OWN_PACKETS, replace(OWN_PACKETS, table=300)),
+        (NO_DEFAULT, replace(NO_DEFAULT, no_default=False)),
     ],
 )
 def test_a_change_leaves_all_else_alone(linked: AnyKernel, old: Resource, new: Resource) -> None:

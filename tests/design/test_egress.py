@@ -10,13 +10,13 @@ from hypothesis import given
 
 from appliance.design.compose import compose
 from appliance.design.egress import egress_resources
-from appliance.design.numbering import MAIN_TABLE, uplink_table
+from appliance.design.numbering import uplink_table
 from appliance.design.underlay import lack_of
 from appliance.design.wish import Wish
 from appliance.model.address import IPAddress
 from appliance.model.intent import Intent, Uplink
 from appliance.model.machine import DefaultRoute, Machine
-from appliance.model.resources import IkeConnection, Route, Rule
+from appliance.model.resources import MAIN_TABLE, IkeConnection, Route, Rule
 from tests.design.wishes import MACHINE, UPLINKS, fixed, intents, wish_for
 
 GATEWAYS = {"eth0": ip_address("203.0.113.1"), "eth1": ip_address("192.168.7.1")}

@@ -64,6 +64,13 @@ def test_protected_only_lets_other_private_destinations_go(stage: Stage, family:
     assert stage.count("protected_in_clear") == 1
 
 
+def test_where_a_default_route_leads_into_a_tunnel_no_lan_uses_the_uplink(stage: Stage, family: Family) -> None:
+    stage.wires.load(render_ruleset(replace(SHARED, captured=(family.version,))))
+    near = stage.datagram(family, family.lan, family.stranger)
+    stage.stops(stage.lan, stage.datagram(family, family.lan, family.public), stage.isp, near)
+    assert stage.count("protected_in_clear") == 1
+
+
 @pytest.mark.usefixtures("table")
 def test_without_its_route_a_protected_prefix_does_not_leave(stage: Stage, family: Family) -> None:
     box = stage.wires.names["box"]

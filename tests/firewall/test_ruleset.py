@@ -32,6 +32,7 @@ SCENES = {
     ),
     "translating": replace(SHARED, translations=(OUT, INTO, replace(INTO, links=()))),
     "no-uplink": replace(SHARED, tunnels=(replace(VPC_1, uplink=None),), uplinks=(), uplink_networks=()),
+    "captured": replace(SHARED, captured=(4,)),
     "nothing": Filter((), (), (), (), deny_private=False),
 }
 

@@ -18,7 +18,7 @@ from appliance.frr.tree import Tree, parse_tree
 from appliance.frr.vtysh import Frr, open_vty
 from appliance.model.change import Change
 from appliance.model.peering import BEHIND, CLOSED, SHUT, BgpRouter, Neighbor, PrefixRule
-from appliance.model.resources import FrrConfig
+from appliance.model.resources import DEFAULT_TABLE, FrrConfig
 from appliance.model.session import BgpSession
 from tests.frr import rig
 from tests.frr.routers import FIRST, ROUTER, SECOND, SIXTH, config, neighbor, random_router, render, with_neighbors
@@ -403,3 +403,33 @@ def timed(bench: Bench, router: BgpRouter) -> float:
     began = time.monotonic()
     bench.apply(router)
     return time.monotonic() - began
+
+
+@pytest.mark.parametrize(
+    ("sessions", "theirs", "version"),
+    [((FIRST, SECOND), {US: {"0.0.0.0/0": 0, PREFIX: 0} for US in ("169.254.23.6", "169.254.24.6")}, 4),
+     ((SIXTH,), {"fd00:1::2": {"::/0": 0, "fd00:99::/48": 0}}, 6)],
+)  # fmt: skip
+def test_a_default_route_goes_into_a_table_of_its_own(
+    bench: Bench, sessions: tuple[Any, ...], theirs: dict[str, Any], version: int
+) -> None:
+    everything = ip_network("0.0.0.0/0" if version == 4 else "::/0")
+    takes = [replace(one, accept=(PrefixRule(True, everything), *one.accept)) for one in sessions]
+    bench.apply(with_neighbors(*takes))
+    bench.pair.far.configure(rig.cloud({us: (64512, 65000, prefixes) for us, prefixes in theirs.items()}))
+    bench.all_up(len(takes), accepted=2)
+
+    def links(table: str) -> set[str]:
+        found = json.loads(bench.pair.us.run("ip", f"-{version}", "-j", "route", "show", "table", "all"))
+        here = [one for one in found if one.get("dst") == "default" and one.get("table", "main") == table]
+        return {hop["dev"] for route in here for hop in route.get("nexthops", [route])}
+
+    all_links = {"t1", "t2"} if version == 4 else {"t6"}
+    rig.wait_for(lambda: links(str(DEFAULT_TABLE)) == all_links, "no default route over every session")
+    assert links("main") == set()
+
+    less = {us: (64512, 65000, {net: med for net, med in prefixes.items() if ip_network(net) != everything})
+            for us, prefixes in theirs.items()}  # fmt: skip
+    bench.pair.far.restart("bgpd")
+    bench.pair.far.configure(rig.cloud(less))
+    rig.wait_for(lambda: links(str(DEFAULT_TABLE)) == set(), "the default route stays")

@@ -110,7 +110,8 @@ FAULTS = [
     ({"connections[0].networks": ["192.0.2.128/25"]}, "connections[0].networks[0]", "overlaps 192.0.2.0/24"),
     ({"connections[0].networks": ["192.0.0.0/16"]}, "connections[0].networks[0]", "overlaps 192.0.2.0/24"),
     ({"connections[0].networks": ["198.51.100.0/29"]}, "connections[0].networks[0]", "holds 198.51.100.7"),
-    ({"connections[0].networks": ["::/0"]}, "connections[0].networks[0]", "a default route is not available"),
+    ({"connections[0].networks": ["::/0"]}, "connections[0].networks[0]", "a default route comes over BGP"),
+    ({"site.networks[1]": "0.0.0.0/0"}, "site.networks[1]", "everything there is cannot be ours"),
     ({"site.networks[1]": "169.254.7.0/24"}, "site.networks[1]", "169.254.0.0/16 is never routed"),
     ({"site.networks[1]": "192.0.2.0/24"}, "site.networks[1]", "stands twice"),
     # order among tunnels
