@@ -61,11 +61,13 @@ def configure(mode: str, wait: int = 60) -> Done:
     )  # fmt: skip
 
 
-def must_configure(mode: str, wait: int = 60) -> Any:
-    """Configure to the end; its JSON."""
+def must_configure(mode: str, wait: int = 60, noted: str = "") -> Any:
+    """Configure to the end, with a note that has ``noted`` in it; its JSON."""
     done = configure(mode, wait)
     if done.code:
         raise Failed(f"configure ended with {done.code}: {(done.err + done.out).strip()[-900:]}")
+    if noted not in done.err:
+        raise Failed(f"no note of {noted!r}: {done.err.strip()[-900:]}")
     return done.json()
 
 
