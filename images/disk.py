@@ -2,6 +2,7 @@
 """Build the appliance's disk image: Debian 13 with the appliance on it, read-only and checked block by block.
 
     images/disk.py OUT [--key FILE]    OUT gets the image as raw and qcow2, a manifest, an SBOM, sums and a signature
+    images/disk.py OUT --lock FILE     the same from the packages, wheels and time that a manifest names
     images/disk.py --where workbench   the root with Debian 13's disk tools and OVMF, built when missing
 
 The same packages, wheels and sources give the same bytes: every time stamp is SOURCE_DATE_EPOCH (by default the time
@@ -24,6 +25,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import papers
 import staging
+from locking import read_lock
 from staging import WORKBENCH, Job, at_workbench, files_of, name_uuid
 
 import build as recipe
@@ -253,7 +255,7 @@ def convert(job: Job) -> None:
 def write_papers(job: Job) -> None:
     """What is in it, where that comes from, and a signature over the sums of all."""
     facts = {"roothash": (job.work / "roothash").read_text(), "epoch": job.epoch, "arch": "x86_64"}
-    papers.write_manifest(job.out, recipe.build(ROOT) / "manifest.json", job.work / "wheels.lock", facts)
+    papers.write_manifest(job.out, staging.base_of(job, ROOT) / "manifest.json", job.work / "wheels.lock", facts)
     papers.write_sbom(job.out, job.epoch)
     papers.write_sums(job.out)
     papers.sign(job.out, job.key)
@@ -265,7 +267,7 @@ def clear_work(job: Job) -> None:
 
 STEPS: tuple[Callable[[Job], None], ...] = (
     start_afresh, staging.install_wheels, staging.install_product, install_settings, enable_units,
-    staging.compile_python, keep_kernel, write_initrd, clear_tree,
+    staging.write_sources, staging.compile_python, keep_kernel, write_initrd, clear_tree,
     write_root, write_boot_folder, assemble_disk, convert, write_papers, clear_work,
 )  # fmt: skip
 
@@ -274,6 +276,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("out", nargs="?", type=Path, default=BUILD / "image")
     parser.add_argument("--key", type=Path, help="an OpenSSH private key that signs the image")
+    parser.add_argument("--lock", type=Path, help="the manifest of an image: from its packages and wheels again")
     parser.add_argument(
         "--where", choices=["workbench", "root", "tools"], help="build that root when missing, name its folder"
     )
@@ -284,7 +287,8 @@ def main() -> None:
     given.out.mkdir(parents=True, exist_ok=True)
     with (given.out / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        build(Job(given.out.resolve(), given.key, staging.source_epoch()))
+        lock = read_lock(given.lock) if given.lock else None
+        build(Job(given.out.resolve(), given.key, lock.epoch if lock else staging.source_epoch(), lock))
     print(given.out.resolve())
 
 

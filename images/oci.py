@@ -80,6 +80,7 @@ def build(container: Container, out: Path, epoch: int) -> Path:
         (HERE / "entrypoint", "usr/lib/appliance-entrypoint", "0755"),
         (HERE / "strongswan.conf", "opt/appliance/current/images/strongswan.conf", "0644"),
     )
+    staging.write_sources(job)
     staging.compile_python(job)
     clear_tree(job)
     target = out / f"{container.name}.oci.tar"

@@ -10,8 +10,10 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
+from locking import Lock, build_locked, render_requirements
+
 import build as recipe
-from build import BUILD, HERE, REPO, Image, run
+from build import ARCHIVE, BUILD, HERE, REPO, SECURITY, SUITE, Image, run
 
 RUNTIME = frozenset({"click", "exabgp", "jinja2", "markupsafe", "pyroute2", "pyyaml", "vici"})
 """The Python packages the product itself needs; the lock names more, for tests."""
@@ -24,11 +26,13 @@ WORKBENCH = Image("workbench", ("workbench.packages",), (), ())
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One build: where its result goes, with which key it is signed, and the time that stands for now."""
+    """One build: where its result goes, with which key it is signed, and the time that stands for now. ``lock``: which
+    packages and wheels to take; None for the archive's and those of requirements.lock."""
 
     out: Path
     key: Path | None
     epoch: int
+    lock: Lock | None = None
 
     @property
     def work(self) -> Path:
@@ -46,17 +50,20 @@ def start_afresh(job: Job, root: Image) -> None:
     if job.work.exists():
         run("rm", "-rf", "--one-file-system", job.work, as_root=True)
     job.work.mkdir(parents=True)
-    run("cp", "-a", "--reflink=auto", recipe.build(root) / "root", job.tree, as_root=True)
+    run("cp", "-a", "--reflink=auto", base_of(job, root) / "root", job.tree, as_root=True)
+
+
+def base_of(job: Job, root: Image) -> Path:
+    """The folder of the root that a build begins with, and of its manifest."""
+    return recipe.build(root) if job.lock is None else build_locked(root, job.lock)
 
 
 def install_wheels(job: Job, wanted: frozenset[str] = RUNTIME) -> None:
     """The pinned wheels that are wanted, and no other."""
     wheels = BUILD / "wheels"
     wheels.mkdir(exist_ok=True)
-    lock = (REPO / "requirements.lock").read_text()
-    names = {line.split("==")[0] for line in lock.splitlines() if "==" in line and not line.startswith((" ", "#"))}
     pinned = job.work / "wheels.lock"
-    pinned.write_text(recipe.lock_without(names - wanted, lock))
+    pinned.write_text(render_requirements(job.lock) if job.lock else pin(wanted))
     kinds = ("manylinux_2_28_x86_64", "manylinux2014_x86_64", "manylinux_2_17_x86_64", "any")
     target = (
         *("--python-version", recipe.PYTHON, "--implementation", "cp", "--only-binary=:all:", "--no-deps"),
@@ -69,6 +76,13 @@ def install_wheels(job: Job, wanted: frozenset[str] = RUNTIME) -> None:
     run(*pip, "install", "--no-index", "--find-links", wheels, "--target", staged, "--no-compile", *target)
     run("mkdir", "-p", job.tree / "opt/appliance/current", as_root=True)
     run("cp", "-r", staged, job.tree / "opt/appliance/wheels", as_root=True)
+
+
+def pin(wanted: frozenset[str]) -> str:
+    """The part of requirements.lock that is wanted."""
+    lock = (REPO / "requirements.lock").read_text()
+    names = {line.split("==")[0] for line in lock.splitlines() if "==" in line and not line.startswith((" ", "#"))}
+    return recipe.lock_without(names - wanted, lock)
 
 
 def install_product(job: Job) -> None:
@@ -92,6 +106,14 @@ def install(job: Job, *files: tuple[Path, str, str]) -> None:
     """Put each source at its place in the root, with its mode."""
     for source, target, mode in files:
         run("install", "-D", "-m", mode, source, job.tree / target, as_root=True)
+
+
+def write_sources(job: Job) -> None:
+    """Debian's own archive, whichever mirror the build host takes."""
+    text = f"deb {ARCHIVE} {SUITE} main\ndeb {SECURITY} {SUITE}-security main\n"
+    sources = job.work / "sources.list"
+    sources.write_text(text)
+    install(job, (sources, "etc/apt/sources.list", "0644"))
 
 
 def compile_python(job: Job) -> None:

@@ -16,7 +16,7 @@ from appliance.cli.output import report_error, say
 from appliance.cli.statuses import see_status
 from appliance.history.store import Store
 from appliance.image.seed import Note, Seed
-from appliance.image.settings import parse_settings
+from appliance.image.settings import parse_settings, render_settings
 from appliance.model.fault import ApplianceError
 
 EVERY = 1.0  # seconds between two looks
@@ -63,7 +63,8 @@ def _guide(seed: Seed) -> None:
         except (click.Abort, KeyboardInterrupt):
             click.echo()
             continue
-        seed.bring(answers.document, answers.settings, answers.key)
+        settings = render_settings({"from": [str(seed.pasted_file)], **answers.settings})
+        seed.bring(answers.document, settings, answers.key)
         _configure(seed, seed.instance(), seed.digest())
 
 
@@ -113,22 +114,23 @@ def _wait() -> None:
     """Until everything is up; what is missing is said once it takes long."""
     begun, said = monotonic(), None
     while True:
-        status = _status()
+        status, why = _status()
         if status is not None and status["healthy"]:
             click.echo(describe_ready(status))
             return
-        why = status["why"] if status else "the state cannot be read"
         if why != said and monotonic() - begun > LONG:
             click.echo(f"appliance: NOT READY: {why}")
             said = why
         sleep(EVERY)
 
 
-def _status() -> dict[str, Any] | None:
+def _status() -> tuple[dict[str, Any] | None, str]:
+    """The status, and why it is not what it should be."""
     try:
-        return see_status()
-    except ApplianceError:
-        return None
+        status = see_status()
+    except ApplianceError as error:
+        return None, error.message
+    return status, status["why"]
 
 
 def describe_ready(status: dict[str, Any]) -> str:

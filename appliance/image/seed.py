@@ -71,6 +71,24 @@ class Seed:
             digest.update(str(path.relative_to(self.config_dir)).encode() + b"\0" + path.read_bytes() + b"\0")
         return digest.hexdigest()
 
+    @property
+    def pasted_file(self) -> Path:
+        """The document that came over the console."""
+        return self.config_dir / "documents" / "console.txt"
+
+    def bring(self, document: str, settings: str, key: str | None) -> None:
+        """Write what user-data would have brought; ``key`` may log in as root. SystemFailure names the file."""
+        files = {self.pasted_file: document, self.settings_file: settings}
+        if key is not None:
+            files[self.config_dir / "ssh" / "authorized_keys"] = f"{key}\n"
+        for path, text in files.items():
+            try:
+                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                path.write_text(text, encoding="utf-8")
+                path.chmod(0o600)
+            except OSError as error:
+                raise SystemFailure(f"{path}: {error.strerror}") from error
+
     def tighten(self) -> tuple[str, ...]:
         """Take from everybody but root what they may read of documents and secrets; the paths that were open."""
         opened = []

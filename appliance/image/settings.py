@@ -30,6 +30,11 @@ def parse_settings(text: str, where: str, known: Mapping[str, bool]) -> tuple[st
     return tuple(word for key, value in settings.items() for word in _words(f"--{key}", value))
 
 
+def render_settings(settings: Mapping[str, Any]) -> str:
+    """What :func:`parse_settings` reads."""
+    return yaml.safe_dump(dict(settings), sort_keys=False)
+
+
 def _fault(key: str, value: Any, where: str, known: Mapping[str, bool]) -> Fault | None:
     if key not in known:
         return Fault("not an option of configure", file=where, key=key, allowed=", ".join(sorted(known)))

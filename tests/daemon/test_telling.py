@@ -76,6 +76,19 @@ def test_the_daemon_tells_what_a_look_shows(box: Box) -> None:
     play(box, scene)
 
 
+@pytest.mark.parametrize("spoilt", [b"version: [\n", b"", b"\0" * 512, b"\x80 version: 1\n"])
+def test_a_damaged_intent_leaves_the_last_revision_in_force(box: Box, spoilt: bytes) -> None:
+    async def scene() -> None:
+        before = await told(box)
+        box.store.intent_file.write_bytes(spoilt)
+        for status in (await read_status(box.systems), await told(box)):
+            assert status is not None
+            assert status["connections"] == (before or {})["connections"]
+            assert "revision 1 stays in force" in status["warnings"][0]
+
+    play(box, scene)
+
+
 def test_every_answer_is_of_a_fresh_look(box: Box) -> None:
     async def scene() -> None:
         before = await told(box)

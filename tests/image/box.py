@@ -9,6 +9,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from appliance.image.machine import FIRMWARE, Trial, render_words
@@ -31,6 +32,8 @@ ethernets:
     match: {macaddress: "52:54:00:12:34:03"}
     addresses: [172.16.20.1/24]
 """
+GROWTH = 256 << 20
+"""Bytes by which a machine's disk is larger than the image."""
 UPLINK = "isp1=enp0s17,gateway=203.0.113.1"
 
 
@@ -46,6 +49,7 @@ class Box:
         self._port = 0
         folder.mkdir(parents=True)
         subprocess.run(["cp", "--sparse=always", image, self.disk], check=True)
+        os.truncate(self.disk, self.disk.stat().st_size + GROWTH)
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / "key"], check=True)
 
     def seed(self, user_data: bytes, instance: str = "box-1") -> None:
@@ -61,6 +65,11 @@ class Box:
         """For ``ssh_authorized_keys``."""
         return (self.folder / "key.pub").read_text().strip()
 
+    @property
+    def _typing(self) -> Path:
+        """The socket that leads to the serial console."""
+        return self.folder / "tty"
+
     def start(self, *, uefi: bool = False) -> None:
         """Power on."""
         with socket.create_server(("127.0.0.1", 0)) as free:
@@ -72,7 +81,7 @@ class Box:
             firmware=find_root(REPO, "workbench") / FIRMWARE if uefi else None,
             seed=self.folder / "seed" if (self.folder / "seed").exists() else None,
             cards=(f"user,restrict=on,hostfwd=tcp:127.0.0.1:{self._port}-:22", *self._wires),
-            console=f"file:{self.console}",
+            console=f"unix:{self._typing},server=on,wait=off,logfile={self.console}",
         )
         self.console.unlink(missing_ok=True)
         with (self.folder / "qemu.log").open("wb") as log:
@@ -87,6 +96,12 @@ class Box:
     def said(self) -> str:
         """What the console has shown since power-on."""
         return self.console.read_text(errors="replace") if self.console.exists() else ""
+
+    def type(self, text: str) -> None:
+        """On the serial console."""
+        with socket.socket(socket.AF_UNIX) as tty:
+            tty.connect(str(self._typing))
+            tty.sendall(text.encode())
 
     def wait_for(self, word: str, seconds: float) -> str:
         """The console's line with ``word``; an error with what it shows instead when there is none in time."""
@@ -120,6 +135,12 @@ class Box:
 
     def runs(self) -> bool:
         return self._process is not None and self._process.poll() is None
+
+    def pause(self, seconds: float) -> None:
+        """Let it run for so long, or to its end."""
+        assert self._process is not None
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(seconds)
 
     def kill(self) -> None:
         """A power cut."""
