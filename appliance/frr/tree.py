@@ -65,8 +65,15 @@ def merge_trees(tree: Mapping[Where, list[str]], more: Mapping[Where, list[str]]
 def sort_tree(tree: Mapping[Where, list[str]]) -> Tree:
     """Lists and route-maps by name and number, BGP after them: the order in which FRR writes its file. (A daemon asked
     over its own socket uses another.) Lines inside of sections stay in order."""
-    sections = sorted((where for where in tree if where), key=lambda where: (where[0].startswith("router "), where[0]))
+    sections = sorted((where for where in tree if where), key=_turn)
     return {(): sorted(tree.get((), []), key=_rank)} | {where: tree[where] for where in sections}
+
+
+def _turn(where: Where) -> tuple[object, ...]:
+    head, *words = where[0].split()
+    if head == "route-map" and words[-1].isdecimal():
+        return (False, head, words[0], int(words[-1]), where[1:])
+    return (head == "router", head, " ".join(words), 0, where[1:])
 
 
 def _rank(line: str) -> tuple[object, ...]:
