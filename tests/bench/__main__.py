@@ -33,7 +33,7 @@ GOALS = {
     "F4": "false failovers, 5 minutes",
     "I4": "memory of the daemon, 1 minute",
     "I5": "the idle daemon, 4 minutes",
-    "R1": "prefixes learned by the embedded speaker, 3 minutes",
+    "R1": "prefixes learned by the embedded speaker, 6 minutes",
 }
 
 

@@ -1,6 +1,6 @@
 """R1: from the first UPDATE to the last route in the kernel. Ours, with the real ExaBGP; beside it the ordinary recipe,
 ExaBGP and a script that forks ``ip route`` for each prefix; and FRR. The same far end tells all three the same, 200
-prefixes an UPDATE, in network namespaces of this machine."""
+prefixes an UPDATE unless told otherwise, in network namespaces of this machine."""
 
 from __future__ import annotations
 
@@ -11,31 +11,21 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import replace
-from ipaddress import IPv4Address, ip_address
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from ipaddress import IPv4Address
 from pathlib import Path
 
-from appliance.announce import process
-from appliance.announce.exabgp_api import Exabgp
 from appliance.announce.process import SETTINGS, speaker_command
 from appliance.announce.render import BRIDGE, render_exabgp
-from appliance.daemon.listening import Listening
-from appliance.daemon.passes import parse_loaded
-from appliance.daemon.speaking import Keeper
-from appliance.daemon.wiring import open_systems, read_templates
 from appliance.design.peering import compose_router
-from appliance.design.wish import Wish
-from appliance.model.change import Change
 from appliance.model.peering import BgpRouter
-from appliance.model.resources import ExabgpConfig
 from tests.announce.far import FarEnd
+from tests.bench.embedded import ENDS, ONE_WAY, embedded, everyone_may_run_python, routes, wish_of
 from tests.bench.rows import Row, middle, spread
-from tests.daemon.sites import HEAD, VPC_1, connection
 from tests.frr import rig
 
-NEAR, FAR = "169.254.23.6", "169.254.23.5"
+NEAR, FAR = ENDS["vpc-1"]
 PER_UPDATE = 200
 ROUNDS = 5
 TO_FRR, TO_RECIPE = 3.0, 10.0
@@ -55,86 +45,74 @@ for line in sys.stdin:
 
 
 def measure_learning() -> list[Row]:
-    """One row for each number of prefixes beside the recipe, and one beside FRR."""
-    if not all(folder.stat().st_mode & 1 for folder in Path(sys.executable).resolve().parents):
-        process.unprivileged_user = lambda: None  # this Python lies in root's own folders
+    """One row for each number of prefixes beside the recipe, and those beside FRR."""
+    everyone_may_run_python()
     rows = []
+    own: list[float] = []
     for count, rounds in ((1_000, ROUNDS), (10_000, 1)):
-        own = [_in_namespace(_ours, count) for _ in range(ROUNDS)]
-        recipe = [_in_namespace(_recipe, count) for _ in range(rounds)]
-        gain = [slow / fast for slow in recipe for fast in own]
+        own = [ours(count) for _ in range(ROUNDS)]
+        recipe = [in_namespace(lambda: _recipe(count)) for _ in range(rounds)]  # noqa: B023  (called at once)
         peers = {"ours, s": middle(own), "ExaBGP and ip route, s": middle(recipe)}
         what = f"{count:,} prefixes learned: ExaBGP with a script of ip route / ours"
-        rows.append(Row(f"R1-{count}", what, middle(gain), TO_RECIPE, "higher", spread(gain), peers, "none"))
+        rows.append(Row(f"R1-{count}", what, *_ratio(recipe, own, TO_RECIPE, "higher"), peers, "none"))
     if rig.version() is None:
         return rows
-    frr = [_frr(10_000) for _ in range(ROUNDS)]
-    ratio = [slow / fast for slow in own for fast in frr]
-    what = "10,000 prefixes learned, 200 an UPDATE: ours / FRR"
-    peers = {"ours, s": middle(own), "FRR, s": middle(frr)}
-    rows.append(Row("R1-frr", what, middle(ratio), TO_FRR, "lower", spread(ratio), peers, "none"))
+    for goal, what, bar, mine, theirs in (
+        ("frr", "10,000 prefixes, 200 an UPDATE", TO_FRR, own, [_frr(10_000) for _ in range(ROUNDS)]),
+        ("frr-100000", "100,000 prefixes, 200 an UPDATE", None, [ours(100_000)], [_frr(100_000)]),
+        ("frr-single", "10,000 prefixes, each in an UPDATE", None, [ours(10_000, 1)], [_frr(10_000, 1)]),
+    ):
+        peers = {"ours, s": middle(mine), "FRR, s": middle(theirs)}
+        rows.append(
+            Row(f"R1-{goal}", f"{what}, learned: ours / FRR", *_ratio(mine, theirs, bar, "lower"), peers, "none")
+        )
     return rows
 
 
-def _nets(count: int) -> list[str]:
-    return [f"10.{number // 256}.{number % 256}.0/24" for number in range(count)]
+def _ratio(
+    over: Sequence[float], under: Sequence[float], bar: float | None, better: str
+) -> tuple[float, float | None, str, tuple[float, float]]:
+    found = [one / other for one in over for other in under]
+    return middle(found), bar, better, spread(found)
 
 
-async def _told(end: FarEnd, count: int, *where: str) -> float:
+def nets(count: int) -> list[str]:
+    """Prefixes of 10.0.0.0/8."""
+    return [f"{IPv4Address((10 << 24) + (number << 7))}/25" for number in range(count)]
+
+
+async def told(end: FarEnd, count: int, per_update: int, *where: str) -> float:
     """Tell all, and wait for the last route; seconds."""
     while not end.up:
         await asyncio.sleep(0.05)
-    nets = _nets(count)
+    offered = nets(count)
     begun = time.perf_counter()
-    for start in range(0, count, PER_UPDATE):
-        end.offer(nets[start : start + PER_UPDATE])
-    while await asyncio.to_thread(_routes, *where) < count:
+    for start in range(0, count, per_update):
+        end.offer(offered[start : start + per_update])
+    while await asyncio.to_thread(routes, *where) < count:
         await asyncio.sleep(0.01)
     return time.perf_counter() - begun
 
 
-def _routes(*where: str) -> int:
-    command = ["ip", *where, "route", "show", "root", "10.0.0.0/8"]
-    return subprocess.run(command, capture_output=True, check=True).stdout.count(b"\n")
+def ours(count: int, per_update: int = PER_UPDATE) -> float:
+    """Seconds."""
+    return in_namespace(lambda: _ours(count, per_update))
 
 
-def _in_namespace(measure: object, count: int) -> float:
-    with _own_namespace():
-        subprocess.run(["ip", "link", "add", "vpc-1", "type", "veth", "peer", "name", "far"], check=True)
-        for link, address in (("vpc-1", NEAR), ("far", FAR)):
-            subprocess.run(f"ip address add {address}/30 dev {link}".split(), check=True)
-            subprocess.run(f"ip link set {link} up".split(), check=True)
-        subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-        return asyncio.run(measure(count))  # type: ignore[operator, no-any-return]
-
-
-async def _ours(count: int) -> float:
-    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
-        folder = Path(name)
-        folder.chmod(0o755)
-        systems = replace(open_systems(), exabgp=Exabgp(folder, folder / "speaker.sock"))
-        listening = Listening(systems, lambda sentence: None)
-        keeper, stop, end = Keeper(systems, listening, lambda sentence: None), asyncio.Event(), FarEnd(FAR)
-        await end.start()
-        running = asyncio.create_task(keeper.keep(stop))
-        wish, text = _asked(folder / "bridge")
-        await systems.exabgp.apply([Change(None, ExabgpConfig(text))])
-        await listening.follow(wish)
-        seconds = await _told(end, count)
-        stop.set()
-        keeper.bell.ring()
-        await running
-        await end.stop()
-        stack.pop_all()
+async def _ours(count: int, per_update: int) -> float:
+    end = FarEnd(FAR)
+    await end.start()
+    async with embedded(ONE_WAY):
+        seconds = await told(end, count, per_update)
+    await end.stop()
     return seconds
 
 
 async def _recipe(count: int) -> float:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        _, text = _asked(folder / "recipe.py")
         (folder / "recipe.py").write_text(RECIPE)
-        (folder / "exabgp.conf").write_text(text)
+        (folder / "exabgp.conf").write_text(_running(folder / "recipe.py"))
         end, command = FarEnd(FAR), speaker_command()
         assert command is not None
         await end.start()
@@ -142,57 +120,77 @@ async def _recipe(count: int) -> float:
         child = subprocess.Popen([*command, "server", str(folder / "exabgp.conf")], env=environment, cwd="/",
                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
         try:
-            return await _told(end, count)
+            return await told(end, count, PER_UPDATE)
         finally:
             child.kill()
             child.wait()
             await end.stop()
 
 
-def _asked(script: Path) -> tuple[Wish, str]:
-    """An intent of one tunnel, and ExaBGP's configuration for it with ``script`` as its API process."""
-    more = "    speaker: exabgp\n    accept: {max-prefixes: {limit: 200000}}\n"
-    wish = Wish(parse_loaded(HEAD + connection("vpc", [VPC_1], more), "site.yaml").intent, read_templates())
+def _running(script: Path) -> str:
+    """ExaBGP's configuration with ``script`` as its API process."""
+    wish = wish_of(ONE_WAY)
     router = compose_router(wish, "exabgp")
     assert isinstance(router, BgpRouter)
     text = render_exabgp(router, wish.templates).replace(BRIDGE, str(script))
-    return wish, text.replace("/usr/bin/env python3", sys.executable)
+    return text.replace("/usr/bin/env python3", sys.executable)
 
 
-def _frr(count: int) -> float:
+def _frr(count: int, per_update: int = PER_UPDATE) -> float:
     """FRR's zebra and bgpd from nothing to all routes."""
+    with frr_alone() as pair:
+        return asyncio.run(_told_by(FarEnd(FAR), count, per_update, pair.us.name))
+
+
+@contextmanager
+def frr_alone() -> Iterator[rig.Pair]:
+    """FRR near, and the far namespace entered by this thread, with nobody at the session's other end yet."""
     with rig.speakers() as pair:
         pair.us.configure(
             f"router bgp 65010\n bgp router-id {IPv4Address(1)}\n no bgp ebgp-requires-policy\n"
-            f" neighbor 169.254.23.5 remote-as 64512\n neighbor 169.254.23.5 timers connect 1\nexit\n"
+            f" neighbor {FAR} remote-as 64512\n neighbor {FAR} timers connect 1\nexit\n"
         )
         pair.far.stop("bgpd")
-        with _entered(pair.far.name):
-            return asyncio.run(_told_by(FarEnd(str(ip_address(FAR))), count, pair.us.name))
+        with entered(Path("/run/netns", pair.far.name)):
+            yield pair
 
 
-async def _told_by(end: FarEnd, count: int, name: str) -> float:
+async def _told_by(end: FarEnd, count: int, per_update: int, name: str) -> float:
     await end.start()
-    seconds = await _told(end, count, "-n", name)
+    seconds = await told(end, count, per_update, "-n", name)
     await end.stop()
     return seconds
 
 
-@contextmanager
-def _own_namespace() -> Iterator[None]:
+def in_namespace(measure: Callable[[], Awaitable[float]]) -> float:
+    """In a network namespace of its own, with the tunnels' stand-ins and the far addresses."""
+
+    async def measured() -> float:
+        return await measure()
+
     libc, home = ctypes.CDLL(None, use_errno=True), os.open("/proc/thread-self/ns/net", os.O_RDONLY)
     try:
         assert libc.unshare(0x4000_0000) == 0
-        yield
+        subprocess.run(["ip", "-batch", "-"], input="".join(_links()), text=True, check=True)
+        return asyncio.run(measured())
     finally:
         assert libc.setns(home, 0) == 0
         os.close(home)
 
 
+def _links() -> Iterator[str]:
+    yield "link set lo up\n"
+    for tunnel, (near, far) in ENDS.items():
+        yield f"link add {tunnel} type veth peer name far-{tunnel}\n"
+        for link, address in ((tunnel, near), (f"far-{tunnel}", far)):
+            yield f"address add {address}/30 dev {link}\nlink set {link} up\n"
+
+
 @contextmanager
-def _entered(name: str) -> Iterator[None]:
+def entered(namespace: Path) -> Iterator[None]:
+    """This thread in another network namespace."""
     libc = ctypes.CDLL(None, use_errno=True)
-    home, there = os.open("/proc/thread-self/ns/net", os.O_RDONLY), os.open(f"/run/netns/{name}", os.O_RDONLY)
+    home, there = os.open("/proc/thread-self/ns/net", os.O_RDONLY), os.open(namespace, os.O_RDONLY)
     try:
         assert libc.setns(there, 0) == 0
         yield

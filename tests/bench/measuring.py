@@ -9,7 +9,19 @@ import json
 import sys
 from collections.abc import Callable, Mapping
 
-from tests.bench import applying, changing, failover, gating, importing, learning, memory, passing, scaling, watching
+from tests.bench import (
+    applying,
+    changing,
+    failover,
+    gating,
+    holding,
+    importing,
+    learning,
+    memory,
+    passing,
+    scaling,
+    watching,
+)
 from tests.bench.rows import Row, as_data
 
 GOALS: Mapping[str, Callable[[], list[Row]]] = {
@@ -24,7 +36,7 @@ GOALS: Mapping[str, Callable[[], list[Row]]] = {
     "F4": watching.measure_calm,
     "I4": memory.measure,
     "I5": passing.measure_idle,
-    "R1": learning.measure_learning,
+    "R1": lambda: [*learning.measure_learning(), *holding.measure_memory(), *holding.measure_ends()],
 }
 
 if __name__ == "__main__":

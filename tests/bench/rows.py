@@ -15,21 +15,24 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One goal. ``value`` is a ratio (or what ``what`` says), ``spread`` the interval that holds its median with 95 %
-    confidence, ``peers`` what stood beside it, ``control`` what had to miss the bar and whether it did."""
+    """One goal. ``value`` is a ratio (or what ``what`` says), ``bar`` None where a figure is told without a promise,
+    ``spread`` the interval that holds its median with 95 % confidence, ``peers`` what stood beside it, ``control`` what
+    had to miss the bar and whether it did."""
 
     goal: str
     what: str
     value: float
-    bar: float
+    bar: float | None
     better: str
     spread: tuple[float, float]
     peers: Mapping[str, float]
     control: str
 
     @property
-    def met(self) -> bool:
-        """Whether the bar is reached."""
+    def met(self) -> bool | None:
+        """Whether the bar is reached; None without one."""
+        if self.bar is None:
+            return None
         return self.value <= self.bar if self.better == "lower" else self.value >= self.bar
 
 
@@ -70,8 +73,8 @@ def render_table(rows: Iterable[Row]) -> str:
         (
             row.goal,
             f"{row.value:g}",
-            f"{'<=' if row.better == 'lower' else '>='} {row.bar:g}",
-            "met" if row.met else "MISSED",
+            "" if row.bar is None else f"{'<=' if row.better == 'lower' else '>='} {row.bar:g}",
+            {True: "met", False: "MISSED", None: "told"}[row.met],
             f"{row.spread[0]:g} .. {row.spread[1]:g}",
             row.what,
         )
@@ -128,11 +131,9 @@ def _in_order(what: str) -> list[tuple[int, str]]:
 
 
 def _in_table(row: Row) -> str:
-    sign = "≤" if row.better == "lower" else "≥"
-    return (
-        f"| {row.goal} | {row.what} | {row.value:g} | {sign} {row.bar:g} | {'yes' if row.met else '**no**'} "
-        f"| {row.spread[0]:g} to {row.spread[1]:g} |"
-    )
+    bar = "none" if row.bar is None else f"{'≤' if row.better == 'lower' else '≥'} {row.bar:g}"
+    met = {True: "yes", False: "**no**", None: "told"}[row.met]
+    return f"| {row.goal} | {row.what} | {row.value:g} | {bar} | {met} | {row.spread[0]:g} to {row.spread[1]:g} |"
 
 
 def _beside(row: Row) -> str:

@@ -48,6 +48,14 @@ def test_a_missed_goal_stays_in_table_and_record() -> None:
     assert "| C1 | another | 80 | ≥ 100 | **no** | 70 to 90 |" in render_results([GOOD, BAD], "Somewhere.")
 
 
+def test_a_figure_without_a_promise_is_neither_met_nor_missed() -> None:
+    told = replace(GOOD, bar=None)
+    assert told.met is None
+    assert parse_row(json.loads(json.dumps(as_data(told)))) == told
+    assert "told" in render_table([told]).splitlines()[1]
+    assert "| C3 | a ratio | 1.2 | none | told | 1.1 to 1.3 |" in render_results([told], "Somewhere.")
+
+
 def test_the_record_keeps_what_was_not_measured_again() -> None:
     ten = replace(GOOD, goal="C3-10", peers={})
     page = render_results([replace(GOOD, goal="C3-100"), ten, BAD], "Long ago.")

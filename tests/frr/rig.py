@@ -135,6 +135,10 @@ class Speaker:
         child.wait()
         (self.run_dir / f"{daemon}.vty").unlink()
 
+    def process(self, daemon: str) -> int:
+        """Its number."""
+        return self._children[daemon].pid
+
     def run(self, *command: str, check: bool = True) -> str:
         """A command in the speaker's network namespace."""
         done = subprocess.run(["ip", "netns", "exec", self.name, *command], capture_output=True, text=True, check=False)
