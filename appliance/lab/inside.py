@@ -79,10 +79,13 @@ def _become_first(room: Room, tell: int, hear: int) -> NoReturn:
     _close_others(tell, hear)
     listeners = (tell, os.open(room.folder / "events", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644))
     unshare(NEW_MOUNTS | NEW_NET | NEW_UTS | NEW_IPC | NEW_PIDS)
+    # Opened before there is a first process: that one soon changes the root of both.
+    number = os.open(room.folder / "pid", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
     first = os.fork()
     if first:
-        (room.folder / "pid").write_text(str(first))
+        os.write(number, str(first).encode())
         os._exit(0)
+    os.close(number)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     set_hostname(room.name)
