@@ -1,13 +1,19 @@
-"""Traffic and captures for a lab's checks: the programs of tests/traffic, in nodes that have them at /opt/traffic."""
+"""Traffic and captures for a lab's checks, by the programs of tests/traffic.
+
+Streams and captures are at work in this very process, on sockets that it opens in the nodes' networks; what else there
+is runs in nodes, which have the programs at /opt/traffic.
+"""
 
 from __future__ import annotations
 
+import argparse
 import json
 import selectors
 import signal
 import subprocess
+import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from os import kill, read
@@ -15,6 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from checking import Failed, node
+
+from tests.traffic import sniff, stream
 
 TRAFFIC = "/opt/traffic"
 CLEAR = (
@@ -102,15 +110,15 @@ class Seen:
 @contextmanager
 def watching(where: str, interfaces: Sequence[str], **filters: str) -> Iterator[Seen]:
     """Count what passes the filters while the block runs; the first filter's packets are kept in words."""
-    options = [word for interface in interfaces for word in ("-i", interface)]
-    expressions = [f"{name}={expression}" for name, expression in filters.items()]
     seen = Seen()
-    program = Program(where, "sniff.py", *options, "--show", next(iter(filters)), *expressions)
+    with node(where).network():
+        plugs = sniff.watch_all(interfaces, filters)
     try:
         yield seen
-        found = program.stop()
+        found = sniff.report(plugs, [next(iter(filters))])
     finally:
-        program.kill()
+        for plug in plugs.values():
+            plug.close()
     seen.each, seen.packets = found["counts"], found["packets"]
     seen.counts = {name: sum(counts[name] for counts in seen.each.values()) for name in filters}
 
@@ -119,27 +127,44 @@ def watching(where: str, interfaces: Sequence[str], **filters: str) -> Iterator[
 def streaming(where: str, target: str, flows: int = 8, rate: float = 50, port: int = 7000) -> Iterator[dict[str, Any]]:
     """Numbered UDP packets to an echo (``echoing``) while the block runs; what became of them is filled in after it."""
     found: dict[str, Any] = {}
-    program = Program(
-        where, "stream.py", "send", target, "--flows", str(flows), "--rate", str(rate), "--seconds", "600",
-        "--port", str(port),
-    )  # fmt: skip
-    try:
+    sender, options = _open_sender(where, target, "--flows", str(flows), "--rate", str(rate), "--port", str(port))
+
+    def stop() -> None:
+        sender.stopped = True
+
+    with _beside(lambda: sender.run(options.rate, 600, options.patience), stop):
         yield found
-        found.update(program.stop())
-    finally:
-        program.kill()
+    found.update(stream.summarize(sender.flows))
 
 
 @contextmanager
 def echoing(where: str, port: int) -> Iterator[dict[str, Any]]:
     """An echo of its own while the block runs; what it heard is filled in after it."""
     found: dict[str, Any] = {}
-    program = Program(where, "stream.py", "echo", "--port", str(port))
-    try:
+    ear = stream.Ear()
+    with node(where).network():
+        plug = stream.open_ear(port)
+
+    def stop() -> None:
+        ear.closed = True
+
+    with plug, _beside(lambda: stream.answer_all(plug, ear), stop):
         yield found
-        found.update(program.stop())
+    found.update(ear.summary)
+
+
+@contextmanager
+def _beside(work: Callable[[], None], stop: Callable[[], None]) -> Iterator[None]:
+    """Work done in a thread while the block runs: a Python of its own would take a second to start."""
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        yield
     finally:
-        program.kill()
+        stop()
+        thread.join(60)
+    if thread.is_alive():
+        raise Failed("traffic did not end within a minute")
 
 
 @contextmanager
@@ -155,12 +180,22 @@ def talking(where: str, target: str) -> Iterator[dict[str, Any]]:
 
 
 def send_stream(where: str, target: str, *options: str) -> dict[str, Any]:
-    """A stream of its own length."""
-    program = Program(where, "stream.py", "send", target, *options)
-    try:
-        return program.result(120)
-    finally:
-        program.kill()
+    """A stream of its own length: the options are those of ``stream.py send``."""
+    sender, given = _open_sender(where, target, *options)
+    sender.run(given.rate, given.seconds, given.patience)
+    return stream.summarize(sender.flows)
+
+
+def _open_sender(where: str, target: str, *options: str) -> tuple[stream.Sender, argparse.Namespace]:
+    given = stream.parse_options(["send", target, *options])
+    with node(where).network():
+        return stream.open_sender(given), given
+
+
+def answered(where: str, target: str, seconds: float = 0.5, port: int = 7000) -> bool:
+    """Whether every packet of a short stream comes back."""
+    words = ("--seconds", str(seconds), "--patience", "1", "--port", str(port))
+    return not send_stream(where, target, *words)["lost"]
 
 
 def start_services(where: str) -> tuple[Program, Program]:

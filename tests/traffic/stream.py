@@ -21,6 +21,7 @@ import socket
 import struct
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 PKTINFO = struct.Struct("=16sI")  # our address, interface index (ipv6(7)); one of IPv4 is mapped
@@ -38,6 +39,11 @@ class Flow:
     @property
     def lost(self) -> int:
         return len(self.sent) - len(self.answered)
+
+    @property
+    def missed(self) -> int:
+        """When the last packet without an answer was sent, 0 when there is none."""
+        return next((at for number, at in reversed([*enumerate(self.sent)]) if number not in self.answered), 0)
 
     def take(self, number: int, now: int) -> None:
         self.answered.add(number)
@@ -65,6 +71,11 @@ class Ear:
     last: dict[tuple[object, int], tuple[int, int]] = field(default_factory=dict)
     heard: int = 0
     longest: int = 0
+    closed: bool = False
+
+    @property
+    def summary(self) -> dict[str, float]:
+        return {"heard": self.heard, "gap_ms": round(self.longest / 1e6, 1)}
 
     def take(self, sender: object, data: bytes) -> None:
         flow, number, at = NUMBERED.unpack_from(data)
@@ -121,8 +132,10 @@ class Sender:
         self._wait_for_rest(patience)
 
     def _wait_for_rest(self, patience: float) -> None:
-        """A busy machine's echo may answer late, but then it goes on answering: that is no loss."""
-        end, missing = time.monotonic() + patience, sum(flow.lost for flow in self.flows)
+        """Until nothing that was sent within the last ``patience`` seconds is missing. A busy machine's echo may answer
+        late, but then it goes on answering: that is no loss."""
+        missing, now = sum(flow.lost for flow in self.flows), time.monotonic()
+        end = min(now, max((flow.missed for flow in self.flows), default=0) / 1e9) + patience
         while missing and time.monotonic() < end:
             self._receive_until(time.monotonic() + 0.05)
             before, missing = missing, sum(flow.lost for flow in self.flows)
@@ -156,34 +169,24 @@ class Sender:
             self.flows[index].take(number, time.monotonic_ns())
 
 
-class _Enough(Exception):
-    """The echo was told to end."""
-
-
-def _enough(*_: object) -> None:
-    raise _Enough
-
-
-def echo(port: int) -> None:
-    """Send back whatever comes, from the address it came to, until told to end; then say what was heard."""
-    ear = Ear()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _enough)
-    try:
-        _answer_all(port, ear)
-    except _Enough:
-        print(json.dumps({"heard": ear.heard, "gap_ms": round(ear.longest / 1e6, 1)}), flush=True)
-
-
-def _answer_all(port: int, ear: Ear) -> None:
+def open_ear(port: int) -> socket.socket:
+    """A socket that hears streams."""
     plug = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
     plug.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
     plug.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
     plug.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
     plug.bind(("", port))
-    print(json.dumps({"ready": True}), flush=True)
-    while True:
-        data, told, _, sender = plug.recvmsg(65535, socket.CMSG_SPACE(PKTINFO.size))
+    plug.settimeout(0.2)
+    return plug
+
+
+def answer_all(plug: socket.socket, ear: Ear) -> None:
+    """Send back whatever comes, from the address it came to, until the ear is closed."""
+    while not ear.closed:
+        try:
+            data, told, _, sender = plug.recvmsg(65535, socket.CMSG_SPACE(PKTINFO.size))
+        except TimeoutError:
+            continue
         to, _ = PKTINFO.unpack(told[0][2])
         if len(data) >= NUMBERED.size:
             ear.take(sender, data)
@@ -194,8 +197,24 @@ def _answer_all(port: int, ear: Ear) -> None:
             continue  # no way back at the moment: the sender counts it as lost
 
 
+def echo(port: int) -> None:
+    """Answer until told to end; then say what was heard."""
+    ear = Ear()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: setattr(ear, "closed", True))
+    with open_ear(port) as plug:
+        print(json.dumps({"ready": True}), flush=True)
+        answer_all(plug, ear)
+    print(json.dumps(ear.summary), flush=True)
+
+
+def open_sender(options: argparse.Namespace) -> Sender:
+    """In the network of the calling thread."""
+    return Sender((options.target, options.port), options.flows, options.from_port, options.size)
+
+
 def send(options: argparse.Namespace) -> None:
-    sender = Sender((options.target, options.port), options.flows, options.from_port, options.size)
+    sender = open_sender(options)
 
     def stop(*_: object) -> None:
         sender.stopped = True
@@ -207,7 +226,8 @@ def send(options: argparse.Namespace) -> None:
     print(json.dumps(summarize(sender.flows)), flush=True)
 
 
-def main() -> None:
+def parse_options(words: Sequence[str] | None = None) -> argparse.Namespace:
+    """Of the command line, or of ``words`` that would stand there."""
     parser = argparse.ArgumentParser(description="numbered UDP packets there and back")
     acts = parser.add_subparsers(dest="act", required=True)
     for name in ("echo", "send"):
@@ -217,10 +237,14 @@ def main() -> None:
     act.add_argument("--flows", type=int, default=1)
     act.add_argument("--rate", type=float, default=50, help="packets a second and flow")
     act.add_argument("--seconds", type=float, default=10)
-    act.add_argument("--patience", type=float, default=3, help="seconds without an answer that end it")
+    act.add_argument("--patience", type=float, default=3, help="seconds that an answer may take")
     act.add_argument("--from-port", type=int, default=0, help="first source port; 0: the kernel's choice")
     act.add_argument("--size", type=int, default=NUMBERED.size, help="bytes of payload")
-    options = parser.parse_args()
+    return parser.parse_args(words)
+
+
+def main() -> None:
+    options = parse_options()
     if options.act == "echo":
         echo(options.port)
     else:
