@@ -27,7 +27,7 @@ from injecting import (
 )
 from measuring import ask, talking
 
-WATCHED = 6.0
+WATCHED = 4.0
 """Seconds for which what must not happen is waited for."""
 
 

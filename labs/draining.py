@@ -18,21 +18,17 @@ from injecting import (
     choose,
     flows,
     injury,
+    name_of,
     none_lost,
     told,
     traffic,
     wait_until_carried,
     wait_until_whole,
 )
-from killing import DAEMON, kill
+from killing import kill_daemon
 from observing import charon, sas
 
 KEYS = "/etc/appliance/secrets"
-
-
-def name_of(field: Field, end: End) -> str:
-    """What the appliance calls the tunnel."""
-    return str(told(field)[end]["name"])
 
 
 def tunnel(*words: str, ok: bool = True, timeout: float = 180) -> Done:
@@ -63,7 +59,7 @@ def a_drained_tunnel(field: Field) -> float:
     it back. No packet is lost."""
     before = carrying(field)
     hurt, rest = choose(field)
-    name, other = name_of(field, hurt), name_of(field, next(iter(rest)))
+    name, other = name_of(hurt), name_of(next(iter(rest)))
     with traffic(field) as result:
         flows(field)
         drain(name)
@@ -83,15 +79,15 @@ def a_drained_tunnel(field: Field) -> float:
 def a_drain_outlives_the_daemon(field: Field) -> float:
     """A drained tunnel stays so while the daemon is killed and comes back, and `--for` ends it by itself."""
     hurt, rest = choose(field)
-    name = name_of(field, hurt)
+    name = name_of(hurt)
     with traffic(field) as result:
         flows(field)
         drain(name)
-        kill(DAEMON)
-        wait_for(lambda: told(field)[hurt]["state"] == "drained", 60, "the new daemon to know of the drain", every=1)
+        kill_daemon()
+        wait_for(lambda: told(field)[hurt]["state"] == "drained", 20, "the next daemon to know of the drain")
         assert carrying(field) == rest
         tunnel("drain", name, "--for", "3s")
-        wait_for(lambda: told(field)[hurt]["state"] in ("carrying", "standby"), 60, "the drain to end", every=1)
+        wait_for(lambda: told(field)[hurt]["state"] in ("carrying", "standby"), 30, "the drain to end")
         flows(field)
     wait_until_whole(field)
     return none_lost(result)
@@ -101,7 +97,7 @@ def a_drain_outlives_the_daemon(field: Field) -> float:
 def a_switch_by_hand(field: Field) -> float:
     """`tunnel switch` lets the other tunnel carry, and `--back` the best one again. No packet is lost."""
     _, rest = choose(field)
-    other = name_of(field, next(iter(rest)))
+    other = name_of(next(iter(rest)))
     with traffic(field) as result:
         flows(field)
         assert tunnel("switch", other).json()["pinned"]
@@ -119,7 +115,7 @@ def a_restarted_tunnel(field: Field) -> float:
     mine, theirs = spis(hurt), spis(other)
     with traffic(field) as result:
         flows(field)
-        done = tunnel("restart", name_of(field, hurt)).json()
+        done = tunnel("restart", name_of(hurt)).json()
         assert done["state"] in ("carrying", "standby"), done
         flows(field)
     assert spis(hurt).isdisjoint(mine)
@@ -133,12 +129,12 @@ def a_rotated_key(field: Field) -> float:
     """`tunnel rotate-psk` changes a tunnel's key on both sides, `set-psk` changes it back; neither shows nor logs it,
     and no packet is lost."""
     hurt, _ = choose(field)
-    name = name_of(field, hurt)
+    name = name_of(hurt)
     with traffic(field) as result:
         flows(field)
         old = key_of(name)
         with rotating(name) as said:
-            wait_for(lambda: key_of(name) != old, 120, "the new key to be in place", every=0.5)
+            wait_for(lambda: key_of(name) != old, 120, "the new key to be in place")
             new = key_of(name)
             give_far_end(hurt, old, new)
         flows(field)

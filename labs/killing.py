@@ -20,7 +20,7 @@ from injecting import (
     wait_until_carried,
     wait_until_whole,
 )
-from observing import charon, sas
+from observing import charon, sas, told_at
 
 DAEMON = "^/usr/bin/python3 .*appliance run$"
 
@@ -38,13 +38,19 @@ def kill(pattern: str) -> None:
     wait_for(lambda: pids(pattern) - before, 60, f"the successor of {pattern}")
 
 
+def kill_daemon() -> None:
+    """Kill the appliance's daemon, and wait until the next one has judged every tunnel."""
+    kill(DAEMON)
+    before = told_at(BOX)
+    wait_for(lambda: told_at(BOX) != before, 60, "the next daemon to say what it holds of the tunnels")
+
+
 @injury()
 def a_killed_daemon(field: Field) -> float:
     """The appliance's daemon is killed with -9: its successor goes on where it was, and no packet is lost."""
     wait_until_whole(field)
     with traffic(field) as result:
-        kill(DAEMON)
-        wait_for(lambda: node(BOX).run("appliance", "status", "--json").json()["daemon"]["running"], 30, "it to run")
+        kill_daemon()
         wait_until_whole(field)
         flows(field)
     return none_lost(result)
@@ -100,7 +106,7 @@ def another_key_on_the_far_side(field: Field) -> float:
         try:
             change_key(hurt)
             wait_until_carried(field, rest)
-            wait_for(lambda: told(field)[hurt]["state"] == "down", 20, "status to say down", every=0.5)
+            wait_for(lambda: told(field)[hurt]["state"] == "down", 20, "the tunnel to be said to be down")
         finally:
             node(hurt.node).run("swanctl", "--load-creds", "--clear", "--noprompt")
     wait_until_whole(field, timeout=120)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from checking import check, wait_for
-from measuring import CLEAR, ENCRYPTED, send_stream, streaming, talking, watching
+from measuring import CLEAR, ENCRYPTED, answered, send_stream, streaming, talking, watching
 from scene import (
     FAILBACK,
     FIRST,
@@ -53,7 +53,7 @@ def failback_costs_nothing() -> float:
     with talking("lan", HOST) as session, streaming("lan", HOST) as result:
         wire("open")
         wait_until_carries(FIRST, timeout=FAILBACK + 100)
-        send_stream("lan", HOST, "--seconds", "1")
+        answered("lan", HOST)
     assert session["whole"], session
     assert result["gap_ms"] <= STRAY, f"lost {result['lost']} of {result['sent']}, gap {result['gap_ms']} ms"
     return float(result["gap_ms"])
@@ -64,10 +64,10 @@ def with_both_cut_the_last_one_stays_and_nothing_leaks() -> None:
     """Both tunnels silent: the route stays on a tunnel, which encrypts or drops; it works as soon as one is back."""
     with watching("internet", OUTSIDE, clear=CLEAR, encrypted=ENCRYPTED) as seen, streaming("lan", HOST):
         wire("block", FIRST.remote, SECOND.remote)
-        wait_for(lambda: states() <= {"last-resort", "down"}, 30, "status to say that nothing works", every=0.5)
+        wait_for(lambda: states() <= {"last-resort", "down"}, 30, "the daemon to say that nothing works")
         assert somebody_carries(), "the last path was taken away"
         wire("open")
-        wait_for(lambda: "carrying" in states(), 60, "a tunnel to carry", every=0.5)
+        wait_for(lambda: "carrying" in states(), 60, "a tunnel to carry")
     assert not send_stream("lan", HOST, "--seconds", "2")["lost"]
     assert seen.counts["encrypted"], "no ESP was seen: the capture proves nothing"
     assert not seen.counts["clear"], seen.packets

@@ -8,7 +8,7 @@ from checking import check
 from injecting import End, Field, inject
 from scene import FAILBACK, FIRST, HOST, LAN, OUTSIDE, SECOND, VPC, change_intent, somebody_carries
 
-for kind in ("breaking", "killing"):
+for kind in ("breaking", "killing", "draining"):
     import_module(kind)
 
 

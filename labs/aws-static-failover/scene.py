@@ -6,10 +6,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from checking import Done, Failed, node, wait_for
-from observing import link_with, paths
+from observing import link_with, paths, tunnels, verdicts
 
 OUTSIDE = ("eth1", "eth2", "eth3")
 """The Internet router's links: to the appliance, to aws1, to aws2."""
@@ -63,9 +64,15 @@ def change_intent(old: str, new: str) -> None:
 
 
 def told() -> dict[str, dict[str, Any]]:
-    """What the status says of each tunnel, by outside address."""
-    (connection,) = appliance("status")["connections"]
-    return {tunnel["remote"]: tunnel for tunnel in connection["tunnels"]}
+    """What the daemon says of each tunnel, by outside address."""
+    held = verdicts("gw")
+    return {remote: held[name] for remote, name in names().items()}
+
+
+@cache
+def names() -> dict[str, str]:
+    """What the appliance calls each tunnel, by outside address."""
+    return tunnels("gw")
 
 
 def link(tunnel: Tunnel) -> str:
@@ -90,8 +97,7 @@ def somebody_carries() -> bool:
 
 def wait_until_armed() -> None:
     """Both tunnels' probes are answered, so that silence means something."""
-    wait_for(lambda: all(tunnel["probe"]["state"] == "up" for tunnel in told().values()), 40, "probes to be answered",
-             every=0.5)  # fmt: skip
+    wait_for(lambda: all(tunnel["probe"]["state"] == "up" for tunnel in told().values()), 40, "probes to be answered")
 
 
 def wire(*words: str) -> None:

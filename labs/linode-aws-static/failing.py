@@ -79,12 +79,12 @@ def it_comes_back_by_itself() -> float:
 @check(timeout=180)
 def a_host_that_went_away_stops_nothing() -> float:
     """The one host that is asked over both tunnels goes silent: a tunnel carries, and no packet of others is lost."""
-    wait_for(lambda: probes_are("up"), 40, f"{HOST} to answer over both tunnels", every=0.5)
+    wait_for(lambda: probes_are("up"), 40, f"{HOST} to answer over both tunnels")
     deaf = "add table inet deaf; add chain inet deaf input { type filter hook input priority 0; }"
     with streaming("lan", HOST) as result:
         node("vpc").run("nft", f"{deaf}; add rule inet deaf input icmp type echo-request drop")
         try:
-            wait_for(lambda: probes_are("lost"), 40, "the probes to be lost over both tunnels", every=0.5)
+            wait_for(lambda: probes_are("lost"), 40, "the probes to be lost over both tunnels")
         finally:
             node("vpc").run("nft", "delete table inet deaf")
     assert carries(FIRST) or carries(SECOND)

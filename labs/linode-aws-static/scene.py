@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from checking import Done, node, wait_for
-from measuring import send_stream
-from observing import link_with, paths
+from measuring import answered
+from observing import link_with, paths, tunnels, verdicts
 
 OUTSIDE = ("eth1", "eth2", "eth3")
 """The Internet router's links: to the appliance, to aws1, to aws2."""
@@ -68,9 +69,15 @@ def appliance(*words: str) -> Any:
 
 
 def told() -> dict[str, dict[str, Any]]:
-    """What the status says of each tunnel, by outside address."""
-    (connection,) = appliance("status")["connections"]
-    return {tunnel["remote"]: tunnel for tunnel in connection["tunnels"]}
+    """What the daemon says of each tunnel, by outside address."""
+    held = verdicts("gw")
+    return {remote: held[name] for remote, name in names().items()}
+
+
+@cache
+def names() -> dict[str, str]:
+    """What the appliance calls each tunnel, by outside address."""
+    return tunnels("gw")
 
 
 def probes_are(state: str) -> bool:
@@ -87,8 +94,8 @@ def wait_until_carries(tunnel: Tunnel, timeout: float = 30) -> None:
 
 
 def wait_until_flowing(timeout: float = 60) -> None:
-    """Until a second's packets from the LAN to the VPC all come back."""
-    wait_for(lambda: not send_stream("lan", HOST, "--seconds", "1")["lost"], timeout, "traffic to flow")
+    """Until half a second's packets from the LAN to the VPC all come back."""
+    wait_for(lambda: answered("lan", HOST), timeout, "traffic to flow")
 
 
 def wire(*words: str) -> None:

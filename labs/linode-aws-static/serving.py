@@ -72,7 +72,7 @@ def one_command_brings_both_tunnels_up() -> None:
 def the_rest_of_the_intent() -> None:
     """The operator adds a host of the VPC to ask, masquerading, and the server's own source; the host answers."""
     complete_the_intent()
-    wait_for(lambda: probes_are("up"), 40, f"{HOST} to answer over both tunnels", every=0.5)
+    wait_for(lambda: probes_are("up"), 40, f"{HOST} to answer over both tunnels")
     assert carries(FIRST)
 
 
