@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
+from zlib import crc32
 
 from appliance.model.change import Change
-from appliance.model.resources import Resource
+from appliance.model.resources import Resource, XfrmLink
 from appliance.plan.order import in_order
 
 
@@ -13,4 +15,22 @@ def make_plan(desired: Iterable[Resource], observed: Iterable[Resource]) -> tupl
     """What has to change, in order. Empty when nothing does."""
     want, have = ({resource.key: resource for resource in side} for side in (desired, observed))
     pairs = ((have.get(key), want.get(key)) for key in want.keys() | have.keys())
-    return in_order([Change(old, new) for old, new in pairs if old != new])
+    return _aside(in_order([Change(old, new) for old, new in pairs if old != new]))
+
+
+def _aside(changes: tuple[Change, ...]) -> tuple[Change, ...]:
+    """Links that trade their if_ids step aside first: Linux lets no two have the same, not even for a moment."""
+    wanted = {change.new.if_id for change in changes if isinstance(change.new, XfrmLink)}
+    steps: dict[str, tuple[Change, Change]] = {}
+    for change in changes:
+        match change.old, change.new:
+            case XfrmLink() as old, XfrmLink() as new if old.if_id != new.if_id and old.if_id in wanted:
+                between = replace(old, if_id=_ASIDE + crc32(old.name.encode()) % 0x7FFF_FFFF)
+                steps[new.key] = (Change(old, between), Change(between, new))
+    first = next((at for at, change in enumerate(changes) if isinstance(change.new, XfrmLink)), 0)
+    rest = (steps[change.resource.key][1] if change.resource.key in steps else change for change in changes[first:])
+    return (*changes[:first], *(step for step, _ in steps.values()), *rest)
+
+
+_ASIDE = 0x8000_0000
+"""From here on no if_id follows from a name."""

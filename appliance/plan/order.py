@@ -57,7 +57,12 @@ def in_order(changes: Collection[Change]) -> tuple[Change, ...]:
     first, with all that rests on it.
     """
     wanted = [change.new for change in changes if change.new is not None and change.old is None]
-    if_ids = {link.if_id for link in wanted if isinstance(link, XfrmLink)}
+    if_ids = {
+        change.new.if_id
+        for change in changes
+        if isinstance(change.new, XfrmLink)
+        and not (isinstance(change.old, XfrmLink) and change.old.if_id == change.new.if_id)
+    }
     addresses = {inside.address for inside in wanted if isinstance(inside, InsideAddress)}
     return tuple(sorted(changes, key=lambda change: _turn(change, if_ids, addresses)))
 

@@ -239,6 +239,21 @@ def test_a_tunnel_changes_in_place(xfrm: AnyKernel, wanted: XfrmLink) -> None:
     assert observe(xfrm) == {wanted, *resting}
 
 
+@pytest.mark.parametrize("ids", [(18, 17), (18, 19), (19, 17)], ids=["both", "the one that is left", "none in use"])
+def test_tunnels_trade_their_if_ids(xfrm: AnyKernel, ids: tuple[int, int]) -> None:
+    build(xfrm, ONE, TWO)
+    wanted = {replace(link, if_id=number) for link, number in zip((ONE, TWO), ids, strict=True)}
+    assert errors(apply(xfrm, *make_plan(wanted, {ONE, TWO}))) == []
+    assert observe(xfrm) == wanted
+
+
+def test_an_if_id_of_a_tunnel_that_goes_is_free_for_another(xfrm: AnyKernel) -> None:
+    build(xfrm, ONE, TWO)
+    wanted = {replace(TWO, if_id=ONE.if_id)}
+    assert errors(apply(xfrm, *make_plan(wanted, {ONE, TWO}))) == []
+    assert observe(xfrm) == wanted
+
+
 def test_a_tunnel_set_down_by_hand_is_seen_and_comes_back_up(xfrm: AnyKernel) -> None:
     build(xfrm, ONE)
     xfrm.set_down("vpc-1")
