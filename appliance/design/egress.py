@@ -25,16 +25,24 @@ def egress_resources(wish: Wish) -> frozenset[Resource]:
     for _, tunnel in wish.tunnels:
         under = underlay_of(wish, tunnel)
         if wish.machine is not None and under.link and under.address and under.way:
-            found |= {_source_rule(under), _host_route(tunnel, under, uplink_table(under.link))}
+            table = _table(wish, under)
+            found |= {_source_rule(under, table), _host_route(tunnel, under, table)}
     return frozenset(found | set(_main_routes(wish)))
 
 
-def _source_rule(under: Underlay) -> Rule:
+def _table(wish: Wish, under: Underlay) -> int:
+    """Of two uplinks on one interface each has its own: perhaps they lead to one far end by two gateways."""
+    assert under.link is not None
+    shared = sum(uplink.interface == under.link for uplink in wish.intent.uplinks) > 1
+    return uplink_table(f"{under.link}/{under.uplink}" if shared else under.link)
+
+
+def _source_rule(under: Underlay, table: int) -> Rule:
     assert under.link is not None
     assert under.address is not None
     priority = source_priority(under.address, under.link)
     source = ip_network(under.address)
-    return Rule(priority, uplink_table(under.link), source=source, family=under.address.version)
+    return Rule(priority, table, source=source, family=under.address.version)
 
 
 def _host_route(tunnel: Tunnel, under: Underlay, table: int) -> Route:

@@ -64,9 +64,10 @@ def nowhere_id(family: int) -> int:
     return 0x7FFF_FFF0 + family
 
 
-def uplink_table(link: str) -> int:
-    """The routing table with the far ends that are reached by an uplink's interface."""
-    return 0x5A00_0000 + crc32(link.encode()) % 0xFF_FFFF
+def uplink_table(uplink: str) -> int:
+    """The routing table with the far ends that are reached by an uplink: named by its interface, and where that has
+    several by its own name too."""
+    return 0x5A00_0000 + crc32(uplink.encode()) % 0xFF_FFFF
 
 
 def source_priority(address: IPAddress, link: str) -> int:

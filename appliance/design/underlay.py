@@ -14,7 +14,7 @@ from appliance.model.machine import Interface
 class Underlay:
     """``address`` is ours on the uplink (None: not known), ``public`` as the cloud sees us. ``nat``: the two differ, or
     nobody can tell, in which case the smaller packet is the safe choice. ``mtu`` in bytes. ``way``: how the far end is
-    reached on that link; None: not known."""
+    reached on that link; None: not known. ``uplink`` is its name in the intent."""
 
     link: str | None
     address: IPAddress | None
@@ -22,6 +22,7 @@ class Underlay:
     nat: bool
     mtu: int | None
     way: Way | None = None
+    uplink: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +42,9 @@ def underlay_of(wish: Wish, tunnel: Tunnel) -> Underlay:
     address = stated or _address_on(interface, family)
     public = (_of(family, uplink.public) if uplink else None) or address
     nat = bool(tunnel.encap) or address is None or address != public
-    way = _way(wish, uplink, link, tunnel.remote)
-    return Underlay(link, address, public, nat, interface.mtu if interface else None, way)
+    way = _way(wish, uplink, interface, address, tunnel.remote)
+    name = uplink.name if uplink else None
+    return Underlay(link, address, public, nat, interface.mtu if interface else None, way, name)
 
 
 def lack_of(wish: Wish, tunnel: Tunnel) -> str | None:
@@ -74,17 +76,22 @@ def _is_neighbor(wish: Wish, interface: Interface, gateway: IPAddress) -> bool:
     return gateway.is_link_local or gateway in used or any(gateway in one.network for one in interface.addresses)
 
 
-def _way(wish: Wish, uplink: Uplink | None, link: str | None, remote: IPAddress) -> Way | None:
-    """Stated in the intent, else what the machine shows: the far end is a neighbour, or the link's default route."""
+def _way(
+    wish: Wish, uplink: Uplink | None, interface: Interface | None, ours: IPAddress | None, remote: IPAddress
+) -> Way | None:
+    """Stated in the intent, else what the machine shows: the far end is a neighbour, or the link's default route; of
+    several that by a gateway in the network of our address."""
     if uplink is not None and (stated := _of(remote.version, uplink.gateway)):
         return Way(stated)
-    interface = wish.machine.interfaces.get(link) if wish.machine and link else None
     if interface is None:
         return None
     if any(remote in address.network for address in interface.addresses if address.version == remote.version):
         return Way(None)
+    near = {address.network for address in interface.addresses if address.ip == ours}
     routes = wish.machine.defaults if wish.machine else ()
-    return next((Way(r.gateway) for r in routes if r.link == link and r.family == remote.version), None)
+    found = [r.gateway for r in routes if r.link == interface.name and r.family == remote.version]
+    beside = [gateway for gateway in found if gateway is not None and any(gateway in network for network in near)]
+    return next((Way(gateway) for gateway in (*beside, *found)), None)
 
 
 def _of(family: int, address: IPAddress | None) -> IPAddress | None:

@@ -14,7 +14,6 @@ def name_findings(intent: Intent) -> Iterator[Finding]:
     """Everything wrong with names, ids and references."""
     tunnels = list(tunnels_of(intent))
     yield from _twins((f"uplinks[{i}].name", uplink.name) for i, uplink in enumerate(intent.uplinks))
-    yield from _twins((f"uplinks[{i}].interface", uplink.interface) for i, uplink in enumerate(intent.uplinks))
     yield from _twins((f"lans[{i}].name", lan.name) for i, lan in enumerate(intent.lans))
     yield from _twins((f"{key}.name", connection.name) for key, connection in connections_of(intent))
     yield from _twins((f"{key}.id", connection.id) for key, connection in connections_of(intent) if connection.id)

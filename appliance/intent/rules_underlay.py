@@ -13,6 +13,7 @@ from appliance.model.intent import Intent, Lan, Tunnel, Uplink
 def underlay_findings(intent: Intent) -> Iterator[Finding]:
     """Everything wrong with the ways out and the ways in."""
     yield from _all_on_one(intent)
+    yield from _same_address(intent)
     for index, uplink in enumerate(intent.uplinks):
         yield from _gateway_findings(intent, uplink, f"uplinks[{index}]")
     for place in tunnels_of(intent):
@@ -62,6 +63,21 @@ def _all_on_one(intent: Intent) -> Iterator[Finding]:
             message = f"all tunnels leave by {name}, and fail with it"
             about = (f"{key}.tunnels", "uplinks")
             yield notice(f"{key}.tunnels", connection.name, message, fix=f"let one leave by {others[0]}", about=about)
+
+
+def _same_address(intent: Intent) -> Iterator[Finding]:
+    """Uplinks on one interface are told apart by our address."""
+    first: dict[tuple[str, IPAddress | None], str] = {}
+    for index, uplink in enumerate(intent.uplinks):
+        key = f"uplinks[{index}]"
+        other = first.setdefault((uplink.interface, uplink.address), key)
+        alone = sum(one.interface == uplink.interface for one in intent.uplinks) == 1
+        if uplink.address is None and not alone:
+            message = f"{uplink.interface} has several uplinks: say which address this one has"
+            yield Finding(f"{key}.address", message, found="auto", about=("uplinks",))
+        elif other != key:
+            message = f"{other} is the same interface with the same address"
+            yield Finding(f"{key}.address", message, found=str(uplink.address), about=(f"{other}.address",))
 
 
 def _expected_elsewhere(intent: Intent, place: Place) -> Iterator[Finding]:

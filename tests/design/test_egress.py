@@ -10,12 +10,15 @@ from hypothesis import given
 
 from appliance.design.compose import compose
 from appliance.design.egress import egress_resources
+from appliance.design.filtering import compose_filter
 from appliance.design.numbering import uplink_table
-from appliance.design.underlay import lack_of
+from appliance.design.tunnels import tunnel_mtu
+from appliance.design.underlay import lack_of, underlay_of
 from appliance.design.wish import Wish
+from appliance.firewall.ruleset import render_ruleset
 from appliance.model.address import IPAddress
 from appliance.model.intent import Intent, Uplink
-from appliance.model.machine import DefaultRoute, Machine
+from appliance.model.machine import DefaultRoute, Interface, Machine
 from appliance.model.resources import MAIN_TABLE, IkeConnection, Route, Rule
 from tests.design.wishes import MACHINE, UPLINKS, fixed, intents, wish_for
 
@@ -181,3 +184,57 @@ def test_a_gateway_that_nobody_on_the_link_would_answer_for_is_said() -> None:
     )
     given = replace(intent, uplinks=(Uplink("isp1", "eth0", gateway=ip_address("203.0.113.1")),))
     assert lack_of(wish_for(given, machine=alone), first) is None, "a cloud's own machines have it so"
+
+
+def test_two_uplinks_on_one_interface_lead_to_one_far_end_by_two_gateways() -> None:
+    first, second = ip_address("203.0.113.202"), ip_address("192.0.2.9")
+    gateways = ip_address("203.0.113.1"), ip_address("192.0.2.1")
+    (connection, *_), remote = fixed().connections, fixed().connections[0].tunnels[0].remote
+    tunnels = tuple(
+        replace(tunnel, remote=remote, uplink=name)
+        for tunnel, name in zip(connection.tunnels, ("isp1", "isp2"), strict=True)
+    )
+    uplinks = (Uplink("isp1", "eth0", first), Uplink("isp2", "eth0", second))
+    intent = replace(fixed(), uplinks=uplinks, connections=(replace(connection, tunnels=tunnels),))
+    eth0 = replace(MACHINE.interfaces["eth0"], addresses=(ip_interface(f"{first}/24"), ip_interface(f"{second}/24")))
+    defaults = tuple(DefaultRoute("eth0", gateway, metric, 4) for metric, gateway in enumerate(gateways))
+    wish = wish_for(intent, machine=Machine({**MACHINE.interfaces, "eth0": eth0}, defaults))
+    assert [leaves_by(wish, ours, remote) for ours in (first, second)] == [("eth0", gateway) for gateway in gateways]
+    assert {ike.local for ike in compose(wish) if isinstance(ike, IkeConnection)} == {first, second}
+
+
+def test_over_pppoe_a_tunnel_leaves_by_the_line_and_is_smaller() -> None:
+    line = Interface("ppp0", 1492, True, (ip_interface("203.0.113.202/32"),), kind="ppp")
+    way = DefaultRoute("ppp0", None, 0, 4)
+    intent = replace(fixed(), uplinks=(Uplink("dsl", "ppp0"),))
+    wish = wish_for(intent, machine=Machine({**MACHINE.interfaces, "ppp0": line}, (way,)))
+    wider = wish_for(intent, machine=Machine({**MACHINE.interfaces, "ppp0": replace(line, mtu=1500)}, (way,)))
+    for connection, tunnel in wish.tunnels:
+        assert lack_of(wish, tunnel) is None
+        assert leaves_by(wish, line.addresses[0].ip, tunnel.remote) == ("ppp0", None)
+        assert tunnel_mtu(wish, connection, tunnel) < tunnel_mtu(wider, connection, tunnel)
+
+
+def test_over_a_private_line_the_far_end_may_be_a_private_address() -> None:
+    (connection, *others), remote = fixed().connections, ip_address("10.255.0.7")
+    near = tuple(replace(tunnel, remote=remote + n) for n, tunnel in enumerate(connection.tunnels))
+    wish = wish_for(replace(fixed(), connections=(replace(connection, tunnels=near), *others)))
+    assert leaves_by(wish, ip_address("203.0.113.202"), remote) == ("eth0", GATEWAYS["eth0"])
+    text = render_ruleset(compose_filter(wish))
+    assert str(remote) in text.split("set remotes4")[1].split("}")[0]
+
+
+def test_nat_is_detected_by_addresses_or_forced() -> None:
+    tunnel = fixed().connections[0].tunnels[0]
+    direct = wish_for(replace(fixed(), uplinks=(replace(fixed().uplinks[0], public=None),)))
+    behind = wish_for(replace(fixed(), uplinks=(replace(fixed().uplinks[0], public=ip_address("198.51.100.9")),)))
+    forced = replace(tunnel, encap=True)
+    assert [underlay_of(wish, one).nat for wish, one in ((direct, tunnel), (behind, tunnel), (direct, forced))] == [
+        False, True, True,
+    ]  # fmt: skip
+    for one in (False, True):
+        first, *rest = direct.intent.connections[0].tunnels
+        tunnels = (replace(first, encap=one), *rest)
+        intent = replace(direct.intent, connections=(replace(direct.intent.connections[0], tunnels=tunnels),))
+        (ike,) = (c for c in compose(wish_for(intent)) if isinstance(c, IkeConnection) and c.name == first.name)
+        assert ike.encap is one

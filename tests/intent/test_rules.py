@@ -135,6 +135,11 @@ FAULTS = [
     (by_gateway("198.51.100.7"), "uplinks[0].gateway", "cannot be the way to itself"),
     (by_gateway("169.254.23.5"), "uplinks[0].gateway", "whose own packets would go round"),
     (STATIC | by_gateway("10.1.0.1"), "uplinks[0].gateway", "lies behind"),
+    # several uplinks on one interface
+    ({"uplinks": [{"name": "a", "interface": "eth0", "address": "203.0.113.9"}, {"name": "b", "interface": "eth0"}],
+      f"{T0}.uplink": "a", f"{T1}.uplink": "b"}, "uplinks[1].address", "say which address this one has"),
+    ({"uplinks": [{"name": n, "interface": "eth0", "address": "203.0.113.9"} for n in ("a", "b")],
+      f"{T0}.uplink": "a", f"{T1}.uplink": "b"}, "uplinks[1].address", "the same interface with the same address"),
     # probes
     (STATIC | {"connections[0].probe": {"targets": [{"tcp": "10.2.0.5:443"}]}}, "connections[0].probe.targets[0]",
      "lies outside every tunnel: it is in none of"),
@@ -230,6 +235,8 @@ ALLOWED = [
     {"connections[0].announce.networks": ["192.0.2.0/25", "192.0.2.128/25"]},
     {"connections[0].announce.communities": ["7224:9100", "64512:1:2"]},
     {"uplinks": [{"name": "a", "interface": "eth0", "address": "192.0.2.9", "gateway": "auto"}]},
+    {"uplinks": [{"name": f"{n}", "interface": "eth0", "address": f"203.0.113.{n}"} for n in (7, 8)],
+     f"{T0}.uplink": "7", f"{T1}.uplink": "8"},
     {"uplinks": [{"name": "a", "interface": "eth0"}, {"name": "b", "interface": "eth1"}],
      f"{T0}.uplink": "a", f"{T1}.uplink": "b", f"{T1}.remote": "198.51.100.7"},
     {"connections[0].cloud": "generic", f"{T0}.inside": "10.0.0.0/31", f"{T0}.peer-inside": "10.0.0.1",
