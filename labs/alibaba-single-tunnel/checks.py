@@ -76,7 +76,7 @@ def rekeys_cost_us_nothing() -> float:
     with streaming("lan", HOST) as result:
         rekey_everything((ONLY,))
     assert own_losses() == before, f"{before}, now {own_losses()}"
-    assert result["gap_ms"] < 1000, f"lost {result['lost']} of {result['sent']}, gap {result['gap_ms']} ms"
+    assert result["gap_ms"] < 5000, f"lost {result['lost']} of {result['sent']}, gap {result['gap_ms']} ms"
     return float(result["gap_ms"])
 
 
