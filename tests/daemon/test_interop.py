@@ -1,4 +1,4 @@
-"""The embedded speaker with others' at the far end: FRR and BIRD 2, each in a namespace of its own."""
+"""The embedded speaker with others' at the far end: FRR, BIRD 2 and GoBGP, each in a namespace of its own."""
 
 from __future__ import annotations
 
@@ -14,58 +14,15 @@ from pathlib import Path
 import pytest
 
 from tests.announce.far import until
-from tests.daemon.test_speaking import Scene, folder, play, reachable
+from tests.announce.speakers import BIRD, FRR, GOBGP, Kind, Words, run_in
+from tests.daemon.test_speaking import SITE, Scene, folder, play, reachable
 from tests.fakes.box import Box
 
 __all__ = ["folder", "reachable"]
 
-OURS, THEIRS = "169.254.23.6", "169.254.23.5"
-
-
-def nets(count: int) -> list[str]:
-    """So many prefixes."""
-    return [f"10.{number // 256}.{number % 256}.0/24" for number in range(count)]
-
-
-def bird(where: Path, count: int) -> list[list[str]]:
-    """BIRD 2."""
-    routes = "\n".join(f"  route {net} blackhole;" for net in nets(count))
-    (where / "bird.conf").write_text(f"""\
-router id 198.51.100.1;
-protocol device {{}}
-protocol static {{
-  ipv4;
-{routes}
-}}
-protocol bgp us {{
-  local {THEIRS} as 64512;
-  neighbor {OURS} as 65010;
-  graceful restart on;
-  connect retry time 2;
-  ipv4 {{ import all; export where source = RTS_STATIC; next hop self; }};
-}}
-""")
-    return [["bird", "-f", "-c", f"{where}/bird.conf", "-s", f"{where}/bird.ctl", "-P", f"{where}/bird.pid"]]
-
-
-def frr(where: Path, count: int) -> list[list[str]]:
-    """FRR's bgpd, alone."""
-    networks = "\n".join(f"  network {net}" for net in nets(count))
-    (where / "bgpd.conf").write_text(f"""\
-router bgp 64512
- bgp router-id 198.51.100.1
- no bgp ebgp-requires-policy
- no bgp network import-check
- bgp graceful-restart
- neighbor {OURS} remote-as 65010
- neighbor {OURS} timers connect 2
- address-family ipv4 unicast
-{networks}
- exit-address-family
-exit
-""")
-    options = ["-Z", "-f", f"{where}/bgpd.conf", "-i", f"{where}/bgpd.pid", "--vty_socket", str(where), "-P", "0"]
-    return [["/usr/lib/frr/bgpd", *options, "-u", "root", "-g", "root", "-l", THEIRS, "-S"]]
+COUNT = 1000
+NETS = tuple(f"10.{number // 256}.{number % 256}.0/24" for number in range(COUNT))
+HURRIED = SITE.replace("    speaker: exabgp\n", "    speaker: exabgp\n    bgp: {timers: [1, 3]}\n")
 
 
 @dataclass
@@ -73,26 +30,36 @@ class Far:
     """Another's speaker in the namespace ``name``."""
 
     name: str
-    commands: Sequence[Sequence[str]]
+    kind: Kind
+    folder: Path
     _children: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def start(self) -> None:
-        enter = ["ip", "netns", "exec", self.name]
         quiet = subprocess.DEVNULL
-        self._children = [subprocess.Popen([*enter, *one], stdout=quiet, stderr=quiet) for one in self.commands]
+        enter = ["ip", "netns", "exec", self.name]
+        commands = self.kind.daemons(self.folder, NETS)
+        self._children = [subprocess.Popen([*enter, *words], stdout=quiet, stderr=quiet) for words in commands]
+
+    async def do(self, words: Callable[[Path], Words]) -> None:
+        """What an operator types there, as soon as it answers."""
+        await until(lambda: run_in(self.name, words(self.folder)))
+
+    def signal(self, number: signal.Signals) -> None:
+        for child in self._children:
+            child.send_signal(number)
 
     def kill(self) -> None:
+        self.signal(signal.SIGKILL)
         for child in self._children:
-            child.send_signal(signal.SIGKILL)
             child.wait()
 
 
 @contextmanager
-def far_end(commands: Sequence[Sequence[str]]) -> Iterator[Far]:
+def far_end(kind: Kind, where: Path) -> Iterator[Far]:
     name = f"far{os.getpid() % 100_000}"
     subprocess.run(["ip", "netns", "add", name], check=True)
     subprocess.run(["ip", "-n", name, "link", "set", "lo", "up"], check=True)
-    far = Far(name, commands)
+    far = Far(name, kind, where)
     try:
         yield far
     finally:
@@ -100,38 +67,72 @@ def far_end(commands: Sequence[Sequence[str]]) -> Iterator[Far]:
         subprocess.run(["ip", "netns", "delete", name], check=False)
 
 
-@pytest.mark.parametrize(("kind", "count"), [(bird, 1000), (frr, 1000)])
-def test_it_learns_a_thousand_prefixes_and_lives_through_a_restart_of_the_other_end(
-    kind: Callable[[Path, int], list[list[str]]], count: int, box: Box, folder: Path, tmp_path: Path
-) -> None:
-    """Established, all learned; the far end is killed, its routes are kept (RFC 4724), and learned again."""
-    commands = kind(tmp_path, count)
-    if shutil.which(commands[0][0]) is None:
-        pytest.skip(f"there is no {commands[0][0]} here")
+@dataclass
+class Watch:
+    """What the near end knows."""
+
+    at: Scene
+
+    def lives(self) -> int:
+        """How many sessions there were, the present one included."""
+        return sum(session.established_count for session in self.at.listening.sessions.all())
+
+    def whole(self) -> bool:
+        """Whether a session stands, and all prefixes are in the kernel, none of them from before."""
+        at = self.at
+        return bool(at.listening.sessions.up) and not at.listening.due() and self.in_kernel() == COUNT
+
+    def in_kernel(self) -> int:
+        return sum(ways == {"vpc-1"} for ways in self.at.routes().values())
+
+    async def gone(self) -> None:
+        await until(lambda: not self.at.listening.sessions.up)
+        await self.at.listening.settle()
+
+
+def need(commands: Sequence[Words]) -> None:
+    for words in commands:
+        if shutil.which(words[0]) is None:
+            pytest.skip(f"there is no {words[0]} here")
     if os.geteuid() != 0:
         pytest.skip("network namespaces take root")
 
+
+@pytest.mark.parametrize("kind", [BIRD, FRR, GOBGP], ids=lambda kind: str(kind.name))
+def test_it_gets_on_with_anothers_speaker(kind: Kind, box: Box, folder: Path, tmp_path: Path) -> None:
+    """Established, a thousand prefixes learned; its operator asks for a refresh (RFC 2918); it says goodbye and comes
+    back; it falls silent for longer than the hold time; it is killed, its routes are kept (RFC 4724), and it tells them
+    again."""
+    need(kind.daemons(tmp_path, NETS))
+
     async def scene(at: Scene) -> None:
-        def learned() -> int:
-            return len(at.listening.rib.choices)
-
-        def in_kernel() -> bool:
-            return list(map(set, at.routes().values())) == [{"vpc-1"}] * count
-
-        def established() -> int:
-            return sum(session.established_count for session in at.listening.sessions.all())
-
+        watch = Watch(at)
         far.start()
-        await at.want()
-        await until(lambda: learned() == count)
-        await until(in_kernel)
+        await at.want(text=HURRIED)
+        await until(watch.whole)
+
+        await far.do(kind.refresh)
+        await far.do(kind.end)
+        await watch.gone()
+        assert not watch.in_kernel(), "its routes outlive its goodbye"
+        assert any("Cease" in line and "(received)" in line for line in at.said), at.said
+        await far.do(kind.begin)
+        await until(watch.whole)
+        assert watch.lives() == 2, "the refresh cost the session"
+
+        far.signal(signal.SIGSTOP)
+        await watch.gone()
+        assert any("Hold Timer Expired" in line and "(sent)" in line for line in at.said), at.said
+        assert not watch.in_kernel(), "its routes outlive the hold time"
+        far.signal(signal.SIGCONT)
+        await until(watch.whole)
+
         far.kill()
-        await until(lambda: not at.listening.sessions.up)
-        await at.listening.settle()
-        assert learned() == count
+        await watch.gone()
+        assert watch.in_kernel() == COUNT, "its routes do not outlive its death"
+        before = watch.lives()
         far.start()
-        await until(lambda: established() == 2)
-        await until(lambda: not at.listening.due() and learned() == count and in_kernel())
+        await until(lambda: watch.lives() > before and watch.whole())
 
-    with far_end(commands) as far:
+    with far_end(kind, tmp_path) as far:
         play(box, folder, scene, elsewhere=far.name, everywhere=True)
