@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from checking import Done, Failed, node, wait_for
-from observing import ip, link_with, paths, sas
+from observing import ip, link_with, paths, sas, sessions, speaker_sessions
 
 OUTSIDE = ("eth1", "eth2", "eth3")
 """The Internet router's links: to the appliance, to aws1, to aws2."""
@@ -17,6 +18,8 @@ INTENT = "/etc/appliance/intent.yaml"
 PUBLIC = "203.0.113.10"
 LAN = "172.16.20.0/24"
 ASN, PEER_ASN = 65010, 64512
+SPEAKER = os.environ.get("LAB_SPEAKER", "frr")
+"""Who speaks BGP on the appliance; the far ends are FRR at any rate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,7 @@ def configure(
         f"{wait}s",
         "--yes",
         "--json",
+        *(("--speaker", SPEAKER) if SPEAKER != "frr" else ()),
         *options,
         ok=False,
         timeout=wait + 120,
@@ -129,7 +133,16 @@ def told_of(status: Any, cloud: Cloud) -> dict[str, Any]:
     return {tunnel["remote"]: tunnel for tunnel in connection["tunnels"]}
 
 
-# What the kernel, charon and FRR say
+# What the kernel, charon and the speaker say
+
+
+def received(tunnel: Tunnel) -> int | None:
+    """How many prefixes a tunnel's session brought, by the speaker's own word; None while it is not established."""
+    if SPEAKER == "exabgp":
+        told = {one["address"]: one for one in speaker_sessions("gw")}[tunnel.peer]
+        return int(told["received"]) if told["state"] == "established" else None
+    peer = sessions("gw")[tunnel.peer]
+    return int(peer["pfxRcd"]) if peer["state"] == "Established" else None
 
 
 def interface(tunnel: Tunnel) -> str:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from pathlib import Path
 
+os.environ["LAB_SPEAKER"] = "exabgp"
 sys.path.append(str(Path(__file__).resolve().parent.parent / "aws-bgp-ecmp"))
 """Who is who is as there."""
 
-for chapter in ("speaking", "dying", "exchanging"):
+for chapter in ("beginning", "configuring", "speaking", "dying", "exchanging"):
     import_module(chapter)
 
 from checking import main  # noqa: E402
