@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from appliance.design.numbering import BLACKHOLE_METRIC
 from appliance.design.tunnels import families_of
+from appliance.design.underlay import uplink_links
 from appliance.design.wish import Wish
 from appliance.intent.finding import overlap
 from appliance.model.address import IPNetwork
@@ -63,5 +66,15 @@ def machine_settings(wish: Wish) -> frozenset[Sysctl]:
         settings |= {
             Sysctl("net.ipv6.conf.all.forwarding", "1", machine_wide=True),
             Sysctl("net.ipv6.fib_multipath_hash_policy", "1", machine_wide=True),
+            *_advertised_to(wish),
         }
     return frozenset(settings)
+
+
+def _advertised_to(wish: Wish) -> Iterator[Sysctl]:
+    """A machine that forwards IPv6 stops listening to routers and drops the default route it has from one, unless it is
+    told to go on. Where somebody else listens (0) that stays so."""
+    for link in uplink_links(wish):
+        interface = wish.machine.interfaces.get(link) if wish.machine else None
+        if interface is not None and interface.accept_ra:
+            yield Sysctl(f"net.ipv6.conf.{link.replace('.', '/')}.accept_ra", "2", machine_wide=True)

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from errno import EAFNOSUPPORT, ENODEV, EOPNOTSUPP
 from struct import Struct
+from sys import byteorder
 
 from appliance.kernel.wire import (
     CREATE,
@@ -38,6 +39,8 @@ KIND, DATA = 1, 2
 IF_ID = 2
 ADDR_GEN_MODE, GEN_NONE = 8, 1
 SKIP_STATS = 0x8
+INET6_SETTINGS, ACCEPT_RA = 2, 3
+"""IFLA_INET6_CONF, of the IPv6 part of AF_SPEC: the numbers of net.ipv6.conf in the order of DEVCONF_*."""
 
 KIND_XFRM = "xfrm"
 
@@ -65,6 +68,7 @@ class LinkFacts:
     received: int = 0
     sent: int = 0
     running: bool = True
+    accept_ra: int | None = None
 
     @property
     def is_ours(self) -> bool:
@@ -113,7 +117,15 @@ def parse_link(body: bytes) -> LinkFacts:
         if_id=number(data, IF_ID) if IF_ID in data else None,
         received=received,
         sent=sent,
+        accept_ra=_accept_ra(found),
     )
+
+
+def _accept_ra(found: Mapping[int, bytes]) -> int | None:
+    """The IPv6 setting of that name; None where the link has no IPv6."""
+    settings = attributes(attributes(found.get(AF_SPEC, b"")).get(INET6, b"")).get(INET6_SETTINGS, b"")
+    at = 4 * ACCEPT_RA
+    return int.from_bytes(settings[at : at + 4], byteorder, signed=True) if len(settings) >= at + 4 else None
 
 
 def own_link(facts: LinkFacts) -> XfrmLink | None:

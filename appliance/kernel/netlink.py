@@ -309,6 +309,7 @@ def _describe(talk: Conversation) -> Machine:
             kind=link.kind,
             alias=link.alias,
             running=link.running,
+            accept_ra=link.accept_ra,
         )
         for link in links.values()
     }

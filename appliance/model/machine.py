@@ -10,7 +10,8 @@ from appliance.model.address import IPAddress, IPInterface, IPNetwork
 
 @dataclass(frozen=True, slots=True)
 class Interface:
-    """A network interface as the kernel has it. MTU in bytes; ``running``: it has its carrier."""
+    """A network interface as the kernel has it. MTU in bytes; ``running``: it has its carrier; ``accept_ra``: whether
+    Linux itself goes by what routers advertise there (0 no, 1 unless it forwards, 2 always)."""
 
     name: str
     mtu: int
@@ -19,6 +20,7 @@ class Interface:
     kind: str | None = None
     alias: str | None = None
     running: bool = True
+    accept_ra: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,13 +71,18 @@ def _turn(change: Change, if_ids: Collection[int], addresses: Collection[IPInter
     resource = change.resource
     height = _height(resource)
     if change.new is not None:
-        return 0, height, resource.key
+        return 0, height, "" if _goes_first(resource) else resource.key
     match resource:
         case XfrmLink(if_id=taken) | IkeConnection(if_id=taken) if taken in if_ids:
             return -1, -height, resource.key
         case InsideAddress(address=address) if address in addresses:
             return -1, -height, resource.key
     return 1, -height, resource.key
+
+
+def _goes_first(resource: Resource) -> bool:
+    """Before forwarding, at which Linux drops what routers advertised."""
+    return isinstance(resource, Sysctl) and resource.name.endswith(".accept_ra")
 
 
 def held_back(change: Change, failed: Iterable[Change]) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import re
 from dataclasses import replace
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_address, ip_interface, ip_network
 
 import pytest
 from hypothesis import given
@@ -142,6 +142,21 @@ def test_forwarding_of_a_family_only_where_it_is_used() -> None:
     names = {setting.name for setting in of(Sysctl, compose(wish_for(fixed()))) if setting.machine_wide}
     assert "net.ipv4.ip_forward" in names
     assert not any("ipv6" in name for name in names)
+
+
+def test_a_machine_that_begins_to_forward_goes_on_listening_to_its_routers() -> None:
+    (connection, *_) = fixed().connections
+    tunnels = tuple(
+        replace(tunnel, inside6=ip_interface(f"fd0{n}::2/126"), peer_inside6=ip_address(f"fd0{n}::1"))
+        for n, tunnel in enumerate(connection.tunnels)
+    )
+    intent = replace(fixed(), connections=(replace(connection, tunnels=tunnels),))
+    for accept_ra, wanted in ((None, None), (0, None), (1, "2"), (2, "2")):
+        eth0 = replace(MACHINE.interfaces["eth0"], accept_ra=accept_ra)
+        found = compose(wish_for(intent, machine=replace(MACHINE, interfaces={**MACHINE.interfaces, "eth0": eth0})))
+        settings = {setting.name: setting.value for setting in of(Sysctl, found)}
+        assert settings["net.ipv6.conf.all.forwarding"] == "1"
+        assert settings.get("net.ipv6.conf.eth0.accept_ra") == wanted
 
 
 def test_no_connection_no_trace() -> None:

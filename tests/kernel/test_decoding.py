@@ -54,6 +54,10 @@ def test_links() -> None:
     }
 
 
+def test_whether_a_link_listens_to_routers() -> None:
+    assert {facts.accept_ra for facts in links().values() if facts.name.startswith("lan0")} == {1}
+
+
 def test_counters() -> None:
     (facts,) = map(parse_link, recorded("counters"))
     assert (facts.name, facts.received, facts.sent) == ("lo", 0, 0)

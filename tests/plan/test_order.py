@@ -70,6 +70,13 @@ def test_barriers_stand_before_forwarding_and_links_before_what_encrypts_into_th
     assert position(plan, LINK) < position(plan, WHOLE[4])
 
 
+def test_a_machine_listens_to_its_routers_before_it_forwards() -> None:
+    settings = [
+        Sysctl(f"net.ipv6.conf.{name}", "1", machine_wide=True) for name in ("all.forwarding", "eth0.accept_ra")
+    ]
+    assert [change.resource for change in make_plan(settings, [])] == settings[::-1]
+
+
 def test_removal_takes_the_tunnel_away_before_the_barriers() -> None:
     plan = make_plan((), WHOLE)
     assert position(plan, IKE) < position(plan, LINK) < position(plan, TWIN)
