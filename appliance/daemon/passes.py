@@ -14,6 +14,7 @@ from appliance.daemon.handing import hand_over
 from appliance.daemon.published import load_published
 from appliance.daemon.wiring import IMAGE_MARK, Systems, read_templates
 from appliance.design.compose import compose
+from appliance.design.filtering import management_guard
 from appliance.design.tunnels import tunnel_if_id, tunnel_link
 from appliance.design.underlay import lack_of, uplink_links
 from appliance.design.wish import Wish
@@ -211,8 +212,10 @@ def refuse_unsafe(prepared: Prepared, administrators: Sequence[str], allowed: Co
     _refuse_stranded(prepared.wish)
     sources = prepared.wish.intent.management.sources if prepared.wish.intent.management else ()
     known = [ip_address(address) for address in administrators]
-    closed = uplink_links(prepared.wish) if prepared.wish.host_is_ours else ()
-    for objection in object_to(prepared.changes, prepared.machine, (*known, *sources), prepared.desired, closed):
+    ours, wish = prepared.wish.host_is_ours, prepared.wish
+    closed, guard = (uplink_links(wish), management_guard(wish)) if ours else ((), None)
+    everybody = (*known, *sources)
+    for objection in object_to(prepared.changes, prepared.machine, everybody, prepared.desired, closed, guard):
         if objection.rule not in allowed:
             raise Refused(objection.message, hint=objection.hint, code=objection.rule)
 

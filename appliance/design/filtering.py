@@ -11,7 +11,7 @@ from appliance.design.underlay import underlay_of, uplink_links, uplink_networks
 from appliance.design.wish import Wish
 from appliance.firewall.ruleset import render_ruleset
 from appliance.intent.finding import overlap
-from appliance.model.filtering import Filter, LanGuard, PolicedPair, Translation, TunnelGuard
+from appliance.model.filtering import Filter, LanGuard, ManagementGuard, PolicedPair, Translation, TunnelGuard
 from appliance.model.intent import Connection, Tunnel
 from appliance.model.resources import FirewallTable
 
@@ -32,9 +32,19 @@ def compose_filter(wish: Wish) -> Filter:
         deny_private=any(connection.clear_text == "deny-private" for connection in wish.connections),
         uplink_networks=uplink_networks(wish),
         host_is_ours=wish.host_is_ours,
+        management=management_guard(wish),
         translations=translations(wish),
         captured=tuple(network.version for network in captured_defaults(wish)),
     )
+
+
+def management_guard(wish: Wish) -> ManagementGuard | None:
+    """Who may administer the box; None: the intent does not say."""
+    said = wish.intent.management
+    return ManagementGuard(said.interfaces, said.sources, (SSH,) if said.ssh else ()) if said else None
+
+
+SSH = 22
 
 
 def translations(wish: Wish) -> tuple[Translation, ...]:

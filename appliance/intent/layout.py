@@ -73,7 +73,7 @@ MANAGEMENT = Record(
         Key("from", NETWORKS, attribute="sources"),
         Key("interfaces", ListOf(INTERFACE)),
         Key("ssh", FLAG),
-        Key("metrics", ENDPOINT),
+        Key("metrics", ENDPOINT, later=Later("figures for programs")),
     ),
 )
 
@@ -229,7 +229,7 @@ INTENT = Record(
         Key("version", number(1, 1, "1"), required=True, always=True),
         Key("site", SITE, required=True),
         Key("lans", ListOf(LAN), about="Absent: derived from site.networks"),
-        Key("management", MANAGEMENT, later=Later("a filter for the box's own services")),
+        Key("management", MANAGEMENT, about="Who may administer the box by SSH, on an image of ours"),
         Key("uplinks", ListOf(UPLINK)),
         Key("connections", ListOf(CONNECTION)),
         Key("probe", PROBE),

@@ -8,6 +8,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from appliance.model.address import IPAddress, IPNetwork
 from appliance.model.change import Change
+from appliance.model.filtering import ManagementGuard
 from appliance.model.machine import Machine
 from appliance.model.resources import Blackhole, FirewallTable, Resource, XfrmLink
 
@@ -30,11 +31,13 @@ def object_to(
     administrators: Iterable[IPAddress | IPNetwork],
     desired: Iterable[Resource] = (),
     closed: Collection[str] = (),
+    guard: ManagementGuard | None = None,
 ) -> tuple[Objection, ...]:
     """Every rule the plan breaks. ``administrators``: from where this box is managed, as far as known; ``desired``:
-    what stands after the plan; ``closed``: interfaces by which nobody gets in once the filter stands."""
+    what stands after the plan; ``closed``: interfaces by which nobody gets in once the filter stands, or ``guard``:
+    who gets in, and nobody else does."""
     stays, known = any(isinstance(resource, XfrmLink) for resource in desired), tuple(administrators)
-    cut = (*_cut_management(changes, machine, known), *_shut_out(changes, machine, known, closed))
+    cut = (*_cut_management(changes, machine, known), *_shut_out(changes, machine, known, closed, guard))
     return (*cut, *(() if stays else _remove_all(changes)))
 
 
@@ -64,17 +67,31 @@ def _shut_out(
     machine: Machine,
     administrators: Iterable[IPAddress | IPNetwork],
     closed: Collection[str],
+    guard: ManagementGuard | None,
 ) -> list[Objection]:
-    """A new filter takes nothing but IKE and ESP from an uplink: who administers the box by it would be out."""
-    new = any(change.old is None and isinstance(change.new, FirewallTable) for change in changes)
+    """A new filter takes nothing but IKE and ESP from an uplink, and one that names administrators lets in no others:
+    who administers the box otherwise would be out."""
+    tables = [change for change in changes if isinstance(change.new, FirewallTable)]
+    judged = any(change.old is None or guard is not None for change in tables)
     found = []
-    for who in administrators if new else ():
+    for who in administrators if judged else ():
         link = _reached_by(who, machine)
-        if link in closed:
+        if guard is not None and not _lets_in(guard, link, who):
+            message = f"you manage this machine from {who} by {link}, which management does not let in"
+            hint = f"name it there (from, interfaces, ssh), or use --allow {CUT_MANAGEMENT}"
+            found.append(Objection(CUT_MANAGEMENT, message, hint))
+        elif guard is None and link in closed:
             message = f"you manage this machine from {who} by {link}, an uplink, where only IKE and ESP get in then"
-            hint = f"come in by another interface first, or use --allow {CUT_MANAGEMENT}"
+            hint = f"come in by another interface first, name it under management, or use --allow {CUT_MANAGEMENT}"
             found.append(Objection(CUT_MANAGEMENT, message, hint))
     return found
+
+
+def _lets_in(guard: ManagementGuard, link: str | None, who: IPAddress | IPNetwork) -> bool:
+    if who in guard.sources:  # named there: nobody here knows by which interface it comes
+        return bool(guard.ports)
+    known = not guard.interfaces or link in guard.interfaces
+    return bool(guard.ports) and known and (not guard.sources or any(_holds(net, who) for net in guard.sources))
 
 
 def _reached_by(who: IPAddress | IPNetwork, machine: Machine) -> str | None:

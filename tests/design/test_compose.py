@@ -15,7 +15,8 @@ from appliance.design.compose import compose
 from appliance.design.filtering import compose_filter
 from appliance.design.numbering import BLACKHOLE_METRIC
 from appliance.design.peering import compose_router
-from appliance.model.intent import Announce, Bgp, Esp, Ike, Lan
+from appliance.firewall.ruleset import render_ruleset
+from appliance.model.intent import Announce, Bgp, Esp, Ike, Lan, Management
 from appliance.model.resources import (
     Blackhole,
     FirewallTable,
@@ -212,6 +213,16 @@ def test_named_lans_bind_the_filter_to_their_interfaces() -> None:
     lan = Lan("core", (ip_network("172.16.20.0/24"),), "eth2")
     (table,) = of(FirewallTable, compose(wish_for(replace(fixed(), lans=(lan,)))))
     assert '"eth2" . 172.16.20.0/24' in table.text
+
+
+def test_who_administers_the_box_stands_in_the_filter_of_our_own_image() -> None:
+    said = Management(sources=(ip_network("172.16.99.0/24"),), interfaces=("eth2",))
+    intent = replace(fixed(), management=said)
+    text = {ours: render_ruleset(compose_filter(wish_for(intent, host_is_ours=ours))) for ours in (True, False)}
+    assert 'iifname { "eth2" } ip saddr { 172.16.99.0/24 } tcp dport { 22 } accept' in text[True]
+    assert "172.16.99.0/24" not in text[False]
+    shut = wish_for(replace(intent, management=replace(said, ssh=False)), host_is_ours=True)
+    assert "172.16.99.0/24" not in render_ruleset(compose_filter(shut))
 
 
 def test_a_stated_mss_is_kept_where_it_fits() -> None:

@@ -8,6 +8,7 @@ from ipaddress import ip_address, ip_interface, ip_network
 import pytest
 
 from appliance.model.change import Change
+from appliance.model.filtering import ManagementGuard
 from appliance.model.machine import DefaultRoute, Interface, Machine
 from appliance.model.resources import Blackhole, ExabgpConfig, FirewallTable, FrrConfig, Resource, XfrmLink
 from appliance.plan.effect import BRIEF, CUT, NONE, judge_change, judge_plan
@@ -87,6 +88,26 @@ def test_who_comes_in_by_an_uplink_is_not_shut_out_unasked() -> None:
     assert object_to([table], box, [ip_address("203.0.113.77")], (), ("eth1",)) == ()
     assert object_to([], box, [ip_address("203.0.113.77")], (), ("eth0",)) == ()
     assert object_to([Change(FirewallTable("y"), table.new)], box, [ip_address("192.0.2.9")], (), ("eth0",)) == ()
+
+
+def test_who_administers_the_box_is_named_or_asked_about() -> None:
+    changed = Change(FirewallTable("x"), FirewallTable("y"))
+    box = Machine(
+        {"eth0": Interface("eth0", 1500, True, (ip_interface("203.0.113.9/24"),)),
+         "eth2": Interface("eth2", 1500, True, (ip_interface("10.9.0.1/24"),))},
+        (DefaultRoute("eth0", ip_address("203.0.113.1"), 0, 4),),
+    )  # fmt: skip
+    outside, inside, named = ip_address("203.0.113.77"), ip_address("10.9.0.5"), ip_network("203.0.113.64/26")
+
+    def shut_out(guard: ManagementGuard) -> list[str]:
+        everybody = (outside, inside, *guard.sources)
+        return [found.message.split()[5] for found in object_to([changed], box, everybody, (), ("eth0",), guard)]
+
+    assert shut_out(ManagementGuard()) == []
+    assert shut_out(ManagementGuard(("eth2",))) == [str(outside)]
+    assert shut_out(ManagementGuard((), (named,))) == [str(inside)]
+    assert shut_out(ManagementGuard(("eth2",), (named,))) == [str(outside), str(inside)]
+    assert shut_out(ManagementGuard(ports=())) == [str(outside), str(inside)]
 
 
 def test_losing_every_tunnel_at_once_is_asked_about() -> None:
