@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """Build the appliance's disk image: Debian 13 with the appliance on it, read-only and checked block by block.
 
-    images/disk.py OUT [--key FILE]    OUT gets the image as raw and qcow2, a manifest, an SBOM, sums and a signature
-    images/disk.py OUT --lock FILE     the same from the packages, wheels and time that a manifest names
+    images/disk.py OUT [--key FILE]    OUT gets the image as raw and qcow2, the containers of images/oci.py, a manifest,
+                                       an SBOM, sums and a signature
+    images/disk.py OUT --disk          without the containers
+    images/disk.py OUT --lock FILE     the disk again from the packages, wheels and time that a manifest names
     images/disk.py --where workbench   the root with Debian 13's disk tools and OVMF, built when missing
 
 The same packages, wheels and sources give the same bytes: every time stamp is SOURCE_DATE_EPOCH (by default the time
@@ -14,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import fcntl
+import json
 import lzma
 import os
 import shlex
@@ -23,6 +26,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+import oci
 import papers
 import staging
 from locking import read_lock
@@ -65,6 +69,15 @@ FOLDERS = ("proc", "sys", "dev", "run", "tmp", "state", "var/log", "var/cache", 
 ROOT = Image("root", ("appliance.packages", "disk.packages"), (), ())
 
 
+def is_current(out: Path) -> bool:
+    """Whether there is an image of what the sources say now."""
+    try:
+        sources = json.loads((out / "manifest.json").read_text())["sources"]
+    except (OSError, ValueError, KeyError):
+        return False
+    return (out / papers.SIGNATURE).exists() and bool(sources == staging.digest_sources())
+
+
 def build(job: Job) -> None:
     """Every step, in order."""
     for step in STEPS:
@@ -73,6 +86,7 @@ def build(job: Job) -> None:
 
 def start_afresh(job: Job) -> None:
     staging.start_afresh(job, ROOT)
+    (job.work / "sources").write_text(staging.digest_sources())
 
 
 def install_settings(job: Job) -> None:
@@ -254,7 +268,12 @@ def convert(job: Job) -> None:
 
 def write_papers(job: Job) -> None:
     """What is in it, where that comes from, and a signature over the sums of all."""
-    facts = {"roothash": (job.work / "roothash").read_text(), "epoch": job.epoch, "arch": "x86_64"}
+    facts = {
+        "roothash": (job.work / "roothash").read_text(),
+        "epoch": job.epoch,
+        "arch": "x86_64",
+        "sources": (job.work / "sources").read_text(),
+    }
     papers.write_manifest(job.out, staging.base_of(job, ROOT) / "manifest.json", job.work / "wheels.lock", facts)
     papers.write_sbom(job.out, job.epoch)
     papers.write_sums(job.out)
@@ -276,6 +295,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("out", nargs="?", type=Path, default=BUILD / "image")
     parser.add_argument("--key", type=Path, help="an OpenSSH private key that signs the image")
+    parser.add_argument("--disk", action="store_true", help="no containers")
+    parser.add_argument("--if-changed", action="store_true", help="nothing where OUT has it from the same sources")
     parser.add_argument("--lock", type=Path, help="the manifest of an image: from its packages and wheels again")
     parser.add_argument(
         "--where", choices=["workbench", "root", "tools"], help="build that root when missing, name its folder"
@@ -287,8 +308,12 @@ def main() -> None:
     given.out.mkdir(parents=True, exist_ok=True)
     with (given.out / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        lock = read_lock(given.lock) if given.lock else None
-        build(Job(given.out.resolve(), given.key, lock.epoch if lock else staging.source_epoch(), lock))
+        if not (given.if_changed and is_current(given.out)):
+            lock = read_lock(given.lock) if given.lock else None
+            job = Job(given.out.resolve(), given.key, lock.epoch if lock else staging.source_epoch(), lock)
+            for container in () if given.disk or lock else oci.CONTAINERS:
+                oci.build(container, job.out, job.epoch)
+            build(job)
     print(given.out.resolve())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shlex
 import subprocess
@@ -145,6 +146,17 @@ def name_uuid(name: str) -> uuid.UUID:
 
 def files_of(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def digest_sources() -> str:
+    """Changes when anything does that goes into an image, packages and wheels of the day aside."""
+    places = [REPO / "requirements.lock", *(REPO / name for name in (*PRODUCT, "images"))]
+    files = [file for place in places for file in (files_of(place) if place.is_dir() else [place])]
+    digest = hashlib.sha256()
+    for path in files:
+        if "__pycache__" not in path.parts and path.suffix != ".md":
+            digest.update(f"{path.relative_to(REPO)} {path.stat().st_mode:o}\0".encode() + path.read_bytes() + b"\0")
+    return digest.hexdigest()
 
 
 def source_epoch() -> int:

@@ -98,10 +98,12 @@ class Box:
         return self.console.read_text(errors="replace") if self.console.exists() else ""
 
     def type(self, text: str) -> None:
-        """On the serial console."""
+        """On the serial console, until it has shown all of it: what is under way when one hangs up is lost."""
+        before = len(self.said())
         with socket.socket(socket.AF_UNIX) as tty:
             tty.connect(str(self._typing))
             tty.sendall(text.encode())
+            self.wait_until(lambda: len(self.said()) >= before + len(text), 120, "echo")
 
     def wait_for(self, word: str, seconds: float) -> str:
         """The console's line with ``word``; an error with what it shows instead when there is none in time."""

@@ -12,7 +12,9 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from click.testing import CliRunner
 
+from appliance.cli.image import command
 from appliance.image.recipe import verify_image
 from appliance.model.fault import FaultyInput
 from tests.image.cloud import REPO
@@ -90,6 +92,24 @@ def test_another_key_is_refused_when_one_is_named(built: Path, tmp_path: Path) -
 
 def test_another_architecture_is_refused(built: Path) -> None:
     assert reasons(built, arch="aarch64") == ["made for another architecture"]
+
+
+@pytest.mark.parametrize("verb", ["verify", "boot"])
+@pytest.mark.parametrize("spoil", ["arch", "signature", "disk"])
+def test_neither_verb_goes_on_with_an_image_to_refuse(
+    built: Path, verb: str, spoil: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exit code 3, and no machine is started."""
+    started: list[object] = []
+    monkeypatch.setattr("appliance.cli.image.start_machine", lambda *words: started.append(words))
+    if spoil == "arch":
+        monkeypatch.setattr("platform.machine", lambda: "riscv64")
+    else:
+        (built / {"signature": "SHA256SUMS.sig", "disk": "appliance.raw"}[spoil]).write_bytes(b"another\n")
+    result = CliRunner().invoke(command, [verb, str(built)])
+    assert isinstance(result.exception, FaultyInput)
+    assert result.exception.exit == 3
+    assert started == []
 
 
 def test_everything_wrong_is_said_at_once(built: Path) -> None:
