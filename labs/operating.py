@@ -80,20 +80,21 @@ def forget_everything() -> None:
     """What a reboot takes: processes, what they kept in /run, and all that the kernel held of ours. Files stay."""
     node(BOX).shell(
         """
-        kill -9 $(pgrep -f '^/usr/bin/python3 .*appliance run$') $(pgrep charon)
-        rm -rf /run/appliance /run/charon.vici
-        /usr/lib/frr/frrinit.sh stop >/dev/null 2>&1
+        kill -9 $(pgrep -f '^/usr/bin/python3 .*appliance run$') $(pgrep charon) $(pgrep watchfrr)
+        kill -9 $(pgrep -x 'zebra|bgpd|mgmtd|staticd')
+        rm -rf /run/appliance /run/charon.vici /run/frr/*
         for link in $(ip -o link show type xfrm | cut -d: -f2 | cut -d@ -f1); do ip link del $link; done
         for family in 4 6; do
             ip -$family rule flush proto 173
             ip -$family route flush table all proto 173
+            ip -$family route flush table all proto bgp
         done
-        ip nexthop flush proto 173
+        ip nexthop flush
         ip xfrm state flush; ip xfrm policy flush; nft flush ruleset
         sysctl -q -w net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0
-        /usr/lib/frr/frrinit.sh start >/dev/null 2>&1
+        setsid /usr/lib/frr/frrinit.sh start </dev/null >/dev/null 2>&1 &
         """,
-        timeout=60,
+        timeout=120,
     )
 
 
