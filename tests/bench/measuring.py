@@ -29,6 +29,7 @@ GOALS: Mapping[str, Callable[[], list[Row]]] = {
     "C2": passing.measure_passes,
     "C3": applying.measure,
     "C4": scaling.measure_removal,
+    "C4x": scaling.measure_xfrm_removal,
     "C9": importing.measure,
     "F1": lambda: [*failover.measure(), *gating.measure()],
     "F2": scaling.measure_switch,

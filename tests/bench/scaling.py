@@ -2,8 +2,12 @@
 
 F2, in a network namespace of this machine: prefixes stand on one nexthop group, so that moving all of them is one
 message; beside it the same table rewritten route by route with ``ip -batch``, the fastest way that scripts have. The
-control leaves Linux as it is (``nexthop_compat_mode=1``), where it announces each route again. C4, in the box: many
-links go as one netdev group; beside it one by one with ``ip -batch``, which waits for the kernel at each.
+control leaves Linux as it is (``nexthop_compat_mode=1``), where it announces each route again.
+
+C4: many links go as one netdev group; beside it one by one with ``ip -batch``, which waits for the kernel at each. In a
+namespace of this machine, whose kernel has no XFRM links, our door is made to take macvlan links for ours; with real
+ones (C4x) it runs in the box, whose emulated processor takes many times longer for what has to be done for each link in
+any case, while the waiting that is saved takes no longer than elsewhere.
 """
 
 from __future__ import annotations
@@ -15,10 +19,12 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from ipaddress import IPv4Network
 from pathlib import Path
 from statistics import median
 
+from appliance.kernel import links as kernel_links
 from appliance.kernel.netlink import Kernel
 from appliance.model.change import Change
 from appliance.model.resources import Nexthop, NexthopGroup, Resource, Route, XfrmLink
@@ -29,7 +35,10 @@ SWITCHES, COMPATIBLE = 60, 6
 FLAT = 5.0
 REWRITES = 3
 LINKS = 500
-REMOVALS = 5
+REMOVALS, FEW_REMOVALS = 5, 2
+AT_ONCE = 50.0
+NO_ATTRIBUTE = 0x3FFF
+"""What stands for ``if_id`` in macvlan's own attributes is something else."""
 IDS = 4_000_000
 METRIC = 100
 COMPAT = Path("/proc/sys/net/ipv4/nexthop_compat_mode")
@@ -98,35 +107,62 @@ def _table(count: int, ways: _Ways) -> _Moved:
 
 
 def measure_removal() -> list[Row]:
-    """C4, with the time of removing a single link as the control: batching one gains nothing."""
+    """C4 with macvlan links."""
+    _told(["ip", "-batch", "-"], "link add base type veth peer name far\nlink set base up\n")
+    kernel_links.KIND_XFRM, kernel_links.IF_ID = "macvlan", NO_ATTRIBUTE
+    what = f"removing {LINKS} links one by one / ours, macvlan links as stand-ins"
+    return [_removal("C4", what, _make_stand_ins, REMOVALS)]
+
+
+def measure_xfrm_removal() -> list[Row]:
+    """C4 with real XFRM links, in the box."""
+    what = f"removing {LINKS} links one by one / ours, XFRM links in the emulated guest"
+    return [_removal("C4x", what, _make, FEW_REMOVALS)]
+
+
+def _removal(goal: str, what: str, make: Callable[[Sequence[XfrmLink]], None], rounds: int) -> Row:
+    """The control removes a single link: batching one gains nothing."""
     ours: list[float] = []
     theirs: list[float] = []
     links = [_link(number) for number in range(1, LINKS + 1)]
-    for number in range(REMOVALS):
-        arms = [
-            (ours, lambda: _remove(links)),
-            (theirs, lambda: _told_batch(f"link delete {one.name}" for one in links)),
-        ]
+    for number in range(rounds):
+        arms = [(ours, partial(_remove, links)), (theirs, partial(_remove_singly, links))]
         random.Random(number).shuffle(arms)
         for found, arm in arms:
-            _make(links)
+            make(links)
             found.append(_seconds(arm))
             _say(f"{LINKS} links: {found[-1]:.2f} s {'ours' if found is ours else 'one by one'}")
-    ratios = [slow / fast for slow, fast in zip(theirs, ours, strict=True)]
-    bare = [_by_linux_alone(links) for _ in range(REMOVALS)]
-    _make(links[:1])
-    single = _seconds(lambda: _remove(links[:1]))
-    _make(links[:1])
-    alone = _seconds(lambda: _told_batch([f"link delete {links[0].name}"])) / single
-    verdict = "fails as it must" if alone < 50 else "DOES NOT FAIL: this bar proves nothing"
+    ratios = [slow / fast for slow in theirs for fast in ours]
+    bare = [_by_linux_alone(links, make) for _ in range(rounds)]
+    single = median([_alone(links[:1], make, _remove_singly) for _ in ours])
+    single /= median([_alone(links[:1], make, _remove) for _ in ours])
+    verdict = "fails as it must" if single < AT_ONCE else "DOES NOT FAIL: this bar proves nothing"
     peers = {"ours, s": middle(ours), "of that Linux itself, s": middle(bare), "one by one, s": middle(theirs)}
-    what = f"removing {LINKS} links one by one / ours"
-    return [Row("C4", what, middle(ratios), 50, "higher", spread(ratios), peers, f"one link: {alone:.1f}, {verdict}")]
+    control = f"one link: {single:.1f}, {verdict}"
+    return Row(goal, what, middle(ratios), AT_ONCE, "higher", spread(ratios), peers, control)
 
 
-def _by_linux_alone(links: Sequence[XfrmLink]) -> float:
+def _alone(
+    links: Sequence[XfrmLink],
+    make: Callable[[Sequence[XfrmLink]], None],
+    remove: Callable[[Sequence[XfrmLink]], None],
+) -> float:
+    make(links)
+    return _seconds(partial(remove, links))
+
+
+def _remove_singly(links: Sequence[XfrmLink]) -> None:
+    _told_batch(f"link delete {one.name}" for one in links)
+
+
+def _make_stand_ins(links: Sequence[XfrmLink]) -> None:
+    _told_batch(f"link add link base name {one.name} group {kernel_links.BIRTH_GROUP} type macvlan" for one in links)
+    _told_batch(f"link set dev {one.name} alias {one.alias} up" for one in links)
+
+
+def _by_linux_alone(links: Sequence[XfrmLink], make: Callable[[Sequence[XfrmLink]], None]) -> float:
     """What nobody gets below: the links stand in one group already, and one message takes it away."""
-    _make(links)
+    make(links)
     _told_batch(f"link set {one.name} group 77" for one in links)
     return _seconds(lambda: _told(["ip", "link", "delete", "group", "77"]))
 
