@@ -31,6 +31,8 @@ ORIGINS = {"igp": Origin.IGP, "egp": Origin.EGP, "incomplete": Origin.INCOMPLETE
 FAMILIES = {"ipv4 unicast": 4, "ipv6 unicast": 6}
 SEQUENCE, SET, CONFEDERATION = "as-sequence", "as-set", ("confed-sequence", "confed-set")
 MALFORMED = "a malformed attribute"
+LEFT_OUT, NO_HOP = "discard", "no-nexthop"
+"""ExaBGP's words for an attribute that it did without, and for a next hop that there is not."""
 SHOWN = 60  # characters of a line that could not be read
 _RESTART = "64"  # RFC 4724, the capability's code
 
@@ -92,10 +94,11 @@ def _update(address: IPAddress, message: Json) -> Iterator[Message]:
         yield EndOfRib(address, 6 if message["eor"]["afi"] == "ipv6" else 4)
         return
     update = message["update"]
-    announced = tuple(_announced(update.get("announce", {})))
+    offered = update.get("announce", {})
+    announced = tuple(_announced(offered, address))
     withdrawn = tuple(_withdrawn(update.get("withdraw", {})))
     said = update.get("attribute", {})
-    fault, attributes = (_fault(said) if announced or "error" in said else None), None
+    fault, attributes = (_fault(said, offered) if announced or "error" in said else None), None
     if announced and fault is None:
         try:
             attributes = _attributes(said)
@@ -105,11 +108,11 @@ def _update(address: IPAddress, message: Json) -> Iterator[Message]:
         yield Update(address, attributes, announced, withdrawn, fault)
 
 
-def _announced(families: Json) -> Iterator[tuple[IPNetwork, IPAddress]]:
+def _announced(families: Json, teller: IPAddress) -> Iterator[tuple[IPNetwork, IPAddress]]:
     for family, hops in families.items():
         if family in FAMILIES:
             for hop, prefixes in hops.items():
-                nexthop = _address(hop)
+                nexthop = teller if hop == NO_HOP else _address(hop)
                 for one in prefixes:
                     yield ip_network(one["nlri"] if isinstance(one, dict) else one), nexthop
 
@@ -121,12 +124,13 @@ def _withdrawn(families: Json) -> Iterator[IPNetwork]:
                 yield ip_network(one["nlri"] if isinstance(one, dict) else one)
 
 
-def _fault(said: Json) -> str | None:
-    """Why an UPDATE counts as a withdrawal: ExaBGP found an attribute malformed, or one that must be there is not
-    (RFC 7606, section 3, d)."""
-    if "error" in said:
+def _fault(said: Json, offered: Json) -> str | None:
+    """Why an UPDATE counts as a withdrawal: ExaBGP found an attribute malformed that cannot just be left out, or one
+    that must be there is not (RFC 7606, section 3, d)."""
+    if not str(said.get("error", LEFT_OUT)).startswith(LEFT_OUT):
         return MALFORMED
     missing = [name for name in ("origin", "as-path") if name not in said]
+    missing += ["next-hop"] if any(NO_HOP in hops for hops in offered.values()) else []
     return f"without the attribute {' and '.join(missing)}" if missing else None
 
 

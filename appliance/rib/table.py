@@ -93,7 +93,7 @@ class Rib:
         if update.withdrawn:
             self._drop(update.neighbor, update.withdrawn)
         if update.fault is not None:
-            self._say(side, f"an UPDATE was taken as a withdrawal: {update.fault}")
+            self._say(side, f"an UPDATE that is taken as a withdrawal: {update.fault}")
         if update.attributes is None:
             self._drop(update.neighbor, [prefix for prefix, _ in update.announced])
             return

@@ -80,13 +80,23 @@ def test_the_length_of_a_path(segments: str, numbers: tuple[int, ...], length: i
         (f'"origin": "invalid", {PATH}', "a malformed attribute"),
         (f'"origin": "igp", {PATH}, "med": "much"', "a malformed attribute"),
         ('"origin": "igp", "as-path": {"0": {"element": "as-heap", "value": [1]}}', "a malformed attribute"),
-        (f'"origin": "igp", {PATH}, "error": ""', "a malformed attribute"),
+        (f'"origin": "igp", {PATH}, "error": "treat-as-withdraw due to med"', "a malformed attribute"),
         (PATH, "without the attribute origin"),
         ("", "without the attribute origin and as-path"),
     ],
 )
 def test_what_is_malformed_keeps_its_prefixes_so_that_they_can_be_taken_back(attribute: str, fault: str) -> None:
     assert parse_line(update(attribute, ANNOUNCE)) == (Update(FAR, None, NETS, fault=fault),)
+
+
+def test_an_attribute_that_exabgp_left_out_costs_nothing_else() -> None:
+    left_out = update(f'"origin": "igp", {PATH}, "error": "discard due to aggregator"', ANNOUNCE)
+    assert parse_line(left_out) == parse_line(update(f'"origin": "igp", {PATH}', ANNOUNCE))
+
+
+def test_prefixes_without_a_next_hop_are_taken_back() -> None:
+    said = update(f'"origin": "igp", {PATH}', '"announce": { "ipv4 unicast": { "no-nexthop": [ "10.1.0.0/16" ] } }')
+    assert parse_line(said) == (Update(FAR, None, NETS[:1], fault="without the attribute next-hop"),)
 
 
 def test_withdrawals_of_both_families() -> None:

@@ -346,23 +346,25 @@ def test_a_gateway_with_our_own_identifier_is_refused_and_the_others_work(box: B
 
 def test_ten_times_the_maximum_is_taken_and_said(box: Box, folder: Path) -> None:
     """What the intent's ``action: warn`` promises: a session that is cut for it would take both paths down at once."""
-    text = SITE.replace("    speaker: exabgp\n", "    speaker: exabgp\n    accept: {max-prefixes: {limit: 100}}\n")
+    text = SITE.replace("    speaker: exabgp\n", "    speaker: exabgp\n    accept: {max-prefixes: {limit: 1000}}\n")
 
     async def scene(at: Scene) -> None:
         await at.want(text=text)
         await at.both_up()
-        many = [f"10.{number // 256}.{number % 256}.0/24" for number in range(1000)]
-        for start in range(0, 1000, 200):
+        many = [f"10.{number // 256}.{number % 256}.0/24" for number in range(10_000)]
+        for start in range(0, 10_000, 200):
             at.ends["vpc-1"].offer(many[start : start + 200])
-        await until(lambda: len(at.listening.rib.choices) == 1000)
-        await until(lambda: ip("route show proto 174").count("\n") == 1000)
-        at.ends["vpc-1"].take_back(many)
+        await until(lambda: len(at.listening.rib.choices) == 10_000)
+        await until(lambda: ip("route show proto 174").count("\n") == 10_000)
+        for start in range(0, 10_000, 800):
+            at.ends["vpc-1"].take_back(many[start : start + 800])
         await until(lambda: at.routes() == {})
         assert at.ends["vpc-1"].sessions == 1
 
     said = play(box, folder, scene)
     assert [line for line in said if "maximum" in line] == [
-        "vpc-1: 169.254.23.5 sent 200 prefixes, more than its maximum of 100"
+        "vpc-1: 169.254.23.5 sent 800 prefixes, 80% of its maximum of 1000",
+        "vpc-1: 169.254.23.5 sent 1200 prefixes, more than its maximum of 1000",
     ]
 
 

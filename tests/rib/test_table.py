@@ -150,7 +150,7 @@ def test_a_malformed_update_takes_its_prefixes_back() -> None:
     rib.take(offer(ONE, ["10.0.0.0/16", "10.1.0.0/16"]))
     rib.take(Update(ONE.address, None, ((NET, ONE.address),), fault="a malformed attribute"))
     assert (chosen(rib), chosen(rib, "10.1.0.0/16")) == (set(), {"t1"})
-    assert rib.events == ["t1: 169.254.1.5 sent an UPDATE was taken as a withdrawal: a malformed attribute"]
+    assert rib.events == ["t1: 169.254.1.5 sent an UPDATE that is taken as a withdrawal: a malformed attribute"]
 
 
 def test_a_changed_policy_is_applied_to_what_came_before() -> None:
