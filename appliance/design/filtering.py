@@ -10,8 +10,9 @@ from appliance.design.tunnels import pairs, tunnel_link, tunnel_mss
 from appliance.design.underlay import underlay_of, uplink_links, uplink_networks
 from appliance.design.wish import Wish
 from appliance.firewall.ruleset import render_ruleset
-from appliance.intent.finding import overlap
-from appliance.model.filtering import Filter, LanGuard, ManagementGuard, PolicedPair, Translation, TunnelGuard
+from appliance.intent.finding import overlap, within
+from appliance.model.address import IPNetwork
+from appliance.model.filtering import Filter, LanGuard, ManagementGuard, PolicedPair, Transit, Translation, TunnelGuard
 from appliance.model.intent import Connection, Tunnel
 from appliance.model.resources import FirewallTable
 
@@ -34,8 +35,25 @@ def compose_filter(wish: Wish) -> Filter:
         host_is_ours=wish.host_is_ours,
         management=management_guard(wish),
         translations=translations(wish),
+        transits=transits(wish),
         captured=tuple(network.version for network in captured_defaults(wish)),
     )
+
+
+def transits(wish: Wish) -> tuple[Transit, ...]:
+    """Which clouds may reach which others through us: those that are told of their networks."""
+    found = []
+    for connection in wish.connections:
+        for other in wish.connections:
+            told = tuple(net for net in connection.announce.networks or () if _is_behind(net, other))
+            if other.name != connection.name and told and "policy" not in (connection.mode, other.mode):
+                links = [tuple(tunnel_link(tunnel) for tunnel in one.tunnels) for one in (connection, other)]
+                found.append(Transit(links[0], links[1], told))
+    return tuple(found)
+
+
+def _is_behind(network: IPNetwork, connection: Connection) -> bool:
+    return any(within(network, theirs) for theirs in connection.networks if theirs.prefixlen)
 
 
 def management_guard(wish: Wish) -> ManagementGuard | None:

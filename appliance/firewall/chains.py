@@ -75,6 +75,15 @@ _FROM_TUNNEL = (
     "counter name from_tunnel_astray drop",
 )
 
+_TRANSIT = (
+    # There by what the one cloud was told of the other, and back.
+    "iifname . oifname . ip daddr @transit4 accept",
+    "iifname . oifname . ip6 daddr @transit6 accept",
+    "oifname . iifname . ip saddr @transit4 accept",
+    "oifname . iifname . ip6 saddr @transit6 accept",
+)
+"""Between two clouds, where one was told of networks of the other."""
+
 _TO_TUNNEL = (
     "iifname . ip saddr @lan4 accept",
     "iifname . ip6 saddr @lan6 accept",
@@ -202,7 +211,7 @@ def _common_chains(filter: Filter) -> Iterator[str]:
     yield from _base("output", "output", "filter", "accept", _OUTPUT)
     yield from _chain("from_peer", _FROM_PEER)
     yield from _chain("from_neighbor", _FROM_NEIGHBOR)
-    yield from _chain("from_tunnel", _FROM_TUNNEL)
+    yield from _chain("from_tunnel", (*(_TRANSIT if filter.transits else ()), *_FROM_TUNNEL))
     yield from _chain("to_tunnel", _TO_TUNNEL)
     yield from _chain("from_host", _FROM_HOST)
     yield from _chain("protect", _PROTECT)

@@ -57,6 +57,9 @@ def _network_sets(filter: Filter, family: int) -> Iterable[str]:
     yield from render_set(
         f"lan{family}", f"type ifname . ipv{family}_addr; flags interval", _placed_lans(filter, family)
     )
+    if filter.transits:
+        kind = f"type ifname . ifname . ipv{family}_addr; flags interval"
+        yield from render_set(f"transit{family}", kind, _transits(filter, family))
     yield from _networks(f"lan_anywhere{family}", family, _lan_networks(anywhere))
     yield from _networks(f"lan_networks{family}", family, _lan_networks(filter.lans))
     yield from _networks(f"near{family}", family, _near(filter, family))
@@ -88,6 +91,20 @@ def _pairs(name: str, family: int, pairs: Iterable[tuple[str, IPAddress]]) -> It
 
 def _networks(name: str, family: int, networks: Iterable[IPNetwork]) -> Iterable[str]:
     return render_set(name, f"type ipv{family}_addr; flags interval", map(str, merged(networks, family)))
+
+
+def _transits(filter: Filter, family: int) -> Iterable[str]:
+    """Where a packet comes from, where it goes to, and the network beyond."""
+    told: dict[tuple[str, str], list[IPNetwork]] = {}
+    for one in filter.transits:
+        for link in one.links:
+            for beyond in one.beyond:
+                told.setdefault((link, beyond), []).extend(one.networks)
+    return [
+        f"{quoted(link)} . {quoted(beyond)} . {network}"
+        for (link, beyond), networks in sorted(told.items())
+        for network in merged(networks, family)
+    ]
 
 
 def _lan_networks(lans: Iterable[LanGuard]) -> tuple[IPNetwork, ...]:

@@ -150,7 +150,7 @@ def _announce_findings(intent: Intent, key: str, connection: Connection, profile
     place = f"{key}.announce.networks"
     networks = intent.site.networks if own is None else own
     about = ("site.networks", place)
-    yield from _foreign_findings(intent, place, own or ())
+    yield from _foreign_findings(intent, place, connection, own or ())
     if not networks:
         yield notice(place, connection.name, "nothing is announced: the cloud learns no way back to us",
                      fix="name site.networks", about=about)  # fmt: skip
@@ -159,15 +159,21 @@ def _announce_findings(intent: Intent, key: str, connection: Connection, profile
     yield from _steering_findings(key, connection, profile)
 
 
-def _foreign_findings(intent: Intent, place: str, networks: tuple[IPNetwork, ...]) -> Iterator[Finding]:
-    """Only what is ours may be announced."""
+def _foreign_findings(
+    intent: Intent, place: str, connection: Connection, networks: tuple[IPNetwork, ...]
+) -> Iterator[Finding]:
+    """Only what is ours may be announced, and what lies behind another cloud: then the one reaches the other by us."""
     ours: NetworkIndex[None] = NetworkIndex()
     for network in intent.site.networks:
         ours.add(None, network)
+    for other in intent.connections:
+        for network in other.networks if other.name != connection.name and other.mode != "policy" else ():
+            if network.prefixlen:
+                ours.add(None, network)
     for index, network in enumerate(networks):
         if ours.containing(network) is None:
             allowed = ", ".join(map(str, intent.site.networks[:8])) or "site.networks is empty"
-            message = "not a network of the site"
+            message = "neither a network of the site nor of another connection"
             yield Finding(f"{place}[{index}]", message, found=str(network), allowed=allowed, about=("site.networks",))
 
 

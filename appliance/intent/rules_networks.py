@@ -141,26 +141,49 @@ def _missing_priority(
 
 
 def _mixed_modes(intent: Intent) -> Iterator[Finding]:
-    """Connections of different modes cannot share a prefix: the one would hide the other."""
-    for mode, others in (("static", ("bgp", "policy")), ("policy", ("bgp",))):
-        known: NetworkIndex[tuple[str, Connection]] = NetworkIndex()
-        for key, connection in connections_of(intent):
-            for network in connection.networks if connection.mode in others else ():
-                known.add((key, connection), network)
-        for key, connection in connections_of(intent):
-            if connection.mode == mode:
-                yield from _shared(key, connection, known)
+    """Connections of different modes share a prefix only where one is sure to go first: a static route stands behind
+    what BGP brings for the same prefix, and IPsec policies hide any route."""
+    for key, connection in connections_of(intent):
+        for other_key, other in connections_of(intent):
+            if (connection.mode, other.mode) == ("static", "bgp"):
+                yield from _behind_bgp(key, connection, other_key, other)
+            elif (connection.mode, other.mode) in (("static", "policy"), ("policy", "bgp")):
+                yield from _hidden(key, connection, other_key, other)
 
 
-def _shared(key: str, connection: Connection, known: NetworkIndex[tuple[str, Connection]]) -> Iterator[Finding]:
+def _met(connection: Connection, other: Connection) -> Iterator[tuple[int, IPNetwork, IPNetwork]]:
+    """(index, network, what it overlaps of the other's)."""
+    known: NetworkIndex[None] = NetworkIndex()
+    for network in other.networks:
+        known.add(None, network)
     for index, network in enumerate(connection.networks):
         met = known.overlapping(network) if network.prefixlen else None
         if met:
-            (other_key, other), shared = met
-            how = {"bgp": "BGP", "policy": "IPsec policies"}[other.mode]
-            message = f"{other.name} reaches {shared} by {how}: not available in this version"
-            about = (f"{other_key}.mode", f"{key}.mode", f"{other_key}.networks")
-            yield Finding(f"{key}.networks[{index}]", message, found=str(network), about=about)
+            yield index, network, met[1]
+
+
+def _behind_bgp(key: str, connection: Connection, other_key: str, other: Connection) -> Iterator[Finding]:
+    about = (f"{other_key}.mode", f"{key}.mode", f"{other_key}.networks", f"{key}.priority", f"{other_key}.priority")
+    for index, network, theirs in _met(connection, other):
+        if theirs.prefixlen < network.prefixlen:
+            message = (
+                f"lies inside {theirs}, which {other.name} reaches by BGP: the longer goes first at any priority"
+            )
+            fix = f"name {theirs}"
+        elif connection.priority is None or other.priority is None or connection.priority > other.priority:
+            continue
+        else:
+            message = f"{other.name} reaches {theirs} by BGP, which goes before a static route"
+            fix = f"give {connection.name} a priority beyond {other.priority}"
+        yield Finding(f"{key}.networks[{index}]", message, found=str(network), fix=fix, about=about)
+
+
+def _hidden(key: str, connection: Connection, other_key: str, other: Connection) -> Iterator[Finding]:
+    about = (f"{other_key}.mode", f"{key}.mode", f"{other_key}.networks")
+    how = {"bgp": "BGP", "policy": "IPsec policies"}[other.mode]
+    for index, network, shared in _met(connection, other):
+        message = f"{other.name} reaches {shared} by {how}: not available in this version"
+        yield Finding(f"{key}.networks[{index}]", message, found=str(network), about=about)
 
 
 def _lan_findings(intent: Intent) -> Iterator[Finding]:

@@ -49,6 +49,15 @@ class Translation:
 
 
 @dataclass(frozen=True, slots=True)
+class Transit:
+    """What the cloud behind any of ``links`` was told of another: ``networks``, reached by any of ``beyond``."""
+
+    links: tuple[str, ...]
+    beyond: tuple[str, ...]
+    networks: tuple[IPNetwork, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class PolicedPair:
     """A network of ours and one of theirs, between which IPsec policies take what uplinks would carry. MSS in bytes."""
 
@@ -79,3 +88,4 @@ class Filter:
     translations: tuple[Translation, ...] = ()
     policed: tuple[PolicedPair, ...] = ()
     captured: tuple[int, ...] = ()
+    transits: tuple[Transit, ...] = ()

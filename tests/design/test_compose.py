@@ -215,6 +215,20 @@ def test_named_lans_bind_the_filter_to_their_interfaces() -> None:
     assert '"eth2" . 172.16.20.0/24' in table.text
 
 
+def test_one_cloud_reaches_another_only_where_it_is_told_of_it() -> None:
+    assert compose_filter(wish_for(fixed())).transits == ()
+    first, second = fixed().connections
+    theirs = ip_network("10.77.0.0/16")
+    told = replace(first, announce=Announce(networks=(*fixed().site.networks, theirs)))
+    intent = replace(fixed(), connections=(told, replace(second, networks=(theirs,))))
+    (found,) = compose_filter(wish_for(intent)).transits
+    links = [tuple(tunnel.name for tunnel in one.tunnels) for one in (first, second)]
+    assert (found.links, found.beyond, found.networks) == (links[0], links[1], (theirs,))
+    router = compose_router(wish_for(intent))
+    assert router is not None
+    assert {one.connection for one in router.neighbors if theirs in {rule.prefix for rule in one.announce}} == {"vpc"}
+
+
 def test_who_administers_the_box_stands_in_the_filter_of_our_own_image() -> None:
     said = Management(sources=(ip_network("172.16.99.0/24"),), interfaces=("eth2",))
     intent = replace(fixed(), management=said)

@@ -8,7 +8,7 @@ from ipaddress import ip_network
 import pytest
 
 from appliance.firewall.ruleset import render_ruleset
-from appliance.model.filtering import LanGuard
+from appliance.model.filtering import LanGuard, Transit
 from tests.firewall.scenes import SHARED
 from tests.firewall.stage import OURS, V4, Family, Stage, error_about, is_error, prohibited, same_port
 from tests.firewall.wires import wait_for
@@ -31,6 +31,17 @@ def test_tunnels_are_no_transit(stage: Stage, family: Family) -> None:
     stage.send(stage.lan, fine)
     heard = stage.cloud_2.hear_until(same_port(fine))
     assert not [frame for frame in heard if same_port(astray)(frame)]
+
+
+def test_who_was_told_of_another_cloud_reaches_it_and_is_answered(stage: Stage, family: Family) -> None:
+    told = ip_network(family.vpc_2)
+    transit = Transit(("vpc-1",), ("vpc-2",), (told,))
+    stage.wires.load(render_ruleset(replace(SHARED, transits=(transit,))))
+    stage.passes(stage.cloud_1, stage.datagram(family, family.vpc_1, family.vpc_2), stage.cloud_2)
+    stage.passes(stage.cloud_2, stage.datagram(family, family.vpc_2, family.vpc_1), stage.cloud_1)
+    stage.wires.load(render_ruleset(replace(SHARED, transits=(replace(transit, networks=()),))))
+    stage.send(stage.cloud_1, stage.datagram(family, family.vpc_1, family.vpc_2))
+    wait_for(lambda: stage.count("between_tunnels") == 1, "the packet is counted")
 
 
 @pytest.mark.usefixtures("table")

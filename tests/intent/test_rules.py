@@ -104,7 +104,8 @@ FAULTS = [
     ({"connections[0].accept.max-length": 33}, "connections[0].accept.max-length", "out of range"),
     ({"site.router-id": "0.0.0.0"}, "site.router-id", "not a BGP identifier"),
     ({"site.router-id": "224.0.0.1"}, "site.router-id", "not a BGP identifier"),
-    ({"connections[0].announce.networks": ["192.0.0.0/16"]}, "connections[0].announce.networks[0]", "not a network of"),
+    ({"connections[0].announce.networks": ["192.0.0.0/16"]}, "connections[0].announce.networks[0]",
+     "neither a network of the site"),
     ({"site.networks": [f"10.{i // 256}.{i % 256}.0/24" for i in range(1001)]}, "site.networks", "more announcements"),
     # networks
     ({"connections[0].networks": ["192.0.2.128/25"]}, "connections[0].networks[0]", "overlaps 192.0.2.0/24"),
@@ -290,14 +291,26 @@ def test_who_is_asked_and_how_is_read() -> None:
     assert read_intent(write_intent(intent))[0] == intent
 
 
-def test_static_connections_have_an_order_and_share_nothing_with_bgp() -> None:
+def test_static_connections_have_an_order_and_stand_behind_bgp() -> None:
     static = STATIC | {"connections[0].priority": 6}
     both = static | second(priority=5, mode="static", networks=["10.1.0.0/16"])
     assert read_intent(changed(both))[1] == ()
-    _, faults, _ = read_intent(changed(static | second(priority=5, networks=["10.1.0.0/16"])))
-    assert [(fault.key, fault.message) for fault in faults] == [
-        ("connections[0].networks[0]", "b reaches 10.1.0.0/16 by BGP: not available in this version")
-    ]
+    assert read_intent(changed(static | second(priority=5, networks=["10.1.0.0/16"])))[1] == ()
+    for other, message in (
+        (second(priority=6, networks=["10.1.0.0/16"]),
+         "b reaches 10.1.0.0/16 by BGP, which goes before a static route"),
+        (second(priority=5, networks=["8.0.0.0/6"]) | {"connections[0].networks": ["10.0.0.0/8"]},
+         "lies inside 8.0.0.0/6, which b reaches by BGP: the longer goes first at any priority"),
+    ):  # fmt: skip
+        _, faults, _ = read_intent(changed(static | other))
+        assert [(fault.key, fault.message) for fault in faults] == [("connections[0].networks[0]", message)]
+
+
+def test_a_cloud_may_be_told_of_what_lies_behind_another() -> None:
+    other = second(priority=5, networks=["10.1.0.0/16"]) | {"connections[0].networks": ["10.2.0.0/16"]}
+    for told, faults in ((["192.0.2.0/24", "10.1.4.0/24"], 0), (["10.2.0.0/16"], 1), (["10.3.0.0/16"], 1)):
+        found = read_intent(changed(other | {"connections[0].announce.networks": told}))[1]
+        assert len(found) == faults, (told, found)
 
 
 def test_an_intent_without_text_is_judged_the_same() -> None:
