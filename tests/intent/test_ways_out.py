@@ -53,13 +53,14 @@ def test_a_tunnel_whose_uplink_is_another_than_the_cloud_expects_is_refused() ->
 def test_an_uplink_that_is_seen_under_another_address_than_the_cloud_expects_is_warned_about() -> None:
     faults, notices = said(tunnel(1, **{"local-id": "203.0.113.99"}), tunnel(2))
     assert faults == []
-    assert notices == [("vco-1", "the cloud expects this tunnel from 203.0.113.99, and isp1 is seen as 203.0.113.202")]
+    message = "the cloud expects this tunnel from 203.0.113.99, and isp1 is seen as 203.0.113.202"
+    assert notices == [("vco-1", f"{message}; look which one is right")]
 
 
 def test_both_tunnels_on_one_of_two_uplinks_are_warned_about() -> None:
     faults, notices = said(tunnel(1), tunnel(2, uplink="isp1"))
     assert faults == []
-    assert notices == [("vco", "all tunnels leave by isp1, and fail with it")]
+    assert notices == [("vco", "all tunnels leave by isp1, and fail with it; let one leave by isp2")]
 
 
 def test_tunnels_with_one_inside_network_are_refused() -> None:
