@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 
 from appliance.model.address import IPNetwork
 from appliance.model.change import Change, Outcome
-from appliance.model.resources import LEARNED_PROTOCOL, InsideAddress, Nexthop, NexthopGroup, Route, XfrmLink
+from appliance.model.resources import (
+    DEFAULT_TABLE,
+    LEARNED_PROTOCOL,
+    InsideAddress,
+    Nexthop,
+    NexthopGroup,
+    Route,
+    XfrmLink,
+)
 from appliance.rib.forwarding import LEARNED_METRIC, Ledger, Way
 from tests.fakes.kernel import FakeKernel
 
@@ -193,3 +201,17 @@ def test_whatever_happens_the_kernel_ends_where_it_was_wanted(steps: list[tuple[
         if usable is not None:
             expected = {prefix: (ways & usable) or ways for prefix, ways in expected.items()}  # type: ignore[operator]
         assert scene.ways() == expected
+
+
+def test_a_default_route_stands_in_the_table_for_lans_and_goes_from_there() -> None:
+    scene, everything = Scene(), ip_network("0.0.0.0/0")
+
+    def tables() -> set[int]:
+        return {one.table for one in asyncio.run(scene.kernel.learned()) if isinstance(one, Route)}
+
+    scene.ledger.want({everything: frozenset({"t1"})})
+    assert scene.tell(scene.ledger.changes()) == []
+    assert tables() == {DEFAULT_TABLE}
+    scene.ledger.want({everything: frozenset()})
+    assert scene.tell(scene.ledger.changes()) == []
+    assert tables() == set()
