@@ -79,6 +79,7 @@ class Listening:
             return
         neighbors = router.neighbors if router is not None else ()
         self._ledger.follow(learned_ways(wish, "exabgp", "frr"))
+        await self._tell(self._ledger.gate(_usable(neighbors)), only=True)  # the rest takes time where much is known
         if router != self._router:
             self._hand_back(wish, neighbors)
             self._router = router

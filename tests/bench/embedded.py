@@ -26,8 +26,6 @@ from appliance.model.change import Change
 from tests.daemon.sites import HEAD, VPC_1, VPC_2, connection
 
 MORE = "    speaker: exabgp\n    accept: {max-prefixes: {limit: 200000}}\n"
-ONE_WAY = HEAD + connection("vpc", [VPC_1], MORE)
-TWO_WAYS = HEAD + connection("vpc", [VPC_1, VPC_2], MORE)
 ENDS = {"vpc-1": ("169.254.23.6", "169.254.23.5"), "vpc-2": ("169.254.22.74", "169.254.22.73")}
 """By tunnel our address and theirs."""
 
@@ -44,14 +42,15 @@ class Embedded:
 
 
 @asynccontextmanager
-async def embedded(text: str, tell: Tell = lambda up, life: None) -> AsyncIterator[Embedded]:
-    """While the block runs ExaBGP speaks by this intent, and what it learns goes into the kernel."""
+async def embedded(
+    wish: Wish, tell: Tell = lambda up, life: None, systems: Systems | None = None
+) -> AsyncIterator[Embedded]:
+    """While the block runs ExaBGP speaks by this wish, and what it learns goes into the kernel."""
     with _emptied(FOLDER):
-        systems = replace(open_systems(), exabgp=Exabgp(FOLDER, FOLDER / "speaker.sock"))
+        systems = replace(systems or open_systems(), exabgp=Exabgp(FOLDER, FOLDER / "speaker.sock"))
         listening = Listening(systems, lambda sentence: None, tell)
         keeper, stop = Keeper(systems, listening, lambda sentence: None), asyncio.Event()
         running = asyncio.create_task(keeper.keep(stop))
-        wish = wish_of(text)
         await systems.exabgp.apply([Change(None, one) for one in speaker_configs(wish)])
         await listening.follow(wish)
         try:
@@ -62,8 +61,17 @@ async def embedded(text: str, tell: Tell = lambda up, life: None) -> AsyncIterat
             await running
 
 
-def wish_of(text: str) -> Wish:
-    """What an intent asks for, of a machine of which nothing else is known."""
+def one_way() -> Wish:
+    """A connection of one tunnel, on a machine of which nothing else is known."""
+    return _wish_of(HEAD + connection("vpc", [VPC_1], MORE))
+
+
+def two_ways() -> Wish:
+    """The same with two tunnels that share the traffic."""
+    return _wish_of(HEAD + connection("vpc", [VPC_1, VPC_2], MORE))
+
+
+def _wish_of(text: str) -> Wish:
     return Wish(parse_loaded(text, "site.yaml").intent, read_templates())
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from appliance.model.peering import CLOSED
 from tests.announce.far import FarEnd, until
-from tests.bench.embedded import ENDS, ONE_WAY, TWO_WAYS, Embedded, embedded, everyone_may_run_python
+from tests.bench.embedded import ENDS, Embedded, embedded, everyone_may_run_python, one_way, two_ways
 from tests.bench.learning import FAR, PER_UPDATE, frr_alone, in_namespace, nets, told
 from tests.bench.rows import Row
 from tests.frr import rig
@@ -53,7 +53,7 @@ async def _ours(count: int) -> float:
     end = FarEnd(FAR)
     await end.start()
     before = _resident(os.getpid())
-    async with embedded(ONE_WAY) as speaker:
+    async with embedded(one_way()) as speaker:
         while not end.up:
             await asyncio.sleep(0.05)
         if count:
@@ -108,7 +108,7 @@ async def _ended(how: End) -> float:
     for end in ends.values():
         await end.start()
     Path("/proc/sys/net/ipv4/nexthop_compat_mode").write_text("0")  # as every design of ours has it
-    async with embedded(TWO_WAYS) as speaker:
+    async with embedded(two_ways()) as speaker:
         for end in ends.values():
             await told(end, PATHS_DIE_UNDER, PER_UPDATE)
         await until(lambda: all(len(choice.paths) == len(ENDS) for choice in speaker.listening.rib.choices.values()))

@@ -21,7 +21,7 @@ from appliance.announce.render import BRIDGE, render_exabgp
 from appliance.design.peering import compose_router
 from appliance.model.peering import BgpRouter
 from tests.announce.far import FarEnd
-from tests.bench.embedded import ENDS, ONE_WAY, embedded, everyone_may_run_python, routes, wish_of
+from tests.bench.embedded import ENDS, embedded, everyone_may_run_python, one_way, routes
 from tests.bench.rows import Row, middle, spread
 from tests.frr import rig
 
@@ -102,7 +102,7 @@ def ours(count: int, per_update: int = PER_UPDATE) -> float:
 async def _ours(count: int, per_update: int) -> float:
     end = FarEnd(FAR)
     await end.start()
-    async with embedded(ONE_WAY):
+    async with embedded(one_way()):
         seconds = await told(end, count, per_update)
     await end.stop()
     return seconds
@@ -129,7 +129,7 @@ async def _recipe(count: int) -> float:
 
 def _running(script: Path) -> str:
     """ExaBGP's configuration with ``script`` as its API process."""
-    wish = wish_of(ONE_WAY)
+    wish = one_way()
     router = compose_router(wish, "exabgp")
     assert isinstance(router, BgpRouter)
     text = render_exabgp(router, wish.templates).replace(BRIDGE, str(script))
