@@ -60,23 +60,26 @@ def count(plug: socket.socket) -> int:
 
 def read(plug: socket.socket) -> list[str]:
     """One line for each of the first packets."""
-    # Scapy's protocols take a second to load, and mostly there is nothing to show.
-    for layers in ("scapy.layers.inet", "scapy.layers.inet6"):
-        import_module(layers)
-    from scapy.layers.l2 import Ether
-
-    lines: list[str] = []
-    while len(lines) < SHOWN:
+    found: list[bytes] = []
+    while len(found) < SHOWN:
         try:
-            data = plug.recv(65535)
+            found.append(plug.recv(65535))
         except BlockingIOError:
             break
         except OSError as error:
             if error.errno != errno.ENETDOWN:
                 raise
             continue  # told once, when the link was down meanwhile; what passed before and after is there
-        lines.append(Ether(data).summary())
-    return lines
+    return _in_words(found) if found else []
+
+
+def _in_words(packets: Sequence[bytes]) -> list[str]:
+    # Scapy takes seconds to load on a slow machine, and mostly there is nothing to show.
+    for layers in ("scapy.layers.inet", "scapy.layers.inet6"):
+        import_module(layers)
+    from scapy.layers.l2 import Ether
+
+    return [Ether(data).summary() for data in packets]
 
 
 def report(sockets: dict[tuple[str, str], socket.socket], shown: Sequence[str]) -> dict[str, Any]:
