@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Interface
 from zlib import crc32
 
 from appliance.model.address import IPAddress, IPNetwork
@@ -47,6 +47,11 @@ def link_name(tunnel: str) -> str:
 def link_alias(connection: str, tunnel: str) -> str:
     """What marks a link as ours, and says whose it is."""
     return f"appliance:{connection}/{tunnel}"
+
+
+def link_local(connection: str, tunnel: str) -> IPv6Interface:
+    """Our address on a tunnel's own link."""
+    return IPv6Interface(f"fe80::{if_id(connection, tunnel) >> 16:x}:{if_id(connection, tunnel) & 0xFFFF:x}/64")
 
 
 def nexthop_id(connection: str, tunnel: str, family: int) -> int:

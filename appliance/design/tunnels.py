@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from ipaddress import ip_network
 
-from appliance.design.numbering import child_name, if_id, link_alias, link_name, nexthop_id, reqid, shared_key_id
+from appliance.design.numbering import (
+    child_name,
+    if_id,
+    link_alias,
+    link_local,
+    link_name,
+    nexthop_id,
+    reqid,
+    shared_key_id,
+)
 from appliance.design.underlay import Underlay, lack_of, underlay_of
 from appliance.design.wish import Wish, profile_of
 from appliance.intent.crypto import inner_mtu
@@ -45,7 +54,7 @@ def tunnel_resources(wish: Wish) -> frozenset[Resource]:
             continue
         found |= {
             xfrm_link(wish, connection, tunnel),
-            *inside_addresses(tunnel),
+            *inside_addresses(connection, tunnel),
             *paths(connection, tunnel),
             Sysctl(f"net.ipv4.conf.{_sysctl_name(tunnel_link(tunnel))}.rp_filter", "2"),
         }
@@ -90,10 +99,13 @@ def xfrm_link(wish: Wish, connection: Connection, tunnel: Tunnel) -> XfrmLink:
     )
 
 
-def inside_addresses(tunnel: Tunnel) -> frozenset[InsideAddress]:
-    """Our addresses inside."""
-    link = tunnel_link(tunnel)
-    return frozenset(InsideAddress(link, address) for address in (tunnel.inside, tunnel.inside6) if address)
+def inside_addresses(connection: Connection, tunnel: Tunnel) -> frozenset[InsideAddress]:
+    """Our addresses inside. Where BGP runs over IPv6 there is a link-local one too: without it bgpd ends the session at
+    once, for it has no next hop to tell."""
+    link, found = tunnel_link(tunnel), [tunnel.inside, tunnel.inside6]
+    if tunnel.inside6 and not tunnel.inside6.ip.is_link_local and connection.mode == "bgp":
+        found.append(link_local(connection.name, tunnel.name))
+    return frozenset(InsideAddress(link, address) for address in found if address)
 
 
 def paths(connection: Connection, tunnel: Tunnel) -> frozenset[Nexthop]:

@@ -195,8 +195,8 @@ def _refuse_foreign(facts: LinkFacts) -> None:
 def _creation(link: XfrmLink) -> tuple[Request, ...]:
     """Born down and nameless, then named, silenced, and only then up: so no link-local address is made.
 
-    Such an address would serve nothing (BGP runs over the inside addresses) and would make the kernel send router
-    solicitations and MLD reports into the tunnel; each counts as traffic that was not the user's. A link without IPv6
+    It would make the kernel send router solicitations and MLD reports into the tunnel; each counts as traffic that was
+    not the user's. Where BGP over IPv6 needs one, it is an inside address like the others. A link without IPv6
     (switched off, or an MTU below 1280) refuses to be silenced, and need not be.
     """
     body = INFO.pack(0, 0, 0, 0, 0) + u32(MTU, link.mtu) + u32(GROUP, BIRTH_GROUP) + text(NAME, link.name)
