@@ -52,8 +52,8 @@ def wait_for_paths(aws: tuple[Tunnel, ...] = (A1, A2), ali: tuple[Tunnel, ...] =
 
 @contextmanager
 def streaming_to_both() -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    """Four flows to either cloud while the block runs."""
-    with streaming("lan", IN_AWS, flows=4) as aws, streaming("lan", IN_ALI, flows=4) as ali:
+    """Flows to either cloud while the block runs, few enough for a slow machine to have time for verbs beside them."""
+    with streaming("lan", IN_AWS, flows=4, rate=25) as aws, streaming("lan", IN_ALI, flows=4, rate=25) as ali:
         yield aws, ali
 
 
@@ -146,7 +146,7 @@ def untouched(spis_before: dict[str, set[str]], sessions_before: dict[str, dict[
 def removing_and_adding_one_leaves_the_other_alone() -> None:
     """AWS's connection goes, and comes again: Alibaba's SPIs, sessions and flows do not notice; none in clear."""
     before, up = spis((B1, B2)), sessions("ali")
-    with watching("internet", OUTSIDE, clear=CLEAR) as seen, streaming("lan", IN_ALI) as result:
+    with watching("internet", OUTSIDE, clear=CLEAR) as seen, streaming("lan", IN_ALI, flows=4, rate=25) as result:
         appliance("connection", "remove", "aws", "--yes")
         wait_until_over(BOTH, (B1, B2), 60)
         apply_site()
