@@ -28,9 +28,12 @@ from tests.bench.site import CONFIG, Native, site_text, write_native, write_site
 
 BARS = {10: 1.0, 100: 1.0, 1000: 100.0}
 """Promised for the last; the others show how it grows."""
-OURS_TIMES, THEIR_TIMES = 10, 5
+OURS_TIMES = {10: 10, 100: 6, 1000: 3}
+THEIR_TIMES = {10: 5, 100: 3, 1000: 1}
 BUDGET = 540.0
 """Seconds for all of it: what would take longer is not begun."""
+GROWTH = 12.0
+"""How many times longer ten times the tunnels take, with fewer repeats: the guess by which that is told."""
 RELOAD = ("/usr/lib/frr/frr-reload.py", "--reload", "--stdout")
 DAEMON = (sys.executable, "-m", "appliance.cli.main", "run")
 
@@ -39,7 +42,7 @@ def measure() -> list[Row]:
     """A row for each number of tunnels that the time allows."""
     rows, ends, took = [], time.monotonic() + BUDGET, 0.0
     for tunnels, bar in BARS.items():
-        if time.monotonic() + took * 15 > ends:
+        if time.monotonic() + took * GROWTH > ends:
             _say(f"{tunnels} tunnels: not begun, it would take more than the {BUDGET:.0f} s there are")
             break
         begun = time.monotonic()
@@ -54,9 +57,9 @@ def _row(tunnels: int, bar: float) -> Row:
     bringing_up, _ = timed([sys.executable, "-m", "tests.bench.once"])
     _say(f"{tunnels} tunnels stand after {bringing_up:.0f} s")
     with _daemon():
-        ours = [asyncio.run(_ordered(tunnels, turn)) for turn in range(OURS_TIMES)]
-        nothing = asyncio.run(_ordered(tunnels, OURS_TIMES - 1))
-    theirs = [_reloaded(natives[turn % 2]) for turn in range(THEIR_TIMES)]
+        ours = [asyncio.run(_ordered(tunnels, turn)) for turn in range(OURS_TIMES[tunnels])]
+        nothing = asyncio.run(_ordered(tunnels, OURS_TIMES[tunnels] - 1))
+    theirs = [_reloaded(natives[turn % 2]) for turn in range(THEIR_TIMES[tunnels])]
     chance = random.Random(tunnels)
     ratios = [sum(slow.values()) / chance.choice(ours) for slow in theirs for _ in ours]
     peers = {"ours, s": middle(ours), "the same order again, nothing to do, s": round(nothing, 3)}

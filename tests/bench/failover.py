@@ -41,8 +41,8 @@ from tests.bench.paths import BEHIND, Far, far_machine
 from tests.bench.rows import RESAMPLES, Row, middle, spread
 
 INTERVAL, LOST = 0.050, 3
-CUTS, CONTROLS = 100, 12
-CUT_FOR, REST = 0.5, 1.6
+CUTS, CONTROLS = 100, 10
+CUT_FOR, REST = 0.5, 1.3
 """Seconds: longer than any switch takes; until 20 probes in a row were answered, and the paths are as before."""
 LIMIT = INTERVAL * LOST
 PATHS = ("path-1", "path-2")

@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from ipaddress import IPv4Address
 from pathlib import Path
+from typing import TypeVar
 
 from appliance.announce.process import SETTINGS, speaker_command
 from appliance.announce.render import BRIDGE, render_exabgp
@@ -24,6 +25,8 @@ from tests.announce.far import FarEnd
 from tests.bench.embedded import ENDS, embedded, everyone_may_run_python, one_way, routes
 from tests.bench.rows import Row, middle, spread
 from tests.frr import rig
+
+T = TypeVar("T")
 
 NEAR, FAR = ENDS["vpc-1"]
 PER_UPDATE = 200
@@ -162,10 +165,10 @@ async def _told_by(end: FarEnd, count: int, per_update: int, name: str) -> float
     return seconds
 
 
-def in_namespace(measure: Callable[[], Awaitable[float]]) -> float:
+def in_namespace(measure: Callable[[], Awaitable[T]]) -> T:
     """In a network namespace of its own, with the tunnels' stand-ins and the far addresses."""
 
-    async def measured() -> float:
+    async def measured() -> T:
         return await measure()
 
     libc, home = ctypes.CDLL(None, use_errno=True), os.open("/proc/thread-self/ns/net", os.O_RDONLY)

@@ -20,6 +20,7 @@ from tests.bench import (
     memory,
     passing,
     scaling,
+    steering,
     watching,
 )
 from tests.bench.rows import Row, as_data
@@ -31,7 +32,7 @@ GOALS: Mapping[str, Callable[[], list[Row]]] = {
     "C4": scaling.measure_removal,
     "C4x": scaling.measure_xfrm_removal,
     "C9": importing.measure,
-    "F1": lambda: [*failover.measure(), *gating.measure()],
+    "F1": lambda: [*failover.measure(), *gating.measure(), *steering.measure()],
     "F2": scaling.measure_switch,
     "F3": watching.measure_many,
     "F4": watching.measure_calm,

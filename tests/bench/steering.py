@@ -44,7 +44,7 @@ from tests.bench.learning import entered
 from tests.bench.paths import BEHIND, Far, far_machine
 from tests.bench.rows import Row
 
-CUTS = 50
+CUTS = 40
 
 
 def measure() -> list[Row]:
