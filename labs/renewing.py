@@ -30,7 +30,7 @@ def rekey_everything(tunnels: Iterable[Tunnel], kinds: Sequence[str] = ("child",
                 before = _generation(kind, tunnel)
                 _rekey(where, kind, tunnel, outside)
                 what = f"a new {kind} SA to {tunnel.remote}, asked for by {where}"
-                wait_for(partial(_is_new, kind, tunnel, before), 20, what)
+                wait_for(partial(_is_new, kind, tunnel, before), 60, what)
 
 
 def _rekey(where: str, kind: str, tunnel: Tunnel, outside: str) -> None:

@@ -64,7 +64,7 @@ def a_second_apply_writes_nothing() -> None:
 
 @check(timeout=240)
 def rekeys_lose_nothing() -> float:
-    """IKE SAs and children of both tunnels rekey from either side under 400 packets a second, and none is lost."""
+    """IKE SAs and children of both tunnels rekey from either side under 100 packets a second, and none is lost."""
     return rekey_without_loss((ONE, TWO), HOST)
 
 

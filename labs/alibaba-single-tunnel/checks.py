@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from checking import check, main, node, wait_for
-from measuring import CLEAR, ENCRYPTED, send_stream, start_services, streaming, watching
+from measuring import CLEAR, ENCRYPTED, send_stream, start_services, watching
 from observing import ip, sas
 from operating import (
     Tunnel,
     children,
     come_back_from_a_reboot,
+    flowing,
     lay_out_site,
     must_configure,
     refuse_a_second_write,
@@ -67,13 +68,13 @@ def a_second_apply_writes_nothing() -> None:
 
 @check(timeout=240)
 def rekeys_cost_us_nothing() -> float:
-    """The IKE SA and its child rekey from either side under 400 packets a second: what is lost is the gateway's own.
+    """The IKE SA and its child rekey from either side under 100 packets a second: what is lost is the gateway's own.
 
     A charon that begins on traffic binds its policy to the new SA just before it has it: packets of that moment end in
     its XfrmAcquireError. Ours has no such moment.
     """
     before = own_losses()
-    with streaming("lan", HOST) as result:
+    with flowing(HOST) as result:
         rekey_everything((ONLY,))
     assert own_losses() == before, f"{before}, now {own_losses()}"
     assert result["gap_ms"] < 5000, f"lost {result['lost']} of {result['sent']}, gap {result['gap_ms']} ms"
@@ -89,7 +90,7 @@ def own_losses() -> dict[str, str]:
 @check(timeout=300)
 def a_cut_leaks_nothing_and_heals_by_itself() -> float:
     """The only tunnel is cut for as long as its SA lives: nothing in clear; back by itself, whoever begins."""
-    with watching("internet", OUTSIDE, clear=CLEAR) as seen, streaming("lan", HOST) as result:
+    with watching("internet", OUTSIDE, clear=CLEAR) as seen, flowing(HOST) as result:
         wire("block", ONLY.remote)
         wait_for(lambda: not children(ONLY), 120, "the SA to end", every=0.5)
         wire("open")
