@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 
 import click
 
 from appliance.cli.output import say
 from appliance.daemon.loop import keep_converged
 from appliance.daemon.wiring import open_systems
+
+YIELD_WITHIN = 0.001
+"""Seconds after which a thread that draws or compares lets those pass that probe and switch (Python's default is 5 ms,
+which a switch pays at every call of the system)."""
 
 
 @click.command("run")
@@ -22,6 +27,7 @@ def command() -> None:
 
 
 async def _run() -> None:
+    sys.setswitchinterval(YIELD_WITHIN)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

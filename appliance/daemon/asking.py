@@ -10,8 +10,8 @@ from appliance.daemon.waking import Bell
 from appliance.daemon.wiring import Systems
 from appliance.model.fault import ApplianceError
 
-ASKING, SPACING = 1.0, 0.1
-"""Seconds between two looks at BGP's sessions, and the least, however many routes come and go."""
+ASKING, SPACING = 2.0, 0.1
+"""Seconds between two looks at BGP's sessions while no route comes or goes, and the least, however many do."""
 
 
 async def keep_asked(

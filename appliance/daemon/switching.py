@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import replace
 from time import monotonic
 from typing import Protocol
 
 from appliance.daemon.bridging import Bridge
-from appliance.daemon.judging import Judgement, judge_connection
+from appliance.daemon.judging import judge_connection
 from appliance.daemon.listening import Listening
-from appliance.daemon.published import Published, load_published, save_published
+from appliance.daemon.published import Published, load_published
+from appliance.daemon.publishing import Publisher, held, known
 from appliance.daemon.sensing import Healths, Senses
 from appliance.daemon.waking import Marks, marks
 from appliance.daemon.wiring import Systems
@@ -29,10 +30,6 @@ from appliance.model.peering import SHUT, Stances
 from appliance.model.resources import FrrConfig, NexthopGroup, Resource, XfrmPolicy
 from appliance.model.sa import TunnelSa
 from appliance.probe.targets import compose_targets
-from appliance.report.probing import describe_probe
-
-FRESH = 5.0
-"""Seconds after which what is told of the probes is told anew though nothing but figures changed."""
 
 
 class Asks(Protocol):
@@ -63,7 +60,7 @@ class Switchboard:
         self.senses = Senses()
         self.bridge = Bridge()
         self._heard: list[str] = []
-        self._saved_at = 0.0
+        self._publisher = Publisher(systems.store.run_dir)
         self.generation = 0
         self.listening: Listening | None = None
 
@@ -104,7 +101,7 @@ class Switchboard:
         if self._prober is not None:
             links = self.links
             targets = [target for connection in wish.connections for target in compose_targets(connection, links)]
-            self._prober.set_targets(targets, wish.intent.probe, _known(targets, self._published))
+            self._prober.set_targets(targets, wish.intent.probe, known(targets, self._published))
 
     def owners(self, speaker: str) -> Mapping[str, str]:
         """The connection behind each interface over which this speaker has sessions."""
@@ -148,7 +145,8 @@ class Switchboard:
         return self.senses.hear_sessions(speaker, up, life)
 
     async def decide(self) -> tuple[str, ...]:
-        """Judge anew and switch what has to be: one message to the kernel. What happened, a sentence each."""
+        """Judge anew and switch what has to be: one message to the kernel, before all else. What happened, a sentence
+        each."""
         wish = self._wish
         if wish is None:
             return ()
@@ -159,19 +157,16 @@ class Switchboard:
             one.name: judge_connection(one, wish.intent, self._published, self.senses, healths, now)
             for one in wish.connections
         }
-        published = _publish(judged, healths)
-        before, after = self._chosen(self.carrying), self._chosen(published.carrying)
-        shown, self._published = self._published, published
-        news += [_sentence(name, shown.verdicts.get(name), one.verdict) for name, one in judged.items()]
-        news += [_ended(name, shown, self._published) for name in self.stances]
-        switched = [Change(before[key], new) for key, new in after.items() if before[key] != new]
-        if switched or self.stances != shown.stances:
+        before, after = self._published, held(judged)
+        self._published = replace(after, probes=before.probes)
+        switched = self._switched(before.carrying, after.carrying)
+        if switched or after.stances != before.stances:
             self.generation += 1
         if switched:
             news += _failures(await self._systems.kernel.apply(switched))
-        if _outline(shown) != _outline(self._published) or now - self._saved_at >= FRESH:
-            self._saved_at = now
-            save_published(self._systems.store.run_dir, self._published)
+        self._published = self._publisher.tell(self._published, healths, now)
+        news += [_sentence(name, before.verdicts.get(name), one.verdict) for name, one in judged.items()]
+        news += [_ended(name, before, after) for name in after.stances]
         return tuple(sentence for sentence in news if sentence)
 
     async def hold(self) -> tuple[str, ...]:
@@ -214,12 +209,22 @@ class Switchboard:
         await self._systems.kernel.apply([Change(one, one) for one in chosen])
         await self.hold()
 
-    def _chosen(self, carrying: Carrying) -> Mapping[str, Resource]:
-        """What in the kernel says who carries, by key: nexthop groups, and IPsec policies."""
+    def _switched(self, before: Carrying, after: Carrying) -> list[Change]:
+        """What follows in the kernel. Only what leads to connections that are carried by others now is looked at."""
+        moved = {name for name, tunnels in after.items() if before.get(name) != tunnels}
+        if not moved:
+            return []
+        old, new = self._chosen(before, moved), self._chosen(after, moved)
+        return [Change(old[key], one) for key, one in new.items() if old[key] != one]
+
+    def _chosen(self, carrying: Carrying, moved: Container[str] | None = None) -> Mapping[str, Resource]:
+        """What in the kernel says who carries, by key: nexthop groups, and IPsec policies. ``moved``: of these
+        connections alone."""
         if self._wish is None:
             return {}
         wish = replace(self._wish, carrying=carrying)
-        groups = path_groups(wish, self._bundles).values()
+        led = [one for one in self._bundles if moved is None or any(end.name in moved for end in one.connections)]
+        groups = path_groups(wish, led).values()
         return {group.key: group for group in groups} | dict(policies(wish))
 
     async def _router(self) -> FrrConfig | None:
@@ -250,32 +255,6 @@ def _decided(resource: Resource | None, chosen: Mapping[str, Resource], router: 
     if isinstance(resource, NexthopGroup | XfrmPolicy):
         return chosen.get(resource.key, resource)
     return router or resource if isinstance(resource, FrrConfig) else resource
-
-
-def _publish(judged: Mapping[str, Judgement], healths: Healths) -> Published:
-    return Published(
-        verdicts={name: one.verdict for name, one in judged.items()},
-        probes={name: describe_probe(found) for name, found in healths.items()},
-        backups={name: one.backup for name, one in judged.items() if one.backup is not None},
-        stances={tunnel: stance for one in judged.values() for tunnel, stance in one.stances.items()},
-    )
-
-
-def _known(targets: Iterable[Target], published: Published) -> dict[Target, str]:
-    """The states of targets as they were last told: a daemon that was restarted knows who ever answered."""
-    told = {
-        (tunnel, one["target"]): str(one["state"])
-        for tunnel, probe in published.probes.items()
-        for one in probe["targets"]
-    }
-    return {target: told[key] for target in targets if (key := (target.tunnel, target.name)) in told}
-
-
-def _outline(published: Published) -> object:
-    """What is worth telling at once; the rest of the probes changes with every answer."""
-    states = {name: probe["state"] for name, probe in published.probes.items()}
-    judged = [replace(verdict, look_again=None) for verdict in published.judged]
-    return tuple(published.verdicts), judged, published.stances, states
 
 
 def _sentence(name: str, was: ConnectionVerdict | None, now: ConnectionVerdict) -> str:
