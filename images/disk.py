@@ -39,7 +39,7 @@ RECIPE = HERE / "disk"
 SECTORS = 8
 """Sectors of 512 bytes in one block of 4096, in which dm-verity counts."""
 CONSOLE = "console=tty0 console=ttyS0,115200"
-WORDS = f"{CONSOLE} quiet panic=10 net.ifnames=1 systemd.show_status=false rd.udev.log_level=3"
+WORDS = f"{CONSOLE} quiet panic=10 no_timer_check net.ifnames=1 systemd.show_status=false rd.udev.log_level=3"
 BIOS = "biosdisk part_gpt fat normal search search_fs_file loadenv configfile linux echo test sleep boot reboot"
 EFI = "part_gpt fat normal search search_fs_file loadenv configfile linux echo test sleep boot reboot efi_gop all_video"
 # What finds a disk and opens the root on it, on the machines that clouds and QEMU make.

@@ -46,6 +46,7 @@ def command(again: bool) -> None:
         if not sys.stdin.isatty():
             return
         _guide(seed)
+    seed.settle()
     _wait()
 
 

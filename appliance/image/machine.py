@@ -15,7 +15,7 @@ FIRMWARE = "usr/share/OVMF/OVMF_CODE_4M.fd"
 class Trial:
     """A machine to try an image on. ``firmware``: a file with UEFI, None for BIOS. ``seed``: a folder with cloud-init's
     ``user-data`` and ``meta-data``. ``cards``: QEMU's words for each network, without the id. ``console``: where the
-    serial console goes. ``keep``: whether the disk keeps what is written."""
+    serial console goes. ``keep``: whether the disk keeps what is written. ``uuid``: what the machine is known by."""
 
     disk: Path
     firmware: Path | None = None
@@ -24,6 +24,7 @@ class Trial:
     console: str = "stdio"
     keep: bool = True
     memory: str = MEMORY
+    uuid: str | None = None
 
 
 def render_words(trial: Trial) -> list[str]:
@@ -36,6 +37,8 @@ def render_words(trial: Trial) -> list[str]:
         *("-device", "virtio-blk-pci,drive=disk,bootindex=0"),
         *_cards(trial.cards),
     ]
+    if trial.uuid:
+        words += ["-uuid", trial.uuid]
     if trial.firmware:
         words += ["-drive", f"if=pflash,format=raw,readonly=on,file={trial.firmware}"]
     if trial.seed:

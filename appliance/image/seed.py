@@ -15,6 +15,8 @@ from appliance.model.fault import SystemFailure
 SECRETS = "secrets"
 INSTANCE_ID = Path("/var/lib/cloud/data/instance-id")
 """Written by cloud-init (its documentation, "Instance metadata")."""
+MACHINE_ID = Path("/sys/class/dmi/id/product_uuid")
+"""What clouds and hypervisors give each machine of its own; zeros where nobody gave one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +38,12 @@ class Seed:
         config_dir: Path = Path("/etc/appliance"),
         state_dir: Path = Path("/var/lib/appliance"),
         instance_file: Path = INSTANCE_ID,
+        machine_file: Path = MACHINE_ID,
     ) -> None:
         self.config_dir = config_dir
         self.state_dir = state_dir
         self._instance_file = instance_file
+        self._machine_file = machine_file
 
     @property
     def settings_file(self) -> Path:
@@ -111,16 +115,17 @@ class Seed:
 
     def keep(self, note: Note) -> None:
         """Write the note, whole or not at all."""
-        fresh = self._note_file.with_suffix(".new")
+        _write_whole(self._note_file, json.dumps(asdict(note)))
+
+    def settle(self) -> None:
+        """Note which machine this is, now that it is configured: its next starts need not ask cloud-init first. Those
+        of a copy of its disk in another machine do."""
         try:
-            self.state_dir.mkdir(parents=True, exist_ok=True)
-            with fresh.open("w", encoding="utf-8") as file:
-                json.dump(asdict(note), file)
-                file.flush()
-                os.fsync(file.fileno())
-            fresh.replace(self._note_file)
-        except OSError as error:
-            raise SystemFailure(f"{self._note_file}: {error.strerror}") from error
+            machine = self._machine_file.read_text(encoding="ascii")
+        except (OSError, UnicodeDecodeError):
+            return
+        if machine.strip("0-\n"):
+            _write_whole(self.state_dir / "machine", machine)
 
     @property
     def _note_file(self) -> Path:
@@ -130,3 +135,17 @@ class Seed:
         for folder in (self.config_dir, self.config_dir / "documents", self.config_dir / SECRETS):
             if folder.is_dir():
                 yield from sorted(path for path in folder.iterdir() if path.is_file() or path.is_symlink())
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """The file with the text, or as it was."""
+    fresh = path.with_suffix(".new")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with fresh.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+    except OSError as error:
+        raise SystemFailure(f"{path}: {error.strerror}") from error

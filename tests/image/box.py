@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from uuid import NAMESPACE_URL, uuid5
 
 from appliance.image.machine import FIRMWARE, Trial, render_words
 from appliance.image.recipe import find_root
@@ -60,6 +61,10 @@ class Box:
         (folder / "meta-data").write_text(f"instance-id: {instance}\nlocal-hostname: box\n")
         (folder / "network-config").write_text(NETWORK)
 
+    def unplug_seed(self) -> None:
+        """Nothing more to be told at the next start."""
+        shutil.rmtree(self.folder / "seed")
+
     @property
     def key_line(self) -> str:
         """For ``ssh_authorized_keys``."""
@@ -81,6 +86,7 @@ class Box:
             firmware=find_root(REPO, "workbench") / FIRMWARE if uefi else None,
             seed=self.folder / "seed" if (self.folder / "seed").exists() else None,
             cards=(f"user,restrict=on,hostfwd=tcp:127.0.0.1:{self._port}-:22", *self._wires),
+            uuid=str(uuid5(NAMESPACE_URL, str(self.folder))),
             console=f"unix:{self._typing},server=on,wait=off,logfile={self.console}",
         )
         self.console.unlink(missing_ok=True)
@@ -103,7 +109,7 @@ class Box:
         with socket.socket(socket.AF_UNIX) as tty:
             tty.connect(str(self._typing))
             tty.sendall(text.encode())
-            self.wait_until(lambda: len(self.said()) >= before + len(text), 120, "echo")
+            self.wait_until(lambda: len(self.said()) >= before + len(text), 600, "echo")
 
     def wait_for(self, word: str, seconds: float) -> str:
         """The console's line with ``word``; an error with what it shows instead when there is none in time."""
@@ -118,10 +124,10 @@ class Box:
             assert time.monotonic() < end, f"no {what} within {seconds:.0f} s; the console: {self.said()[-2000:]}"
             time.sleep(0.2)
 
-    def ssh(self, script: str, *, key: bool = True, seconds: float = 60) -> subprocess.CompletedProcess[str]:
+    def ssh(self, script: str, *, key: bool = True, seconds: float = 300) -> subprocess.CompletedProcess[str]:
         """Run a shell text as root, with the key or with none."""
         options = ("BatchMode=yes", "StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "LogLevel=ERROR",
-                   "ConnectTimeout=20", "IdentitiesOnly=yes", "IdentityAgent=none")  # fmt: skip
+                   "ConnectTimeout=120", "IdentitiesOnly=yes", "IdentityAgent=none")  # fmt: skip
         identity = ("-i", str(self.folder / "key")) if key else ("-i", "/dev/null")
         command = ["ssh", "-F", "/dev/null", *identity, "-p", str(self._port), *(f"-o{one}" for one in options)]
         return subprocess.run(

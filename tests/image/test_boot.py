@@ -23,7 +23,7 @@ from tests.image.conftest import user_data
 pytestmark = pytest.mark.image
 
 READY = "appliance: READY "
-BOOT = 600.0
+BOOT = float(os.environ.get("BOOT", "900"))
 """Seconds: a quiet machine needs 60 without KVM."""
 OPEN = {"22"}
 """TCP ports that may listen towards the network."""
@@ -143,6 +143,7 @@ def test_a_power_cut_at_any_write_loses_nothing(box: Box, cloud: Cloud) -> None:
     box.do(f"cat > /etc/systemd/system/writer.service <<'END'\n{WRITER.format(WRITING)}END\n")
     box.do("systemctl daemon-reload && systemctl enable --now writer && sync")
     box.wait_until(lambda: "# " in box.ssh("tail -n 1 /etc/appliance/intent.yaml").stdout, 60, "first write")
+    box.unplug_seed()
     chance = random.Random(11)
     for number in range(CUTS):
         lasts = chance.uniform(0, 3) if number == 0 else chance.uniform(15, 60)
@@ -153,8 +154,8 @@ def test_a_power_cut_at_any_write_loses_nothing(box: Box, cloud: Cloud) -> None:
     box.do("systemctl disable --now writer")
     text = box.do("cat /etc/appliance/intent.yaml")
     assert re.fullmatch(re.escape(intent) + r"# \d+\n", text), text[-200:]
-    after = kept(box)
-    assert after == before
+    assert kept(box) == before
+    assert box.do("systemctl show -P ActiveState cloud-init-main").strip() == "inactive", "it was asked again"
     assert cloud.seen_in_clear() == []
 
 

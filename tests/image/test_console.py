@@ -45,18 +45,18 @@ def test_the_console_asks_and_the_machine_is_configured(box: Box) -> None:
     """Pasted there: the cloud's document, what it does not say, and a key that may log in from then on."""
     other = box.folder / "other"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", other], check=True)
-    box.wait_for("press Enter", 60)
+    box.wait_for("press Enter", BOOT)
     box.type("\n")
-    box.wait_for("Paste the document", 60)
+    box.wait_for("Paste the document", BOOT)
     box.type(f"{DOCUMENT.read_text()}\n.\n")
     for question, answer in (
         ("Who routes", "bgp"), ("Networks of yours", "172.16.20.0/24"), ("Your ASN", "65010"), ("Theirs", "64512"),
         ("Interface to the Internet", "enp0s16"), ("SSH public key", other.with_suffix(".pub").read_text().strip()),
         ("Configure it so?", "y"),
     ):  # fmt: skip
-        box.wait_for(question, 60)
+        box.wait_for(question, BOOT)
         box.type(f"{answer}\n")
-    box.wait_until(lambda: revision(box) == 1, 300, "revision")
+    box.wait_until(lambda: revision(box) == 1, BOOT, "revision")
     box.do('rm /root/.ssh/authorized_keys; test "$(stat -c %a /etc/appliance/documents/console.txt)" = 600')
     other.replace(box.folder / "key")
     assert revision(box) == 1

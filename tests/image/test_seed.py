@@ -62,3 +62,17 @@ def test_the_instance_is_what_cloud_init_says(seed: Seed, tmp_path: Path) -> Non
     assert seed.instance() == ""
     (tmp_path / "instance-id").write_text("i-0123\n")
     assert seed.instance() == "i-0123"
+
+
+UUID = "4c4c4544-0042-3510-8052-b4c04f4e3132\n"
+
+
+@pytest.mark.parametrize(
+    ("uuid", "kept"), [(UUID, UUID), ("00000000-0000-0000-0000-000000000000\n", None), (None, None)]
+)
+def test_a_machine_is_known_again_by_an_id_of_its_own(tmp_path: Path, uuid: str | None, kept: str | None) -> None:
+    if uuid is not None:
+        (tmp_path / "uuid").write_text(uuid)
+    Seed(tmp_path / "etc", tmp_path / "state", tmp_path / "instance-id", tmp_path / "uuid").settle()
+    found = tmp_path / "state" / "machine"
+    assert (found.read_text() if found.exists() else None) == kept
