@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -26,6 +26,9 @@ REST = 4.0  # seconds in which it grows by no more than this, in MB
 GROWTH = 0.1
 BARE = [sys.executable, "-c", "input()"]
 DAEMON = [sys.executable, "-m", "appliance.cli.main", "run"]
+WITHOUT_TLS = "from appliance.cli.main import leave_out_openssl; leave_out_openssl(); "
+LIBRARIES = [sys.executable, "-c", WITHOUT_TLS + "import asyncio, click, jinja2, yaml; input()"]
+IMPORTED = [sys.executable, "-c", WITHOUT_TLS + "import appliance.cli.running; input()"]
 LAVISH = [sys.executable, "-c", "import scapy.all, pyroute2, hypothesis; input()"]
 PIDS = {
     "charon": Path("/run/charon.pid"),
@@ -37,18 +40,25 @@ PIDS = {
 
 def measure() -> list[Row]:
     """The goal's rows."""
-    with _running(BARE) as pid:
-        _settle(pid)
-        bare = _resident(pid)
-    with _running(LAVISH) as pid:
-        _settle(pid)
-        lavish = _resident(pid) / bare
+    bare = _of(BARE)
+    lavish = _of(LAVISH) / bare
     control = f"an interpreter with scapy, pyroute2 and hypothesis: {lavish:.1f}, "
     control += "fails as it must" if lavish > BAR else "DOES NOT FAIL: this bar proves nothing"
-    return [_row("I4", 2, bare, control), _row("I4-100", 100, bare, control)]
+    floor = {
+        "bare Python, MB": bare,
+        "with the libraries, MB": _of(LIBRARIES),
+        "with our modules too, MB": _of(IMPORTED),
+    }
+    return [_row("I4", 2, floor, control), _row("I4-100", 100, floor, control)]
 
 
-def _row(goal: str, tunnels: int, bare: float, control: str) -> Row:
+def _of(command: list[str]) -> float:
+    with _running(command) as pid:
+        _settle(pid)
+        return _resident(pid)
+
+
+def _row(goal: str, tunnels: int, floor: Mapping[str, float], control: str) -> Row:
     write_site(tunnels)
     empty(write_native(Path("/tmp/native")).machine_wide)
     timed([sys.executable, "-m", "tests.bench.once"])
@@ -57,10 +67,12 @@ def _row(goal: str, tunnels: int, bare: float, control: str) -> Row:
         _settle(pid)
         readings = [_resident(pid) for _ in _ticks()]
         peers = {"ours, MB": middle(readings), "ours, PSS, MB": _proportional(pid)}
-    peers |= {"bare Python, MB": round(bare, 1), "`appliance plan` at its peak, MB": _peak_of_plan()}
+    peers |= {name: round(size, 1) for name, size in floor.items()} | {
+        "`appliance plan` at its peak, MB": _peak_of_plan()
+    }
     peers |= {f"{name}, MB": round(_resident(int(file.read_text())), 1) for name, file in PIDS.items()}
     peers["all of FRR and charon, MB"] = round(sum(peers[f"{name}, MB"] for name in PIDS), 1)
-    ratios = [reading / bare for reading in readings]
+    ratios = [reading / floor["bare Python, MB"] for reading in readings]
     what = f"resident memory of `appliance run` with {tunnels} tunnels / a bare Python interpreter"
     return Row(goal, what, middle(ratios), BAR, "lower", spread(ratios), peers, control)
 
