@@ -55,10 +55,12 @@ def spis(end: End) -> set[str]:
 
 @injury(timeout=300)
 def a_drained_tunnel(field: Field) -> float:
-    """`tunnel drain --wait` moves their traffic and ours to the other tunnel; the last one is refused; `undrain` brings
-    it back. No packet is lost."""
-    before = carrying(field)
+    """`tunnel drain` moves traffic both ways to the other tunnel, `undrain` takes it back: no packet is lost.
+
+    The last one that works is refused.
+    """
     hurt, rest = choose(field)
+    before = carrying(field)
     name, other = name_of(hurt), name_of(next(iter(rest)))
     with traffic(field) as result:
         flows(field)
@@ -126,16 +128,16 @@ def a_restarted_tunnel(field: Field) -> float:
 
 @injury(timeout=420)
 def a_rotated_key(field: Field) -> float:
-    """`tunnel rotate-psk` changes a tunnel's key on both sides, `set-psk` changes it back; neither shows nor logs it,
-    and no packet is lost."""
+    """`tunnel rotate-psk`, then `set-psk`, change a key, never shown or logged, and no packet is lost."""
     hurt, _ = choose(field)
     name = name_of(hurt)
     with traffic(field) as result:
         flows(field)
         old = key_of(name)
-        with rotating(name) as said:
-            wait_for(lambda: key_of(name) != old, 120, "the new key to be in place")
+        with rotating(name) as (process, said):
+            wait_for(lambda: key_of(name) != old or process.poll() is not None, 120, "the new key to be in place")
             new = key_of(name)
+            assert new != old, f"rotate-psk ended: {process.communicate()}"
             give_far_end(hurt, old, new)
         flows(field)
         give_far_end(hurt, old, old)
@@ -151,13 +153,13 @@ def a_rotated_key(field: Field) -> float:
 
 
 @contextmanager
-def rotating(name: str) -> Iterator[dict[str, str]]:
+def rotating(name: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
     """A rotation at work while the block runs; what it said is filled in after it, and it must end well."""
     said: dict[str, str] = {}
     command = ("appliance", "tunnel", "rotate-psk", name, "--yes", "--timeout", "120s", "--json")
     process = node(BOX).start(*command, stderr=subprocess.PIPE)
     try:
-        yield said
+        yield process, said
         said["out"], said["err"] = process.communicate(timeout=240)
     finally:
         process.kill()

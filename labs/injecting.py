@@ -1,11 +1,12 @@
 """The ground that injuries are done on: a lab with two tunnels whose host behind the cloud answers streams.
 
     from injecting import End, Field, inject
-    import breaking, killing                 # each registers its injuries
-    inject(Field(ends=..., lan="172.16.20.0/24", prefix="10.1.0.0/16", host="10.1.0.4", outside=("eth1", ...)))
+    field = Field(ends=..., lan="172.16.20.0/24", prefix="10.1.0.0/16", host="10.1.0.4", outside=("eth1", ...))
+    inject(field, "breaking", "killing")
 
-makes every injury that the field can take a check of the lab. An injury hits whichever tunnel carries and leaves
-everything whole; what carried before need not carry after it, for a path that failed waits before it comes back.
+makes every injury of these modules that the field can take a check of the lab. An injury hits whichever tunnel carries
+and leaves everything whole; what carried before need not carry after it, for a path that failed waits before it comes
+back.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, wraps
+from importlib import import_module
 from typing import Any
 
 from checking import Failed, check, node, wait_for
@@ -25,7 +27,7 @@ BOUND = 6000.0
 """ms; generous, for machines of every speed: probes every 100 ms find a cut after 300, a busy core in its own time;
 whoever polls needs 12 s and more, BGP's timers 20."""
 STRAY = 100.0
-"""ms; a busy machine may drop a packet of its own accord; a flow sends one every 20 ms."""
+"""ms; a busy machine may drop a packet of its own accord; a flow sends one every 40 ms."""
 PORT = 7100
 
 
@@ -78,11 +80,13 @@ def injury(timeout: float = 300, able: Callable[[Field], bool] = lambda _: True)
     return register
 
 
-def inject(field: Field) -> None:
-    """Make checks of the injuries that this field can take."""
-    for entry in _INJURIES:
-        if entry.able(field):
-            check(entry.timeout)(_bound(entry.run, field))
+def inject(field: Field, *kinds: str) -> None:
+    """Make checks of the injuries of these modules that this field can take."""
+    for kind in kinds:
+        import_module(kind)
+        for entry in _INJURIES:
+            if entry.run.__module__ == kind and entry.able(field):
+                check(entry.timeout)(_bound(entry.run, field))
 
 
 def _bound(run: Injury, field: Field) -> Callable[[], float | None]:
@@ -179,12 +183,12 @@ def inner(field: Field) -> str:
 
 @contextmanager
 def traffic(field: Field) -> Iterator[dict[str, Any]]:
-    """200 packets a second there and back while the block runs, and none of them in clear outside. What became of them
+    """100 packets a second there and back while the block runs, and none of them in clear outside. What became of them
     is filled in after it: ``gap_ms`` there and back, ``there_ms`` our way alone."""
     with (
         watching(ROUTER, field.outside, clear=inner(field)) as seen,
         echoing(FAR, PORT) as heard,
-        streaming(LAN, field.host, flows=4, port=PORT) as result,
+        streaming(LAN, field.host, flows=4, rate=25, port=PORT) as result,
     ):
         yield result
     result["there_ms"] = heard["gap_ms"]

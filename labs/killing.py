@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from checking import node, wait_for
 from injecting import (
     BOUND,
@@ -21,6 +23,7 @@ from injecting import (
     wait_until_whole,
 )
 from observing import charon, sas, told_at
+from vici.exception import CommandException
 
 DAEMON = "^/usr/bin/python3 .*appliance run$"
 
@@ -119,9 +122,17 @@ def change_key(end: End) -> None:
         "sed 's/secret = \"/&changed./' /etc/swanctl/swanctl.conf > /run/changed.conf"
         " && swanctl --load-creds --clear --noprompt --file /run/changed.conf"
     )
+    old = generations(end)
     with charon(end.node) as session:
-        for name in {sa["name"] for sa in sas(end.node)}:
-            list(session.terminate({"ike": name, "timeout": "5000", "force": "yes"}))
+        for one in old:
+            with suppress(CommandException):  # it is gone already, or somebody else is closing it
+                list(session.terminate({"ike-id": one, "timeout": "2000", "force": "yes"}))
+    wait_for(lambda: not old & generations(end), 30, "the far end to close what it has")
+
+
+def generations(end: End) -> set[str]:
+    """What tells a far end's IKE SAs from all that it ever had."""
+    return {sa["uniqueid"] for sa in sas(end.node)}
 
 
 @injury(timeout=300)

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
 from checking import check, node
 from injecting import End, Field, inject
 from scene import FIRST, LAN, OUTSIDE, Tunnel, forgive, set_med
-
-for kind in ("breaking", "killing"):
-    import_module(kind)
 
 ENDS = tuple(End(tunnel.remote, tunnel.inside, tunnel.peer, tunnel.end) for tunnel in FIRST.tunnels)
 
@@ -40,7 +35,7 @@ def set_local_preference(end: End, value: int) -> None:
 FIELD = Field((ENDS[0], ENDS[1]), LAN, FIRST.prefix, FIRST.host, OUTSIDE, bgp=True, leave=leave, settle=settle)
 
 
-inject(FIELD)
+inject(FIELD, "draining", "breaking", "killing")
 
 
 @check(timeout=240)

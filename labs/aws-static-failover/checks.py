@@ -6,7 +6,7 @@ from importlib import import_module
 
 from checking import main
 
-CHAPTERS = ("starting", "failing", "meddling", "injuries", "leaving")
+CHAPTERS = ("starting", "upkeep", "failing", "meddling", "injuries", "leaving")
 """Each registers its checks as it is imported; each finds the lab as the one before it left it."""
 
 for chapter in CHAPTERS:

@@ -1,15 +1,11 @@
-"""Every injury of the matrix, with static routes: one tunnel carries, and stays in use while it works."""
+"""Every injury of the matrix, with static routes."""
 
 from __future__ import annotations
 
-from importlib import import_module
-
 from checking import check
-from injecting import End, Field, inject
-from scene import FAILBACK, FIRST, HOST, LAN, OUTSIDE, SECOND, VPC, change_intent, somebody_carries
-
-for kind in ("breaking", "killing", "draining"):
-    import_module(kind)
+from field import FIELD
+from injecting import inject
+from scene import FAILBACK, change_intent, somebody_carries
 
 
 @check(timeout=180)
@@ -19,15 +15,4 @@ def the_operator_wants_no_failback() -> None:
     assert somebody_carries()
 
 
-inject(
-    Field(
-        ends=(
-            End(FIRST.remote, FIRST.inside, "169.254.23.5", "aws1"),
-            End(SECOND.remote, SECOND.inside, "169.254.22.73", "aws2"),
-        ),
-        lan=LAN,
-        prefix=VPC,
-        host=HOST,
-        outside=OUTSIDE,
-    )
-)
+inject(FIELD, "breaking", "killing")
