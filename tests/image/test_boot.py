@@ -71,9 +71,8 @@ def test_it_is_closed(box: Box) -> None:
     assert {port.rpartition(":")[2] for port in listening(box)} <= OPEN
     assert box.do("find / -xdev -perm /6000 -type f").strip() == ""
     assert box.ssh("touch /usr/bin/x").returncode != 0
-    assert box.do("sshd -T | grep -E '^(passwordauthentication|kbdinteractiveauthentication|permitrootlogin)'").split(
-        "\n"
-    )[:3] == ["permitrootlogin without-password", "passwordauthentication no", "kbdinteractiveauthentication no"]
+    closed = {"permitrootlogin without-password", "passwordauthentication no", "kbdinteractiveauthentication no"}
+    assert closed <= set(box.do("sshd -T").splitlines())
     assert box.ssh("command -v cc gcc as ld perl").stdout == ""
 
 
@@ -123,7 +122,9 @@ def test_what_the_cloud_tells_the_machine_is_nothing_for_the_lan(box: Box, cloud
 
 def test_a_full_state_partition_stops_no_traffic(box: Box, cloud: Cloud) -> None:
     """Nothing more can be written; a daemon that starts anew finds its way, and packets theirs."""
-    box.ssh("cat /dev/zero > /var/lib/full; sync")
+    box.ssh(
+        "fallocate -l $(df --output=avail -B1 /state | tail -n 1) /var/lib/full; cat /dev/zero >> /var/lib/full; sync"
+    )
     assert box.do("df --output=avail /state | tail -n 1").strip() == "0"
     box.do("systemctl restart appliance")
     assert cloud.ask("lan", "ping -c 5 -i 0.3 -W 3 10.1.0.4") == 0
@@ -153,7 +154,7 @@ def test_a_power_cut_at_any_write_loses_nothing(box: Box, cloud: Cloud) -> None:
     box.wait_for(READY, BOOT)
     box.do("systemctl disable --now writer")
     text = box.do("cat /etc/appliance/intent.yaml")
-    assert re.fullmatch(re.escape(intent) + r"# \d+\n", text), text[-200:]
+    assert re.fullmatch(re.escape(intent) + r"(# \d+\n)+", text), text[-200:]
     assert kept(box) == before
     assert box.do("systemctl show -P ActiveState cloud-init-main").strip() == "inactive", "it was asked again"
     assert cloud.seen_in_clear() == []

@@ -49,11 +49,16 @@ def test_the_console_asks_and_the_machine_is_configured(box: Box) -> None:
     box.type("\n")
     box.wait_for("Paste the document", BOOT)
     box.type(f"{DOCUMENT.read_text()}\n.\n")
-    for question, answer in (
-        ("Who routes", "bgp"), ("Networks of yours", "172.16.20.0/24"), ("Your ASN", "65010"), ("Theirs", "64512"),
-        ("Interface to the Internet", "enp0s16"), ("SSH public key", other.with_suffix(".pub").read_text().strip()),
-        ("Configure it so?", "y"),
-    ):  # fmt: skip
+    answers = {
+        "Who routes": "bgp",
+        "Networks of yours": "172.16.20.0/24",
+        "Your ASN": "65010",
+        "Theirs": "64512",
+        "Interface to the Internet": "isp1=enp0s16,gateway=10.0.2.2",
+        "SSH public key": other.with_suffix(".pub").read_text().strip(),
+        "Configure it so?": "y",
+    }
+    for question, answer in answers.items():
         box.wait_for(question, BOOT)
         box.type(f"{answer}\n")
     box.wait_until(lambda: revision(box) == 1, BOOT, "revision")
