@@ -54,6 +54,11 @@ class Exabgp:
         """The same with tokens in the place of its keys, where it has any."""
         return self.folder / "exabgp.wished"
 
+    @property
+    def handed_on(self) -> Path:
+        """Stands while another speaker takes over all that ExaBGP is told to leave: it then ends without a word."""
+        return self.folder / "handed-on"
+
     async def observe(self) -> frozenset[Resource]:
         """The configuration that stands."""
         with suppress(FileNotFoundError):

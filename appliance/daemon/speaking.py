@@ -105,7 +105,7 @@ class Keeper:
             await self._mourn("ExaBGP does not answer")
         if config is None:
             if self._speaker is not None:
-                await self._end(silently=False)
+                await self._end(silently=self._systems.exabgp.handed_on.exists())
         elif self._speaker is None:
             await self._start(config)
         elif config != self._config:
@@ -116,6 +116,7 @@ class Keeper:
         if monotonic() < self._not_before:
             return
         self._begun, self._config = monotonic(), config
+        self._systems.exabgp.handed_on.unlink(missing_ok=True)
         lay_programs(self._systems.exabgp.folder, read_programs())
         self._speaker = await start_speaker(self._systems.exabgp.file, self._address, self._mark)
         self._ended = asyncio.create_task(self._speaker.wait())

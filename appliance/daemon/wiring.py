@@ -14,6 +14,7 @@ from appliance.history.store import Store
 from appliance.ipsec.charon import Charon
 from appliance.kernel.netlink import Kernel
 from appliance.kernel.overhearing import Heard, overhear
+from appliance.kernel.resetting import Ends, reset_sessions
 from appliance.model.address import IPAddress
 from appliance.model.change import Door
 from appliance.model.fault import FaultyInput
@@ -31,7 +32,8 @@ Listen = Callable[[str, Collection[IPAddress], Collection[IPAddress], float], Aw
 @dataclass(frozen=True, slots=True)
 class Systems:
     """The doors of one machine, and the store beside them. ``open_prober`` makes the daemon's prober, which calls what
-    it is given, in its own thread, when there is news. ``overhear`` counts what comes out of a tunnel."""
+    it is given, in its own thread, when there is news. ``overhear`` counts what comes out of a tunnel, ``reset`` ends
+    BGP's connections without a word."""
 
     store: Store
     kernel: Kernel
@@ -42,6 +44,7 @@ class Systems:
     exabgp: Exabgp = field(default_factory=Exabgp)
     open_prober: Callable[[Callable[[], None]], Prober] = Prober
     overhear: Listen = overhear
+    reset: Callable[[Collection[Ends]], Awaitable[int]] = reset_sessions
     systemd: Systemd = field(default_factory=Systemd)
 
     @property

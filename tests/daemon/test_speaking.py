@@ -27,13 +27,13 @@ from appliance.daemon.listening import Listening
 from appliance.daemon.passes import parse_loaded
 from appliance.daemon.speaking import Keeper
 from appliance.daemon.wiring import Systems, read_templates
-from appliance.design.peering import speaker_configs
+from appliance.design.peering import router_configs, speaker_configs
 from appliance.design.wish import Wish
 from appliance.kernel.netlink import Kernel
 from appliance.model.change import Change
 from appliance.model.peering import CLOSED, Stances
 from appliance.model.resources import ExabgpConfig
-from tests.announce.far import UPDATE, FarEnd, attribute, until
+from tests.announce.far import NOTIFICATION, UPDATE, FarEnd, attribute, until
 from tests.contracts.namespace import ip, own_namespace
 from tests.daemon.sites import HEAD, VPC_1, VPC_2, connection
 from tests.fakes.box import Box
@@ -179,7 +179,8 @@ def test_it_learns_announces_balances_and_ends_with_its_intent(box: Box, folder:
         await until(lambda: at.routes()[NET] == {"vpc-2"})
         await at.want(text=None)
         await until(lambda: at.routes() == {})
-        await until(lambda: not at.ends["vpc-2"].up)
+        await until(lambda: not any(end.up for end in at.ends.values()))
+        assert [end.heard[-1] for end in at.ends.values()] == [(NOTIFICATION, bytes((6, 3)))] * 2, "no goodbye"
 
     play(box, folder, scene, everywhere=True)
 
@@ -471,9 +472,14 @@ def test_frrs_routes_stay_while_the_embedded_speaker_learns_them_and_the_other_w
             end.offer(["10.2.0.0/16"])
             end.end_of_rib()
         await until(lambda: at.routes() == {"10.2.0.0/16": {"vpc-1", "vpc-2"}})
+        [standing] = await at.systems.exabgp.observe()
+        theirs = Wish(parse_loaded(frr, "site.yaml").intent, read_templates())
+        changes = [Change(standing, None), *(Change(None, one) for one in router_configs(theirs))]
+        await hand_over(at.systems, theirs, changes)
         await at.want(text=frr)
-        await until(lambda: not at.ends["vpc-1"].up)
+        await until(lambda: not any(end.up for end in at.ends.values()))
         assert at.routes() == {"10.2.0.0/16": {"vpc-1", "vpc-2"}}
+        assert not any(kind == NOTIFICATION for end in at.ends.values() for kind, _ in end.heard), "it said goodbye"
         await until(lambda: at.routes() == {})
 
     play(box, folder, scene)
