@@ -6,6 +6,7 @@ Such a lab has a folder ``site`` with ``intent.yaml`` and the keys it names; the
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -34,8 +35,11 @@ class Tunnel:
 
 
 def lay_out_site() -> None:
-    """The site's files as an operator keeps them: the keys for root's eyes alone."""
-    node(BOX).shell(f"rm -rf {SITE}; cp -r /opt/site {SITE}; chmod -R go= {SITE}")
+    """The site's files as an operator keeps them: the keys for root's eyes alone. Another speaker than FRR, where this
+    run asks for one, is in its intent."""
+    speaker = os.environ.get("LAB_SPEAKER", "frr")
+    told = "" if speaker == "frr" else f"; sed -i 's/^    mode: bgp$/&\\n    speaker: {speaker}/' {SITE}/intent.yaml"
+    node(BOX).shell(f"rm -rf {SITE}; cp -r /opt/site {SITE}; chmod -R go= {SITE}{told}")
 
 
 def edit_intent(old: str, new: str) -> None:
