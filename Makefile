@@ -18,7 +18,7 @@ help:
 	@echo "make bench   what is promised in figures, ours beside the peers; GOAL=C3 one of them, RECORD=1 keeps it"
 	@echo "make fuzz    damaged documents to every parser for MINUTES=10"
 	@echo "make labs    every lab's checks"
-	@echo "make image   the machine image, into build/image/ (as root; KEY=FILE signs it)"
+	@echo "make image   the machine image, into build/image/ (as root; KEY=FILE signs it, LOCK=MANIFEST builds one again)"
 	@echo "make test-image  boot that image, by BIOS and by UEFI, against a cloud in a lab guest"
 	@echo "make guest   build and boot the lab guest (make test and the labs do so by themselves)"
 	@echo "make lock    pin the Python packages anew"
@@ -71,10 +71,9 @@ guest: venv
 	$(BIN)/python -m tests.lab.in_guest uname -a
 
 image: venv
-	$(BIN)/appliance image build $(if $(KEY),--key $(KEY))
+	$(BIN)/appliance image build $(if $(KEY),--key $(KEY)) $(if $(LOCK),--lock $(LOCK))
 
 test-image: venv
-	@test -e build/image/SHA256SUMS || $(MAKE) image
 	$(BIN)/python -m pytest -q -p no:cacheprovider -m image tests/image
 
 clean:

@@ -34,10 +34,13 @@ def command() -> None:
 @click.option("-o", "--out", type=click.Path(path_type=Path, file_okay=False), default=OUT, help="Where it goes.")
 @click.option("--key", type=click.Path(path_type=Path, exists=True, dir_okay=False),
               help="An OpenSSH private key that signs it; without one a development key does.")  # fmt: skip
+@click.option("--lock", type=click.Path(path_type=Path, exists=True, dir_okay=False),
+              help="An image's manifest: its disk again, from the same packages and wheels.")  # fmt: skip
 @json_option
-def build(out: Path, key: Path | None, as_json: bool) -> None:
-    """Build the disk image, as raw and as qcow2, with manifest, SBOM, sums and signature. A few minutes, as root."""
-    made = build_image(REPO, out, key)
+def build(out: Path, key: Path | None, lock: Path | None, as_json: bool) -> None:
+    """Build the disk image, as raw and as qcow2, and the containers, with manifest, SBOM, sums and signature. A few
+    minutes, as root."""
+    made = build_image(REPO, out, key, lock)
     if as_json:
         print_json({"folder": str(made), "files": sorted(path.name for path in made.iterdir() if path.is_file())})
     else:

@@ -16,12 +16,14 @@ from appliance.model.fault import Fault, FaultyInput, SystemFailure, SystemLacks
 CHUNK = 1 << 20
 
 
-def build_image(repo: Path, out: Path, key: Path | None) -> Path:
-    """Run the recipe; what it does goes to stderr. SystemLacks outside a checkout."""
+def build_image(repo: Path, out: Path, key: Path | None, lock: Path | None = None) -> Path:
+    """Run the recipe; what it does goes to stderr. ``lock``: the manifest of an image to build again. SystemLacks outside
+    a checkout."""
     recipe = repo / "images" / "disk.py"
     if not recipe.exists():
         raise SystemLacks("no recipe for an image here", hint="run from a checkout of the project")
     words = [sys.executable, str(recipe), str(out), *(["--key", str(key)] if key else [])]
+    words += ["--lock", str(lock)] if lock else []
     done = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
         raise SystemFailure("the image was not built", hint="the last command above says why")
