@@ -43,8 +43,9 @@ def compose_filter(wish: Wish) -> Filter:
 def transits(wish: Wish) -> tuple[Transit, ...]:
     """Which clouds may reach which others through us: those that are told of their networks."""
     found = []
-    for connection in wish.connections:
-        for other in wish.connections:
+    connections = wish.connections
+    for connection in connections:
+        for other in connections if connection.announce.networks else ():
             told = tuple(net for net in connection.announce.networks or () if _is_behind(net, other))
             if other.name != connection.name and told and "policy" not in (connection.mode, other.mode):
                 links = [tuple(tunnel_link(tunnel) for tunnel in one.tunnels) for one in (connection, other)]

@@ -34,6 +34,14 @@ class Way:
 
 def underlay_of(wish: Wish, tunnel: Tunnel) -> Underlay:
     """The underlay of one tunnel: its own uplink, or the only one, or wherever the default route leads."""
+    asked = ("underlay", tunnel.remote, tunnel.uplink, tunnel.encap)  # all of the tunnel that counts for it
+    if asked not in wish.memory:
+        wish.memory[asked] = _find_underlay(wish, tunnel)
+    found: Underlay = wish.memory[asked]
+    return found
+
+
+def _find_underlay(wish: Wish, tunnel: Tunnel) -> Underlay:
     family = tunnel.remote.version
     uplink = choose_uplink(wish.intent.uplinks, tunnel)
     link = uplink.interface if uplink else default_link(wish, family)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from appliance.model.intent import Connection, Intent, Tunnel
 from appliance.model.machine import Carrying, Learned, Machine
@@ -37,6 +38,8 @@ class Wish:
     carrying: Carrying = field(default_factory=dict)
     stances: Stances = field(default_factory=dict)
     bridged: Learned = field(default_factory=dict)
+    memory: dict[object, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """What was found out from all this before. A wish with other facts begins with none."""
 
     @property
     def connections(self) -> tuple[Connection, ...]:

@@ -35,6 +35,8 @@ def read_intent(text: str | bytes, file: str | None = None, profiles: Mapping[st
 
 def locate(text: str | bytes, file: str | None, faults: tuple[Fault, ...]) -> tuple[Fault, ...]:
     """Faults found later about the intent of ``text``, with its file and their lines."""
+    if not faults:
+        return ()
     reader = _Reader()
     reader.read(INTENT, parse_tree(decode(text) if isinstance(text, bytes) else text), "")
     return reader.place(faults, file)

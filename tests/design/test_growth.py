@@ -1,0 +1,54 @@
+"""Work grows with the number of tunnels, not with its square: counted in calls, which no busy machine changes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from types import FrameType
+
+import pytest
+
+from appliance.daemon.passes import parse_loaded
+from appliance.daemon.wiring import read_templates
+from appliance.design.compose import compose
+from appliance.design.wish import Wish
+from tests.bench.site import site_text
+
+FEW, MANY = 60, 240
+LINEAR = {"static": 1.05, "bgp": 1.25}
+"""By mode, of the growth in numbers: the text for FRR grows a little faster."""
+
+
+def calls(work: Callable[[], object]) -> int:
+    """How many functions are called."""
+    count = 0
+
+    def heard(_frame: FrameType, event: str, _argument: object) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    before = sys.getprofile()
+    sys.setprofile(heard)
+    try:
+        work()
+    finally:
+        sys.setprofile(before)
+    return count
+
+
+def growth(work: Callable[[int], Callable[[], object]]) -> float:
+    """Of the calls, over that of the tunnels."""
+    few, many = work(FEW), work(MANY)
+    few()  # what is kept from the first time on
+    return calls(many) / calls(few) * FEW / MANY
+
+
+@pytest.mark.parametrize("mode", ["static", "bgp"])
+def test_reading_and_checking_an_intent_grows_with_it(mode: str) -> None:
+    assert growth(lambda tunnels: lambda: parse_loaded(site_text(tunnels, mode), "site.yaml")) < 1.05
+
+
+@pytest.mark.parametrize("mode", ["static", "bgp"])
+def test_composing_grows_with_the_intent(mode: str) -> None:
+    wishes = {count: Wish(parse_loaded(site_text(count, mode), "x").intent, read_templates()) for count in (FEW, MANY)}
+    assert growth(lambda tunnels: lambda: compose(wishes[tunnels])) < LINEAR[mode]
