@@ -17,8 +17,8 @@ CHUNK = 1 << 20
 
 
 def build_image(repo: Path, out: Path, key: Path | None, lock: Path | None = None) -> Path:
-    """Run the recipe; what it does goes to stderr. ``lock``: the manifest of an image to build again. SystemLacks outside
-    a checkout."""
+    """Run the recipe; what it does goes to stderr. ``lock``: the manifest of an image to build again. SystemLacks
+    outside a checkout."""
     recipe = repo / "images" / "disk.py"
     if not recipe.exists():
         raise SystemLacks("no recipe for an image here", hint="run from a checkout of the project")
