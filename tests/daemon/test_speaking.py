@@ -33,7 +33,7 @@ from appliance.kernel.netlink import Kernel
 from appliance.model.change import Change
 from appliance.model.peering import CLOSED, Stances
 from appliance.model.resources import ExabgpConfig
-from tests.announce.far import NOTIFICATION, UPDATE, FarEnd, attribute, until
+from tests.announce.far import NOTIFICATION, REFRESH, UPDATE, FarEnd, attribute, until
 from tests.contracts.namespace import ip, own_namespace
 from tests.daemon.sites import HEAD, VPC_1, VPC_2, connection
 from tests.fakes.box import Box
@@ -406,6 +406,21 @@ def test_a_gateway_that_restarts_gracefully_keeps_its_routes_and_one_that_says_g
         await until(lambda: at.routes() == {NET: {"vpc-1"}})
         end.notify(6, 2)
         await until(lambda: at.routes() == {})
+
+    play(box, folder, scene)
+
+
+def test_a_gateway_that_asks_for_it_is_told_all_again(box: Box, folder: Path) -> None:
+    """RFC 2918: IPv4 unicast once more, over the same session."""
+    lan = bytes((24, 172, 16, 20))
+
+    async def scene(at: Scene) -> None:
+        end = at.ends["vpc-1"]
+        await at.want()
+        await until(lambda: sum(lan in body for body in end.updates()) == 1)
+        end.say(REFRESH, bytes((0, 1, 0, 1)))
+        await until(lambda: sum(lan in body for body in end.updates()) == 2)
+        assert end.sessions == 1
 
     play(box, folder, scene)
 
