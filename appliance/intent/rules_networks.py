@@ -166,9 +166,7 @@ def _behind_bgp(key: str, connection: Connection, other_key: str, other: Connect
     about = (f"{other_key}.mode", f"{key}.mode", f"{other_key}.networks", f"{key}.priority", f"{other_key}.priority")
     for index, network, theirs in _met(connection, other):
         if theirs.prefixlen < network.prefixlen:
-            message = (
-                f"lies inside {theirs}, which {other.name} reaches by BGP: the longer goes first at any priority"
-            )
+            message = f"lies inside {theirs}, which {other.name} reaches by BGP: the longer goes first at any priority"
             fix = f"name {theirs}"
         elif connection.priority is None or other.priority is None or connection.priority > other.priority:
             continue
