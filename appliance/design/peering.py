@@ -148,9 +148,13 @@ USUAL_PRIORITY, LOWEST_PRIORITY = 100, 1000
 def _local_pref(wish: Wish, connection: Connection) -> int | None:
     """The lower its priority the earlier a connection goes, two steps before the next. None as long as all have the
     same: then all of them do."""
-    of = {one.name: USUAL_PRIORITY if one.priority is None else one.priority for one in wish.connections}
-    speaking = {of[one.name] for one in wish.connections if one.mode == "bgp"}
-    return 2 * (LOWEST_PRIORITY - of[connection.name]) + 100 if len(speaking) > 1 else None
+    if "priorities" not in wish.memory:
+        wish.memory["priorities"] = {_priority(one) for one in wish.connections if one.mode == "bgp"}
+    return 2 * (LOWEST_PRIORITY - _priority(connection)) + 100 if len(wish.memory["priorities"]) > 1 else None
+
+
+def _priority(connection: Connection) -> int:
+    return USUAL_PRIORITY if connection.priority is None else connection.priority
 
 
 def _accept(wish: Wish, connection: Connection, family: int) -> tuple[PrefixRule, ...]:

@@ -44,17 +44,23 @@ class Wish:
     @property
     def connections(self) -> tuple[Connection, ...]:
         """The connections that should be up, by name: their order in the file means nothing."""
-        up = (connection for connection in self.intent.connections if connection.name not in self.down)
-        return tuple(sorted(up, key=lambda connection: connection.name))
+        if "connections" not in self.memory:
+            up = (connection for connection in self.intent.connections if connection.name not in self.down)
+            self.memory["connections"] = tuple(sorted(up, key=lambda connection: connection.name))
+        found: tuple[Connection, ...] = self.memory["connections"]
+        return found
 
     @property
     def tunnels(self) -> tuple[tuple[Connection, Tunnel], ...]:
         """Every tunnel that should be up, with its connection, by name."""
-        return tuple(
-            (connection, tunnel)
-            for connection in self.connections
-            for tunnel in sorted(connection.tunnels, key=lambda tunnel: tunnel.name)
-        )
+        if "tunnels" not in self.memory:
+            self.memory["tunnels"] = tuple(
+                (connection, tunnel)
+                for connection in self.connections
+                for tunnel in sorted(connection.tunnels, key=lambda tunnel: tunnel.name)
+            )
+        found: tuple[tuple[Connection, Tunnel], ...] = self.memory["tunnels"]
+        return found
 
 
 def profile_of(connection: Connection) -> Profile:
