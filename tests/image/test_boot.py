@@ -147,7 +147,7 @@ def test_a_power_cut_at_any_write_loses_nothing(box: Box, cloud: Cloud) -> None:
     box.unplug_seed()
     chance = random.Random(11)
     for number in range(CUTS):
-        lasts = chance.uniform(0, 3) if number == 0 else chance.uniform(15, 60)
+        lasts = chance.uniform(0, 3) if number == 0 else chance.uniform(10, 40)
         box.pause(lasts)
         box.kill()
         box.start(uefi=number % 2 == 0)
