@@ -113,7 +113,7 @@ async def _ended(how: End) -> tuple[int, float]:
     ends = {tunnel: FarEnd(far) for tunnel, (_, far) in ENDS.items()}
     for end in ends.values():
         await end.start()
-    Path("/proc/sys/net/ipv4/nexthop_compat_mode").write_text("0")  # as every design of ours has it
+    Path("/proc/sys/net/ipv4/nexthop_compat_mode").write_text("0")  # as ours has it where no FRR speaks BGP
     async with embedded(two_ways()) as speaker:
         for end in ends.values():
             await told(end, PATHS_DIE_UNDER, PER_UPDATE)

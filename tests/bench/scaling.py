@@ -63,7 +63,7 @@ def measure_switch() -> list[Row]:
     for number in (1, 2):
         _told(f"ip link add bench-{number} type veth peer name far-{number}".split())
         _told(["ip", "-batch", "-"], f"link set bench-{number} up\nlink set far-{number} up\n")
-    COMPAT.write_text("0")  # as every design of ours has it
+    COMPAT.write_text("0")  # as ours has it where no FRR speaks BGP
     few = _table(1, _Ways(IDS)).quick
     many = _table(PREFIXES, _Ways(IDS + 10))
     slope = [late / early for early, late in zip(few, many.quick, strict=True)]
