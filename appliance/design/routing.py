@@ -53,14 +53,20 @@ def lans_are_gone(wish: Wish, network: IPNetwork) -> bool:
 
 
 def machine_settings(wish: Wish) -> frozenset[Sysctl]:
-    """Settings of the whole machine: forwarding, a hash over ports so that flows use all paths, and nexthop ids in
-    route dumps (a compat dump unrolls every group and hides who points where)."""
+    """Settings of the whole machine: forwarding, a hash over ports so that flows use all paths, and how routes over
+    nexthop objects are shown.
+
+    With ``nexthop_compat_mode`` a change of a group is told of every route that points at it: 60 ms at 100,000, which
+    a switch need not pay. But zebra goes by what is told beside the id: when it takes its own routes over from one that
+    died (``-K``), each that shows no way out becomes a blackhole (FRR 10.3).
+    """
     if not wish.tunnels:
         return frozenset()
+    frr = any(connection.mode == "bgp" and connection.speaker == "frr" for connection in wish.connections)
     settings = {
         Sysctl("net.ipv4.ip_forward", "1", machine_wide=True),
         Sysctl("net.ipv4.fib_multipath_hash_policy", "1", machine_wide=True),
-        Sysctl("net.ipv4.nexthop_compat_mode", "0", machine_wide=True),
+        Sysctl("net.ipv4.nexthop_compat_mode", "1" if frr else "0", machine_wide=True),
     }
     if any(6 in families_of(connection, tunnel) for connection, tunnel in wish.tunnels):
         settings |= {

@@ -79,9 +79,11 @@ def _rooted(*command: str) -> list[str]:
 
 @dataclass
 class Speaker:
-    """One FRR: its network namespace and its daemons."""
+    """One FRR: its network namespace and its daemons. ``keeps``: seconds for which a new zebra keeps the routes of the
+    one before it, None: it sweeps them at once."""
 
     name: str
+    keeps: int | None = None
     _children: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     @property
@@ -95,6 +97,7 @@ class Speaker:
         subprocess.run(_rooted("chown", "frr:frr", "/run/frr", f"/run/frr/{self.name}"), check=True)
         for daemon in daemons or DAEMONS:
             files = ["-f", "/dev/null"] if daemon in ("bgpd", "zebra") else []
+            files += ["-K", str(self.keeps)] if daemon == "zebra" and self.keeps is not None else []
             log = f"file:/run/frr/{self.name}/{daemon}.log"
             command = _rooted(f"/usr/lib/frr/{daemon}", "-N", self.name, "-P", "0", "--log", log, *files)
             with (self.run_dir / f"{daemon}.out").open("ab") as out:

@@ -216,6 +216,35 @@ def test_bgpd_may_die_without_a_route_lost_on_either_side(bench: Bench) -> None:
     rig.until(lambda: bench.ways() == {"t1", "t2"}, lambda: f"ways: {bench.ways()}")
 
 
+@pytest.mark.usefixtures("quick_machine")
+@pytest.mark.parametrize(("shown", "ways"), [(True, {"t1", "t2"}), (False, set[str]())])
+def test_a_new_zebra_takes_over_the_routes_it_is_shown_the_ways_of(bench: Bench, shown: bool, ways: set[str]) -> None:
+    """It ends with bgpd, as watchfrr has it. Shown nothing but the ids of nexthops (``nexthop_compat_mode`` 0) it sends
+    all that its predecessor had into nothing, which is why FRR sites keep that mode."""
+    mode = "net.ipv4.nexthop_compat_mode"
+    bench.pair.us.keeps = 60
+    try:
+        bench.pair.far.configure(rig.cloud(BOTH, timers="3 9"))
+        bench.apply(with_neighbors(replace(FIRST, keepalive=3, hold=9), replace(SECOND, keepalive=3, hold=9)))
+        bench.all_up(2)
+        rig.until(lambda: bench.ways() == {"t1", "t2"}, lambda: f"ways: {bench.ways()}")
+        before = bench.routes()[0]["nhid"]
+        for daemon in ("zebra", "bgpd"):
+            bench.pair.us.kill(daemon)
+        assert bench.ways() == {"t1", "t2"}
+        bench.pair.us.run("sysctl", "-w", f"{mode}={int(shown)}")
+        bench.pair.us.start("zebra")
+        rig.until(lambda: bench.routes()[0].get("nhid") != before, lambda: "zebra has not written what it read")
+        bench.pair.us.run("sysctl", "-w", f"{mode}=1")
+        assert bench.ways() == ways
+    finally:
+        bench.pair.us.keeps = None
+        bench.pair.us.run("sysctl", "-w", f"{mode}=1")
+        bench.pair.us.stop("zebra")
+        bench.pair.us.run("ip", "route", "flush", "proto", "bgp")
+        bench.pair.us.start("zebra", "bgpd")
+
+
 def test_two_tunnels_are_one_nexthop_group_and_unequal_med_is_one_path(bench: Bench) -> None:
     bench.pair.far.configure(rig.cloud(BOTH))
     bench.apply(ROUTER)
