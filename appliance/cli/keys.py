@@ -30,7 +30,6 @@ from appliance.daemon.operating import (
     is_drained,
     refuse_last,
     require_daemon,
-    see,
     wait_until_useful,
 )
 from appliance.daemon.passes import resolve_secrets
@@ -91,7 +90,7 @@ async def change_key(systems: Systems, name: str, key: Secret, patience: Patienc
     if keys.new == keys.old:
         say(f"{name} has this key already", fg="green")
         return {**await describe(systems, place), "changed": False}
-    refuse_last(systems, await see(systems, place), place, patience.allowed)
+    await refuse_last(systems, place, patience.allowed)
     async with systems.charon.listen() as heard, elsewhere(systems, place, patience):
         before = await _put(systems, place, keys.all, keys.new)
         await confirm_up(systems, place, before, heard, patience.timeout)
@@ -104,7 +103,7 @@ async def rotate_key(systems: Systems, name: str, key: Secret | None, yes: bool,
     place = find_tunnel(systems, name)
     keys = _keys(systems, place, key or draw_key())
     task = key_task(place.connection, place.tunnel, str(_key_file(systems, place)))
-    refuse_last(systems, await see(systems, place), place, patience.allowed)
+    await refuse_last(systems, place, patience.allowed)
     _show_steps(place, patience.timeout)
     ask(f"Give {name} a new key?", yes)
     was_drained = is_drained(systems, name)

@@ -14,6 +14,7 @@ from appliance.cli.writing import writing
 from appliance.daemon.operating import (
     LAST,
     Place,
+    current_state,
     find_tunnel,
     ike_ids,
     is_drained,
@@ -62,7 +63,7 @@ async def drain_tunnel(
     """Out of our group, unattractive towards the cloud, and listen."""
     require_daemon(systems)
     place = find_tunnel(systems, name)
-    refuse_last(systems, await see(systems, place), place, patience.allowed)
+    await refuse_last(systems, place, patience.allowed)
     until = datetime.now(UTC) + timedelta(seconds=span) if span is not None else None
     await take_out(systems, place, until, patience.allowed)
     heard = await listen(systems, place, patience.timeout if wait else 0.0)
@@ -130,7 +131,7 @@ async def switch_tunnel(systems: Systems, name: str, back: bool, patience: Patie
         await submit(systems, Pin(connection.name, None))
         say(f"{connection.name}: the best tunnel that works carries again")
         return await describe(systems, place)
-    state = state_of(await see(systems, place), place)
+    state = await current_state(systems, place)
     if not state.useful and "not-working" not in patience.allowed:
         message = f"{name} is {state.state}{f': {state.why}' if state.why else ''}"
         raise Refused(message, hint="--allow not-working lets it carry as soon as it works", code="not-working")
@@ -145,7 +146,7 @@ async def switch_tunnel(systems: Systems, name: str, back: bool, patience: Patie
 async def restart_tunnel(systems: Systems, name: str, at_once: bool, patience: Patience) -> dict[str, Any]:
     """SAs anew, with traffic elsewhere meanwhile."""
     place = find_tunnel(systems, name)
-    refuse_last(systems, await see(systems, place), place, patience.allowed)
+    await refuse_last(systems, place, patience.allowed)
     async with systems.charon.listen() as heard, elsewhere(systems, place, patience, at_once=at_once):
         before = await ike_ids(systems, name)
         await submit(systems, Restart(name))
@@ -193,7 +194,7 @@ async def confirm_up(systems: Systems, place: Place, before: frozenset[int], hea
 
 async def describe(systems: Systems, place: Place) -> dict[str, Any]:
     """The tunnel for programs."""
-    state = state_of(await see(systems, place), place)
+    state = await current_state(systems, place)
     drain = systems.store.load_operations().drained.get(place.name)
     return {
         "tunnel": place.name,

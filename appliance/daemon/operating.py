@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from time import monotonic
 
@@ -15,18 +15,21 @@ from appliance.daemon.wiring import Systems
 from appliance.design.tunnels import tunnel_link
 from appliance.kernel.overhearing import Heard
 from appliance.model.address import IPAddress
-from appliance.model.fault import Refused, SystemLacks, WrongUsage
+from appliance.model.fault import ApplianceError, Refused, SystemLacks, WrongUsage
 from appliance.model.forwarding import BGP_PROTOCOLS
-from appliance.model.health import DRAINED
+from appliance.model.health import CARRYING, DRAINED, STANDBY, PathVerdict
 from appliance.model.intent import Connection, Tunnel
 from appliance.model.resources import ROUTE_PROTOCOL
 from appliance.model.sa import TunnelSa
 from appliance.report.evidence import Evidence
 from appliance.report.judging import TunnelState, judge_tunnel
+from appliance.verdict.path import WITHOUT_SESSION
 
 POLL = 0.2  # seconds
 QUIET = 3.0
 """Seconds without a packet after which nobody counts as sending."""
+SETTLED = 2.0
+"""Seconds in which what one system says of a tunnel is true of the others too."""
 LAST = "last-tunnel"
 """The safety rule: the last tunnel of a connection that works is not taken out of use."""
 
@@ -97,14 +100,38 @@ def state_of(seen: Evidence, place: Place) -> TunnelState:
     return judge_tunnel(seen, place.connection, place.tunnel)
 
 
+async def current_state(systems: Systems, place: Place) -> TunnelState:
+    """The tunnel's, at a glance where that is enough."""
+    return await _glance(systems, place) or state_of(await see(systems, place), place)
+
+
+async def _glance(systems: Systems, place: Place) -> TunnelState | None:
+    """As the daemon tells it, where the kernel and charon agree; None where it takes a look at everything."""
+    alive = systems.store.load_daemon()["running"]
+    told = load_published(systems.store.run_dir).paths.get(place.name) if alive else None
+    plain = told is not None and await _is_plain(systems, place, told)
+    return TunnelState(told.state, told.why) if told is not None and plain else None
+
+
+async def _is_plain(systems: Systems, place: Place, told: PathVerdict) -> bool:
+    if told.state not in (CARRYING, STANDBY, DRAINED) or told.health == WITHOUT_SESSION:
+        return False
+    try:
+        stands = any(sa.name == place.name and sa.up for sa in await systems.charon.sas())
+        return stands and await routed(systems, place) == (told.state == CARRYING)
+    except ApplianceError:  # whoever is silent is named by the look at everything
+        return False
+
+
 def is_drained(systems: Systems, name: str) -> bool:
     """Whether the operator took the tunnel out of use."""
     return name in systems.store.load_operations().drained_at(datetime.now(UTC))
 
 
-def refuse_last(systems: Systems, seen: Evidence, place: Place, allowed: Collection[str]) -> None:
+async def refuse_last(systems: Systems, place: Place, allowed: Collection[str]) -> None:
     """Refuse to take away the only tunnel of its connection that works."""
-    states = {one.name: judge_tunnel(seen, place.connection, one) for one in place.connection.tunnels}
+    tunnels = place.connection.tunnels
+    states = {one.name: await current_state(systems, replace(place, tunnel=one)) for one in tunnels}
     others = {name: state for name, state in states.items() if name != place.name}
     works = states[place.name].useful or states[place.name].state == "last-resort"
     if LAST in allowed or not works or any(state.useful for state in others.values()):
@@ -134,10 +161,12 @@ async def _is_out(systems: Systems, place: Place) -> bool:
 
 async def wait_until_useful(systems: Systems, place: Place, patience: float) -> TunnelState:
     """Until the tunnel carries or stands by, at most ``patience`` seconds; how it is then."""
-    end = monotonic() + patience
+    end, look_at = monotonic() + patience, monotonic() + SETTLED
     while True:
-        state = state_of(await see(systems, place), place)
-        if state.useful or monotonic() >= end:
+        state = await _glance(systems, place)
+        if state is None and monotonic() >= min(look_at, end):
+            state, look_at = state_of(await see(systems, place), place), monotonic() + SETTLED
+        if state is not None and (state.useful or monotonic() >= end):
             return state
         await asyncio.sleep(POLL)
 
@@ -173,7 +202,7 @@ async def _is_renewed(systems: Systems, place: Place, before: Collection[int]) -
         return False
     if place.connection.mode != "bgp":
         return True
-    state = state_of(await see(systems, place), place)
+    state = await current_state(systems, place)
     return state.useful or state.state == DRAINED
 
 

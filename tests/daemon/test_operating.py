@@ -80,6 +80,18 @@ def test_a_drained_tunnel_hands_over_and_takes_back(box: Box) -> None:
     assert "ordered: undrain vpc-1" in said
 
 
+@pytest.mark.parametrize("text", [STATIC, ONE])
+def test_a_glance_is_enough_where_all_agree(box: Box, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    """Verbs of a tunnel look at everything only where something is wrong: on a small box that takes seconds."""
+
+    async def scene() -> None:
+        monkeypatch.setattr("appliance.daemon.operating.look", lambda *_args, **_options: pytest.fail("looked"))
+        assert (await drain_tunnel(box.systems, "vpc-1", None, False, QUICK))["state"] == "drained"
+        assert (await undrain_tunnel(box.systems, "vpc-1", QUICK))["state"] == "carrying"
+
+    play(box, text, scene)
+
+
 def test_with_bgp_its_routes_leave_and_its_session_stays(box: Box) -> None:
     async def scene() -> None:
         resets = len(box.frr.tried)
