@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from appliance.design.numbering import BLACKHOLE_METRIC
 from appliance.frr.tree import Tree, parse_tree
 from appliance.frr.vtysh import Frr, open_vty
 from appliance.model.change import Change
@@ -443,6 +444,8 @@ def test_a_default_route_goes_into_a_table_of_its_own(
     bench: Bench, sessions: tuple[Any, ...], theirs: dict[str, Any], version: int
 ) -> None:
     everything = ip_network("0.0.0.0/0" if version == 4 else "::/0")
+    end = ("blackhole", "default", "metric", str(BLACKHOLE_METRIC), "table", str(DEFAULT_TABLE), "proto", "173")
+    bench.pair.us.run("ip", f"-{version}", "route", "add", *end)
     takes = [replace(one, accept=(PrefixRule(True, everything), *one.accept)) for one in sessions]
     bench.apply(with_neighbors(*takes))
     bench.pair.far.configure(rig.cloud({us: (64512, 65000, prefixes) for us, prefixes in theirs.items()}))
@@ -451,7 +454,8 @@ def test_a_default_route_goes_into_a_table_of_its_own(
     def links(table: str) -> set[str]:
         found = json.loads(bench.pair.us.run("ip", f"-{version}", "-j", "route", "show", "table", "all"))
         here = [one for one in found if one.get("dst") == "default" and one.get("table", "main") == table]
-        return {hop["dev"] for route in here for hop in route.get("nexthops", [route])}
+        paths = [route for route in here if route.get("type") != "blackhole"]
+        return {hop["dev"] for route in paths for hop in route.get("nexthops", [route])}
 
     all_links = {"t1", "t2"} if version == 4 else {"t6"}
     rig.wait_for(lambda: links(str(DEFAULT_TABLE)) == all_links, "no default route over every session")
@@ -462,3 +466,4 @@ def test_a_default_route_goes_into_a_table_of_its_own(
     bench.pair.far.restart("bgpd")
     bench.pair.far.configure(rig.cloud(less))
     rig.wait_for(lambda: links(str(DEFAULT_TABLE)) == set(), "the default route stays")
+    bench.pair.us.run("ip", f"-{version}", "route", "del", *end)
