@@ -42,7 +42,7 @@ from tests.bench.rows import RESAMPLES, Row, middle, spread
 
 INTERVAL, LOST = 0.050, 3
 CUTS, CONTROLS = 100, 10
-CUT_FOR, REST = 0.5, 1.3
+CUT_FOR, REST, SLACK = 0.5, 1.3, 0.005
 """Seconds: longer than any switch takes; until 20 probes in a row were answered, and the paths are as before."""
 LIMIT = INTERVAL * LOST
 PATHS = ("path-1", "path-2")
@@ -50,6 +50,8 @@ PAIRS = [
     (IPv4Address("169.254.1.2"), IPv4Address("169.254.1.1")),
     (IPv4Address("169.254.2.2"), IPv4Address("169.254.2.1")),
 ]
+Silence = tuple[float, float]
+"""When it began, in seconds of the epoch, and how long it lasted."""
 Pair = tuple[IPv4Address, IPv4Address]
 """Our inside address and theirs."""
 RECEIVER = Path(__file__).with_name("stream.py")
@@ -140,29 +142,39 @@ async def _blackouts(interval: float, cuts: int) -> list[float]:
     with far_machine(PATHS, PAIRS) as far, Stream(far) as streamed:
         async with _switched(interval) as board:
             await until(lambda: set(working(board)) == set(PATHS))
-            await cut_again_and_again(far, board, interval, cuts)
-        return checked(streamed(), cuts)
+            made = await cut_again_and_again(far, board, interval, cuts)
+        return blackouts_of(made, streamed())
 
 
-async def cut_again_and_again(far: Far, board: Switchboard, interval: float, cuts: int) -> None:
-    """The path that carries is cut each time, and comes back."""
-    chance = Random(2)
+async def cut_again_and_again(far: Far, board: Switchboard, interval: float, cuts: int) -> list[float]:
+    """The path that carries is cut each time, and comes back. When each cut was ordered, in seconds of the epoch."""
+    chance, made = Random(2), []
     for number in range(cuts):
         await asyncio.sleep(REST + chance.random() * interval)
         (path,) = board.carrying["bench"]
         say(f"cut {number + 1} of {cuts}: {path}")
+        made.append(time.time())
         await asyncio.to_thread(far.cut, path)
         await asyncio.sleep(CUT_FOR)
         if board.carrying["bench"] == (path,):
             raise RuntimeError(f"{path} is cut and still carries")
         await asyncio.to_thread(far.restore, path)
+    return made
 
 
-def checked(blackouts: list[float], cuts: int) -> list[float]:
-    """Seconds of each blackout: one for every cut."""
-    if len(blackouts) != cuts:
-        raise RuntimeError(f"{cuts} cuts and {len(blackouts)} blackouts: {blackouts}")
-    return blackouts
+def blackouts_of(cuts: Sequence[float], silences: Sequence[Silence]) -> list[float]:
+    """Seconds of the blackout after each cut: the longest silence that began before the path came back. A silence at
+    another time is the machine's, which kept the stream itself waiting."""
+    found = []
+    for cut in cuts:
+        lasted = [seconds for began, seconds in silences if cut - SLACK <= began <= cut + CUT_FOR]
+        if not lasted:
+            raise RuntimeError(f"no silence after the cut at {cut}: {silences}")
+        found.append(max(lasted))
+    others = len(silences) - len(cuts)
+    if others:
+        say(f"{others} more silences, of the machine's own")
+    return found
 
 
 @asynccontextmanager
@@ -264,7 +276,7 @@ class Stream:
     def __init__(self, far: Far) -> None:
         self._far = far
 
-    def __enter__(self) -> Callable[[], list[float]]:
+    def __enter__(self) -> Callable[[], list[Silence]]:
         entered = ["nsenter", "-t", str(self._far.pid), "-n"]
         self._receiver = subprocess.Popen(
             [*entered, sys.executable, str(RECEIVER), "receive", str(BEHIND)],
@@ -273,10 +285,10 @@ class Stream:
         self._sender = subprocess.Popen([sys.executable, str(RECEIVER), "send", str(BEHIND)])
         return self._gaps
 
-    def _gaps(self) -> list[float]:
+    def _gaps(self) -> list[Silence]:
         self._sender.terminate()
         out, _ = self._receiver.communicate("")
-        return [float(line) for line in out.split()]
+        return [(float(began), float(lasted)) for began, lasted in map(str.split, out.splitlines())]
 
     def __exit__(self, *_: object) -> None:
         for process in (self._sender, self._receiver):

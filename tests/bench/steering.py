@@ -27,7 +27,7 @@ from tests.bench.failover import (
     PAIRS,
     PATHS,
     Stream,
-    checked,
+    blackouts_of,
     cut_again_and_again,
     intent_text,
     late,
@@ -67,8 +67,8 @@ async def _blackouts() -> list[float]:
             for end in ends:
                 end.offer([f"{BEHIND}/32"])
             await until(lambda: set(working(board)) == set(PATHS) and len(board.stances) == 1)
-            await cut_again_and_again(far, board, INTERVAL, CUTS)
-        return checked(streamed(), CUTS)
+            made = await cut_again_and_again(far, board, INTERVAL, CUTS)
+        return blackouts_of(made, streamed())
 
 
 async def _all_up(ends: Iterable[FarEnd]) -> None:

@@ -1,7 +1,7 @@
 """A stream of datagrams: ``stream.py send ADDRESS``, and ``stream.py receive ADDRESS`` at the other end.
 
-The receiver goes by the kernel's time of arrival and prints, when its input ends, how many seconds each silence lasted
-that was longer than ``GAP``.
+The receiver goes by the kernel's time of arrival and prints, when its input ends, of each silence that was longer than
+``GAP`` when it began (seconds of the epoch) and how many seconds it lasted.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def send(address: str) -> None:
 
 def receive(address: str) -> None:
     """Print the silences."""
-    gaps: list[float] = []
+    gaps: list[tuple[float, float]] = []
     last = 0.0
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as into:
         into.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
@@ -49,9 +49,9 @@ def receive(address: str) -> None:
             seconds, nanoseconds = _STAMP.unpack_from(control[0][2])
             at = seconds + nanoseconds * 1e-9
             if last and at - last > GAP:
-                gaps.append(at - last)
+                gaps.append((last, at - last))
             last = at
-    print("\n".join(f"{gap:.6f}" for gap in gaps))
+    print("\n".join(f"{began:.6f} {lasted:.6f}" for began, lasted in gaps))
 
 
 if __name__ == "__main__":

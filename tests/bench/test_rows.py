@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.bench.failover import blackouts_of
 from tests.bench.rows import Row, as_data, is_wanted, middle, parse_row, render_results, render_table, spread
 
 GOOD = Row("C3", "a ratio", 1.2, 1.5, "lower", (1.1, 1.3), {"peer, s": 2.5}, "a process per object: 9.0")
@@ -70,3 +71,11 @@ def test_the_record_keeps_what_was_not_measured_again() -> None:
     assert "| C3-10 | a ratio | 1.4 | ≤ 1.5 | yes | 1.1 to 1.3 |" in lines
     assert "- C3-10: Control: a process per object: 9.0." in lines
     assert render_results([GOOD], "Today.", again) == again
+
+
+def test_a_blackout_is_the_silence_after_its_cut() -> None:
+    """A machine that keeps the stream itself waiting between two cuts counts for none of them."""
+    silences = [(9.0, 0.07), (10.001, 0.16), (10.3, 0.08), (12.4, 0.3), (14.001, 0.17)]
+    assert blackouts_of([10.0, 14.0], silences) == [0.16, 0.17]
+    with pytest.raises(RuntimeError, match="no silence after the cut at 11"):
+        blackouts_of([10.0, 11.0], silences)
