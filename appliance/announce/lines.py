@@ -80,6 +80,7 @@ def _opened(address: IPAddress, said: Json) -> Opened:
         router_id=str(said["router_id"]),
         hold=int(said["hold_time"]),
         restart_s=int(restart["time"]) if restart else None,
+        four_octets=asn4 is not None,
     )
 
 

@@ -49,9 +49,11 @@ class Sessions:
 
     def __init__(self) -> None:
         self._lines: dict[IPAddress, Line] = {}
+        self._router_id = ""
 
     def follow(self, router: BgpRouter) -> None:
         """These neighbours are to be held."""
+        self._router_id = str(router.router_id)
         kept = {neighbor.address: neighbor for neighbor in router.neighbors}
         self._lines = {address: line for address, line in self._lines.items() if address in kept}
         for address, neighbor in kept.items():
@@ -100,7 +102,8 @@ class Sessions:
         return was.up and state != "established"
 
     def opened(self, message: Opened) -> str | None:
-        """Take in a neighbour's OPEN. A sentence when it is somebody else than expected (RFC 4271, section 6.2)."""
+        """Take in a neighbour's OPEN. A sentence when it is somebody else than expected (RFC 4271, section 6.2), or has
+        something that people look for long."""
         line = self._lines.get(message.neighbor)
         if line is None:
             return None
@@ -114,7 +117,11 @@ class Sessions:
             opens_received=line.session.opens_received + 1,
             heard_asn=message.asn if wrong else None,
         )
-        return f"it is AS {message.asn}, not {line.neighbor.peer_asn}" if wrong else None
+        if wrong:
+            return f"it is AS {message.asn}, not {line.neighbor.peer_asn}"
+        if message.router_id == self._router_id:
+            return f"it has our own identifier, {message.router_id}, which only another AS may (RFC 6286)"
+        return None if message.four_octets else "it is of the time before AS numbers beyond 65535 (RFC 6793)"
 
     def notified(self, message: Notified) -> str | None:
         """Take in a NOTIFICATION; its sentence when it is news."""

@@ -51,13 +51,15 @@ class EndOfRib:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A neighbour's OPEN. ``restart_s`` is its restart time (RFC 4724), None where it has no graceful restart."""
+    """A neighbour's OPEN. ``restart_s`` is its restart time (RFC 4724), None where it has no graceful restart;
+    ``four_octets``: it knows AS numbers beyond 65535 (RFC 6793)."""
 
     neighbor: IPAddress
     asn: int
     router_id: str
     hold: int
     restart_s: int | None = None
+    four_octets: bool = True
 
 
 @dataclass(frozen=True, slots=True)

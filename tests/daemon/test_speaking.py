@@ -329,20 +329,24 @@ def test_an_old_speaker_without_four_octet_numbers_is_understood(box: Box, folde
         [path] = await at.systems.exabgp.accepted()
         assert path.as_path == (64512, 65550)
 
-    play(box, folder, scene)
+    said = play(box, folder, scene)
+    assert "vpc-1: BGP with 169.254.23.5: it is of the time before AS numbers beyond 65535 (RFC 6793)" in said
 
 
-def test_a_gateway_with_our_own_identifier_is_refused_and_the_others_work(box: Box, folder: Path) -> None:
-    """RFC 6286, section 2.1, allows one identifier in two ASes; whatever ExaBGP makes of it, the daemon goes on."""
+def test_a_gateway_of_another_as_with_our_own_identifier_is_taken_and_named(box: Box, folder: Path) -> None:
+    """RFC 6286, section 2.1."""
 
     async def scene(at: Scene) -> None:
         at.ends["vpc-1"].router_id = "172.16.20.1"
         await at.want()
-        await until(lambda: at.ends["vpc-2"].up)
-        at.ends["vpc-2"].offer([NET])
-        await until(lambda: at.routes() == {NET: {"vpc-2"}})
+        await at.both_up()
+        for end in at.ends.values():
+            end.offer([NET])
+        await until(lambda: at.routes() == {NET: {"vpc-1", "vpc-2"}})
 
-    play(box, folder, scene)
+    said = play(box, folder, scene)
+    sentence = "it has our own identifier, 172.16.20.1, which only another AS may (RFC 6286)"
+    assert [line for line in said if "identifier" in line] == [f"vpc-1: BGP with 169.254.23.5: {sentence}"]
 
 
 def test_ten_times_the_maximum_is_taken_and_said(box: Box, folder: Path) -> None:
