@@ -113,23 +113,37 @@ def sas(where: str) -> list[dict[str, Any]]:
 
 
 def sessions(where: str, family: int = 4) -> dict[str, dict[str, Any]]:
-    """A node's BGP neighbours for a family, by address, as FRR has them."""
+    """A node's BGP neighbours for a family, by address, in FRR's words whoever speaks there."""
+    embedded = _embedded_sessions(where)
+    if embedded:
+        return {one["address"]: _in_words_of_frr(one) for one in embedded if (":" in one["address"]) == (family == 6)}
     found = node(where).run("vtysh", "-c", f"show bgp ipv{family} unicast summary json").json()
     peers = found.get("peers") or found.get(f"ipv{family}Unicast", {}).get("peers") or {}
     assert isinstance(peers, dict)
     return peers
 
 
-def speaker_sessions(where: str) -> list[dict[str, Any]]:
-    """The BGP sessions of a node's embedded speaker, as its daemon tells the verbs."""
+def _embedded_sessions(where: str) -> list[dict[str, Any]]:
+    """Those of the speaker in a node's daemon, as it tells the verbs; none where FRR speaks, or no daemon runs."""
+    place = run_folder(where) / "appliance/speaker.sock"
+    if not place.exists():
+        return []
     with socket.socket(socket.AF_UNIX) as plug:
         plug.settimeout(10)
-        plug.connect(str(run_folder(where) / "appliance/speaker.sock"))
+        plug.connect(str(place))
         plug.sendall(b"sessions\n")
         with plug.makefile() as answer:
             found = json.loads(answer.readline())
     assert isinstance(found, list)
     return found
+
+
+def _in_words_of_frr(told: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "state": told["state"].capitalize(),
+        "pfxRcd": told["received"],
+        "connectionsEstablished": told["established_count"],
+    }
 
 
 def _plain(value: Any) -> Any:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from checking import Done, Failed, node, wait_for
-from observing import ip, link_with, paths, sas, sessions, speaker_sessions
+from observing import ip, link_with, paths, sas, sessions
 
 OUTSIDE = ("eth1", "eth2", "eth3")
 """The Internet router's links: to the appliance, to aws1, to aws2."""
@@ -138,9 +138,6 @@ def told_of(status: Any, cloud: Cloud) -> dict[str, Any]:
 
 def received(tunnel: Tunnel) -> int | None:
     """How many prefixes a tunnel's session brought, by the speaker's own word; None while it is not established."""
-    if SPEAKER == "exabgp":
-        told = {one["address"]: one for one in speaker_sessions("gw")}[tunnel.peer]
-        return int(told["received"]) if told["state"] == "established" else None
     peer = sessions("gw")[tunnel.peer]
     return int(peer["pfxRcd"]) if peer["state"] == "Established" else None
 
