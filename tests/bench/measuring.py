@@ -35,6 +35,7 @@ def _measure_booting() -> list[Row]:
 GOALS: Mapping[str, Callable[[], list[Row]]] = {
     "C1": changing.measure,
     "C2": passing.measure_passes,
+    "C2x": passing.measure_passes_in_box,
     "C3": applying.measure,
     "C4": scaling.measure_removal,
     "C4x": scaling.measure_xfrm_removal,
