@@ -37,6 +37,8 @@ def play(box: Box, scene: Callable[[], Awaitable[None]]) -> None:
             async with asyncio.timeout(30):
                 await until(lambda: (box.store.run_dir / FILE).is_socket())
                 await rested(box)
+                while not await heard_of_sessions(box):
+                    await asyncio.sleep(0.05)
                 await scene()
         finally:
             stop.set()
@@ -44,6 +46,12 @@ def play(box: Box, scene: Callable[[], Awaitable[None]]) -> None:
                 await daemon
 
     asyncio.run(both())
+
+
+async def heard_of_sessions(box: Box) -> bool:
+    """Whether the daemon has heard of every session by now, so that nothing more is to come."""
+    connections = (await read_status(box.systems))["connections"]
+    return all("BGP" in (tunnel["remark"] or "") for one in connections for tunnel in one["tunnels"])
 
 
 async def told(box: Box) -> dict[str, Any] | None:
