@@ -124,7 +124,7 @@ def reason(done: Done) -> str:
 
 def appliance(*words: str) -> Any:
     """A verb of the appliance that must succeed; its JSON."""
-    return node("gw").run("appliance", *words, "--json", timeout=120).json()
+    return node("gw").run("appliance", *words, "--json", timeout=240).json()
 
 
 def told_of(status: Any, cloud: Cloud) -> dict[str, Any]:

@@ -11,7 +11,7 @@ OURS = "173"
 """The protocol number of what the appliance puts into the kernel."""
 
 
-@check(timeout=120)
+@check(timeout=300)
 def down_leaves_blackholes() -> None:
     """`down` takes everything away but the VPC's blackhole; nothing leaves in clear."""
     with watching("internet", OUTSIDE, clear=CLEAR) as seen, streaming("lan", HOST):

@@ -44,7 +44,7 @@ def configure() -> Done:
 
 def appliance(*words: str) -> Any:
     """A verb of the appliance that must succeed; its JSON."""
-    return node("gw").run("appliance", *words, "--json", timeout=120).json()
+    return node("gw").run("appliance", *words, "--json", timeout=240).json()
 
 
 def add_to_intent(text: str) -> None:

@@ -65,7 +65,7 @@ nat:
 
 def appliance(*words: str) -> Any:
     """A verb of the appliance that must succeed; its JSON."""
-    return node("gw").run("appliance", *words, "--json", timeout=120).json()
+    return node("gw").run("appliance", *words, "--json", timeout=240).json()
 
 
 def told() -> dict[str, dict[str, Any]]:
