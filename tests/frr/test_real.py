@@ -31,6 +31,9 @@ LAN = "172.16.20.80/24"
 PREFIX = "10.0.0.0/16"
 BOTH = {US: (64512, 65000, {PREFIX: 0}) for US in ("169.254.23.6", "169.254.24.6")}
 
+SLOW = with_neighbors(replace(FIRST, keepalive=3, hold=9), replace(SECOND, keepalive=3, hold=9))
+"""A restart of FRR takes longer than the hold time of a session in a hurry."""
+
 
 class Bench:
     def __init__(self, pair: rig.Pair, record: Path) -> None:
@@ -217,33 +220,62 @@ def test_bgpd_may_die_without_a_route_lost_on_either_side(bench: Bench) -> None:
     rig.until(lambda: bench.ways() == {"t1", "t2"}, lambda: f"ways: {bench.ways()}")
 
 
+@pytest.fixture
+def keeping(bench: Bench) -> Iterator[Bench]:
+    """With a zebra that keeps its predecessor's routes, and sessions by which both sides have theirs."""
+    us = bench.pair.us
+    us.keeps = 60
+    bench.pair.far.configure(rig.cloud(BOTH, timers="3 9"))
+    bench.apply(SLOW)
+    bench.all_up(2)
+    rig.until(lambda: bench.ways() == {"t1", "t2"}, lambda: f"ways: {bench.ways()}")
+    rig.until(lambda: bench.far_routes() != [], lambda: "the far end has no route to us")
+    yield bench
+    us.keeps = None
+    us.run("sysctl", "-w", "net.ipv4.nexthop_compat_mode=1")
+    us.restart("zebra", "bgpd")
+
+
+@pytest.mark.usefixtures("quick_machine")
+def test_zebra_may_die_without_a_route_lost_on_either_side(keeping: Bench) -> None:
+    """watchfrr ends bgpd when zebra died, and begins both anew."""
+
+    def whole_for(seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            assert keeping.ways()
+            assert keeping.far_routes()
+
+    us = keeping.pair.us
+    us.kill("zebra")
+    us.stop("bgpd")
+    whole_for(0.3)
+    us.start("zebra")
+    whole_for(0.3)
+    us.start("bgpd")
+    keeping.apply(SLOW)
+    whole_for(2)
+    keeping.all_up(2)
+    rig.until(lambda: keeping.ways() == {"t1", "t2"}, lambda: f"ways: {keeping.ways()}")
+    whole_for(0.3)
+
+
 @pytest.mark.usefixtures("quick_machine")
 @pytest.mark.parametrize(("shown", "ways"), [(True, {"t1", "t2"}), (False, set[str]())])
-def test_a_new_zebra_takes_over_the_routes_it_is_shown_the_ways_of(bench: Bench, shown: bool, ways: set[str]) -> None:
-    """It ends with bgpd, as watchfrr has it. Shown nothing but the ids of nexthops (``nexthop_compat_mode`` 0) it sends
-    all that its predecessor had into nothing, which is why FRR sites keep that mode."""
-    mode = "net.ipv4.nexthop_compat_mode"
-    bench.pair.us.keeps = 60
-    try:
-        bench.pair.far.configure(rig.cloud(BOTH, timers="3 9"))
-        bench.apply(with_neighbors(replace(FIRST, keepalive=3, hold=9), replace(SECOND, keepalive=3, hold=9)))
-        bench.all_up(2)
-        rig.until(lambda: bench.ways() == {"t1", "t2"}, lambda: f"ways: {bench.ways()}")
-        before = bench.routes()[0]["nhid"]
-        for daemon in ("zebra", "bgpd"):
-            bench.pair.us.kill(daemon)
-        assert bench.ways() == {"t1", "t2"}
-        bench.pair.us.run("sysctl", "-w", f"{mode}={int(shown)}")
-        bench.pair.us.start("zebra")
-        rig.until(lambda: bench.routes()[0].get("nhid") != before, lambda: "zebra has not written what it read")
-        bench.pair.us.run("sysctl", "-w", f"{mode}=1")
-        assert bench.ways() == ways
-    finally:
-        bench.pair.us.keeps = None
-        bench.pair.us.run("sysctl", "-w", f"{mode}=1")
-        bench.pair.us.stop("zebra")
-        bench.pair.us.run("ip", "route", "flush", "proto", "bgp")
-        bench.pair.us.start("zebra", "bgpd")
+def test_a_new_zebra_takes_over_the_routes_it_is_shown_the_ways_of(keeping: Bench, shown: bool, ways: set[str]) -> None:
+    """Shown nothing but the ids of nexthops (``nexthop_compat_mode`` 0) it sends all that its predecessor had into
+    nothing, which is why FRR sites keep that mode."""
+    us, mode = keeping.pair.us, "net.ipv4.nexthop_compat_mode"
+    before = keeping.routes()[0]["nhid"]
+    for daemon in ("zebra", "bgpd"):
+        us.kill(daemon)
+    assert keeping.ways() == {"t1", "t2"}
+    us.run("sysctl", "-w", f"{mode}={int(shown)}")
+    us.start("zebra")
+    rig.until(lambda: keeping.routes()[0].get("nhid") != before, lambda: "zebra has not written what it read")
+    us.run("sysctl", "-w", f"{mode}=1")
+    assert keeping.ways() == ways
+    us.start("bgpd")
 
 
 def test_two_tunnels_are_one_nexthop_group_and_unequal_med_is_one_path(bench: Bench) -> None:
