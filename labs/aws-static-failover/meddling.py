@@ -7,8 +7,8 @@ from measuring import send_stream
 from observing import ip
 from scene import FIRST, HOST, SECOND, VPC, carries, link, somebody_carries, within
 
-SOON = 10.0
-"""Seconds; it takes a tenth of one on a machine that has time."""
+SOON = 30.0
+"""Seconds; it takes a tenth of one on a machine that has time, and a busy one takes its own."""
 
 
 @check(timeout=300)
@@ -28,7 +28,7 @@ def what_a_stranger_removes_is_back_at_once() -> None:
     ):
         gw.shell(deed)
         with within(SOON, f"mending after `{deed}`"):
-            wait_for(undone, 20, f"to be mended: {deed}", every=0.02)
+            wait_for(undone, 40, f"to be mended: {deed}", every=0.02)
     assert not send_stream("lan", HOST, "--seconds", "2")["lost"]
 
 
