@@ -9,6 +9,8 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from appliance.kernel import links
+
 START = "/opt/bench/start-box"
 STATE = (Path("/var/lib/appliance"), Path("/run/appliance"))
 
@@ -50,7 +52,7 @@ def empty(machine_wide: Iterable[str]) -> None:
 
 
 def _links() -> list[str]:
-    return [link["ifname"] for link in json.loads(_told("ip", "-j", "link", "show", "type", "xfrm") or "[]")]
+    return [link["ifname"] for link in json.loads(_told("ip", "-j", "link", "show", "type", links.KIND_XFRM) or "[]")]
 
 
 def timed(command: list[str]) -> tuple[float, str]:

@@ -1,4 +1,7 @@
-"""C1: one tunnel of many is changed, by the running daemon and by tools that know whole files only. Runs in the box.
+"""C1: one tunnel of many is changed, by the running daemon and by tools that know whole files only.
+
+Runs in the lab's image on this machine's own kernel and processor (``native-box``): charon and FRR are real; as this
+kernel has no XFRM links, VXLAN links stand in for them.
 
 The tunnel gets other inside addresses and another cipher, so that the kernel, FRR and charon each have something to
 change. Ours is the order that `appliance apply` gives to the daemon, over its socket, until the daemon says that it is
@@ -25,6 +28,7 @@ from appliance.model.order import Commit
 from tests.bench.box import empty, timed
 from tests.bench.rows import Row, middle, spread
 from tests.bench.site import CONFIG, Native, site_text, write_native, write_site
+from tests.bench.standins import numbered, stand_in
 
 BARS = {10: 1.0, 100: 1.0, 1000: 100.0}
 """Promised for the last; the others show how it grows."""
@@ -35,11 +39,13 @@ BUDGET = 540.0
 GROWTH = 12.0
 """How many times longer ten times the tunnels take, with fewer repeats: the guess by which that is told."""
 RELOAD = ("/usr/lib/frr/frr-reload.py", "--reload", "--stdout")
-DAEMON = (sys.executable, "-m", "appliance.cli.main", "run")
+DAEMON = (sys.executable, "-m", "tests.bench.standins", "run")
+ONCE = (sys.executable, "-m", "tests.bench.standins", "once")
 
 
 def measure() -> list[Row]:
     """A row for each number of tunnels that the time allows."""
+    stand_in()
     rows, ends, took = [], time.monotonic() + BUDGET, 0.0
     for tunnels, bar in BARS.items():
         if time.monotonic() + took * GROWTH > ends:
@@ -54,7 +60,7 @@ def measure() -> list[Row]:
 def _row(tunnels: int, bar: float) -> Row:
     natives = [_prepared(tunnels, changed) for changed in (0, None)]
     empty(natives[1].machine_wide)
-    bringing_up, _ = timed([sys.executable, "-m", "tests.bench.once"])
+    bringing_up, _ = timed([*ONCE])
     _say(f"{tunnels} tunnels stand after {bringing_up:.0f} s")
     with _daemon():
         ours = [asyncio.run(_ordered(tunnels, turn)) for turn in range(OURS_TIMES[tunnels])]
@@ -73,11 +79,15 @@ def _row(tunnels: int, bar: float) -> Row:
 def _prepared(tunnels: int, changed: int | None) -> Native:
     """Native files of the site."""
     write_site(tunnels)
-    (CONFIG / "intent.yaml").write_text(site_text(tunnels, changed=changed))
+    (CONFIG / "intent.yaml").write_text(_text(tunnels, changed))
     native = write_native(Path(f"/tmp/native-{'as-it-was' if changed is None else 'changed'}"))
     batch = native.folder / "ip"
     batch.write_text("\n".join(_again(batch.read_text().splitlines())) + "\n")
     return native
+
+
+def _text(tunnels: int, changed: int | None) -> str:
+    return numbered(site_text(tunnels, changed=changed))
 
 
 def _again(lines: list[str]) -> Iterator[str]:
@@ -89,7 +99,7 @@ def _again(lines: list[str]) -> Iterator[str]:
 
 async def _ordered(tunnels: int, turn: int) -> float:
     systems = open_systems()
-    text = site_text(tunnels, changed=None if turn % 2 else 0)
+    text = _text(tunnels, None if turn % 2 else 0)
     secrets = resolve_secrets(systems, parse_loaded(text, "bench").intent)
     line = render_order(Commit(text, "bench", systems.store.read_intent(), secrets=secrets))
     begun = time.perf_counter()

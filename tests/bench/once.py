@@ -42,7 +42,12 @@ async def _singly() -> None:
         assert not report.failed, report.failed
 
 
-if __name__ == "__main__":
+def print_seconds() -> None:
+    """How long it took."""
     begun = time.perf_counter()
     (singly if sys.argv[1:] == ["singly"] else at_once)()
     print(time.perf_counter() - begun)
+
+
+if __name__ == "__main__":
+    print_seconds()

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import resource
 import subprocess
 import sys
@@ -30,12 +29,12 @@ from appliance.daemon.passes import apply, make_wish, parse_loaded, prepare, res
 from appliance.daemon.wiring import Systems, open_systems
 from appliance.firewall.nft import Nft
 from appliance.history.revision import Down
-from appliance.kernel import links as kernel_links
 from appliance.kernel.netlink import Kernel
 from appliance.sysctl.procsys import Procsys
 from tests.bench.box import empty, timed
 from tests.bench.rows import Row, middle, spread
 from tests.bench.site import site_text, write_native, write_site
+from tests.bench.standins import numbered, stand_in
 from tests.fakes.box import Box
 
 FEW, MANY = 10, 2000
@@ -44,7 +43,6 @@ IDLE = (2, 100, 1000)
 WATCHED = 20.0
 SETTLING = 15.0
 BAR = 1.5
-VXLAN_ID = 1
 UPLINK = (
     "ip link set lo up",
     "ip link add uplink type veth peer name upstream",
@@ -58,7 +56,7 @@ DAEMON = (sys.executable, "-m", "appliance.cli.main", "run")
 
 def measure_passes() -> list[Row]:
     """C2 on this machine."""
-    kernel_links.KIND_XFRM, kernel_links.IF_ID = "vxlan", VXLAN_ID
+    stand_in()
     for line in UPLINK:
         subprocess.run(line.split(), check=True)
     what = f"cost of a tunnel in a pass with nothing to do, {MANY} tunnels / {FEW}"
@@ -90,7 +88,7 @@ async def _passes_here(tunnels: int) -> list[float]:
             box.systems, kernel=Kernel(), sysctl=Procsys(folder / "sysctl"), firewall=Nft(record_file=record)
         )
         _write_keys(folder / "etc" / "secrets", tunnels)
-        text = _numbered(site_text(tunnels, "static"))
+        text = numbered(site_text(tunnels, "static"))
         systems.store.write_intent(text)
         loaded = parse_loaded(text, "site.yaml")
         wish = await make_wish(systems, loaded.intent, resolve_secrets(systems, loaded.intent), Down())
@@ -111,11 +109,6 @@ def _write_keys(folder: Path, tunnels: int) -> None:
         key = folder / f"t{number}.psk"
         key.write_text(f"not_a_key_but_a_fake_{number:04}\n")
         key.chmod(0o600)
-
-
-def _numbered(text: str) -> str:
-    """Every tunnel with an ``if-id`` that a VXLAN link can have as its number."""
-    return re.sub(r"^( *)- name: t(\d+)$", r"\g<0>\n\1  if-id: 7\2", text, flags=re.MULTILINE)
 
 
 def measure_idle() -> list[Row]:
