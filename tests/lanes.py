@@ -21,7 +21,8 @@ RUNNING: set[int] = set()
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Tests that run together; ``minutes`` after which they are ended as failed; ``quick``: needs no guest."""
+    """Tests that run together; ``minutes`` after which they are ended as failed; ``quick``: needs no guest; ``timed``:
+    holds daemons to seconds, which a busy machine may not have."""
 
     name: str
     what: str
@@ -29,6 +30,7 @@ class Group:
     minutes: int
     quick: bool = False
     after: tuple[str, ...] = ()
+    timed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,7 @@ def a_wrong_asn_is_named() -> None:
 def no_prefix_received_is_named() -> None:
     """Sessions up and the cloud announces nothing: configure ends with 1 and says that no prefix was received."""
     with announcing("deny 10.1.0.0/16"):
-        expect(configure(FIRST, wait=25), "no prefix")
+        expect(configure(FIRST, wait=40), "no prefix")
 
 
 @check(timeout=150)
