@@ -55,8 +55,10 @@ def sent_packets(where: str, link: str) -> int:
 
 def paths(where: str, prefix: str) -> set[str]:
     """The links a node's kernel spreads a prefix over; empty for a blackhole or no route at all."""
-    questions = f"route show exact {prefix}\nnexthop show\n"
-    found, nexthops = _ip(where, "-j", "-batch", "-", batch=questions)
+    if ":" in prefix:  # a batch is of one family, and one of IPv6 shows no groups
+        found, nexthops = ip(where, "-6", "route", "show", "exact", prefix), ip(where, "nexthop", "show")
+    else:
+        found, nexthops = _ip(where, "-j", "-batch", "-", batch=f"route show exact {prefix}\nnexthop show\n")
     routes = [route for route in found if route.get("type") != "blackhole"]
     if not routes:
         return set()
