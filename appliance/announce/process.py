@@ -75,11 +75,6 @@ class Speaker:
         """The process."""
         return self._process.pid
 
-    def read_again(self) -> None:
-        """Have it take a changed configuration: sessions that are in both stay up."""
-        with suppress(ProcessLookupError):
-            self._process.send_signal(signal.SIGUSR1)
-
     async def wait(self) -> int:
         """Until it ended; how."""
         return await self._process.wait()

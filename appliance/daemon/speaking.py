@@ -108,9 +108,9 @@ class Keeper:
                 await self._end(silently=self._systems.exabgp.handed_on.exists())
         elif self._speaker is None:
             await self._start(config)
-        elif config != self._config:
+        elif config != self._config and self._writer is not None:
             self._config = config
-            self._read_again()
+            self._read_again(self._writer)
 
     async def _start(self, config: object) -> None:
         if monotonic() < self._not_before:
@@ -123,13 +123,10 @@ class Keeper:
         self._ended.add_done_callback(lambda _: self.bell.ring())
         self._log("ExaBGP is started")
 
-    def _read_again(self) -> None:
-        """By a command where the bridge stands, else by a signal."""
-        if self._writer is not None:
-            self._writer.write(b"reload\n")
-            self._due = self._due or (self._listening.answers, monotonic() + ANSWERS_WITHIN)
-        elif self._speaker is not None:
-            self._speaker.read_again()
+    def _read_again(self, bridge: StreamWriter) -> None:
+        """By a command. One that is still starting is left alone until its bridge stands: a signal would kill it."""
+        bridge.write(b"reload\n")
+        self._due = self._due or (self._listening.answers, monotonic() + ANSWERS_WITHIN)
 
     async def _mourn(self, sentence: str) -> None:
         """It ended by itself, or lost its bridge."""

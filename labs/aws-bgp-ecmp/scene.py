@@ -111,6 +111,7 @@ def forgive() -> None:
     tunnels away all the time: the daemon begins again without knowing of it."""
     node("gw").shell("kill -9 $(pgrep -f '^/usr/bin/python3 .*appliance run$'); rm -f /run/appliance/paths.json")
     wait_for(lambda: appliance("status")["daemon"]["running"], 60, "the next daemon", every=0.5)
+    wait_for(lambda: [*map(received, FIRST.tunnels)] == [1, 1], 60, "its sessions, where they are the daemon's own")
     wait_for_paths(FIRST)
 
 

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
+from time import thread_time
 
 import pytest
 
@@ -430,15 +431,15 @@ def test_a_gateway_that_asks_for_it_is_told_all_again(box: Box, folder: Path) ->
 
 
 def test_a_flood_of_updates_does_not_stop_the_loop(box: Box, folder: Path) -> None:
-    """While thousands of changes are taken in, others get their turn every few hundredths of a second."""
+    """While thousands of changes are taken in, others get their turn after a few hundredths of a second of our own
+    work: how much a busy machine gives us meanwhile is not counted."""
     late: list[float] = []
 
     async def watch() -> None:
-        loop = asyncio.get_running_loop()
         while True:
-            before = loop.time()
+            before = thread_time()
             await asyncio.sleep(0.01)
-            late.append(loop.time() - before)
+            late.append(thread_time() - before)
 
     async def scene(at: Scene) -> None:
         await at.want()
@@ -522,6 +523,23 @@ def test_after_a_long_outage_it_calls_again_soon(box: Box, folder: Path) -> None
         assert f"{folder}/exabgp" in Path(f"/proc/{at.process}/cmdline").read_text()
 
     play(box, folder, scene)
+
+
+def test_a_change_while_it_starts_waits_until_it_can_take_it(box: Box, folder: Path) -> None:
+    community = bytes((0xC0, 8, 4, 0xFF, 0xFF, 0, 0))  # graceful shutdown, RFC 8326
+
+    async def scene(at: Scene) -> None:
+        await at.want()
+        await until(lambda: (at.folder / "exabgp.pid").exists())
+        first = at.process
+        await at.want({"vpc-1": CLOSED})
+        at.keeper.bell.ring()
+        await until(lambda: any(community in body for body in at.ends["vpc-1"].updates()))
+        assert at.process == first
+        assert [end.sessions for end in at.ends.values()] == [1, 1]
+
+    said = play(box, folder, scene)
+    assert not any("ended" in line for line in said), said
 
 
 def test_one_that_does_not_answer_a_command_is_started_again(
