@@ -14,7 +14,7 @@ OURS = "173"
 @check(timeout=300)
 def down_leaves_blackholes() -> None:
     """`down` takes everything away but the VPC's blackhole; nothing leaves in clear."""
-    with watching("internet", OUTSIDE, clear=CLEAR) as seen, streaming("lan", HOST):
+    with watching("internet", OUTSIDE, clear=CLEAR) as seen, streaming("lan", HOST, flows=4, rate=25):
         node("gw").run("appliance", "down", "--yes")
         routes = ip("gw", "-4", "route", "show", "exact", VPC)
     assert [route.get("type") for route in routes] == ["blackhole"], routes

@@ -29,7 +29,7 @@ from serving import BEFORE, strangers
 BOUND = 3000.0
 """ms; generous, for machines of every speed: the guide's own loop needs 12 to 73 s and more."""
 STRAY = 100.0
-"""ms; a busy machine may drop a packet of its own accord; a flow sends one every 20 ms."""
+"""ms; a busy machine may drop a packet of its own accord; a flow sends one every 40 ms."""
 DAEMONS = "$(pgrep -f '^/usr/bin/python3 .*appliance run$') $(pgrep charon)"
 
 
@@ -39,7 +39,7 @@ def a_cut_tunnel_costs_a_fraction_of_a_second() -> float:
     with (
         watching("internet", OUTSIDE, private=PRIVATE) as seen,
         talking("lan", HOST) as session,
-        streaming("lan", HOST) as result,
+        streaming("lan", HOST, flows=4, rate=25) as result,
     ):
         wire("block", FIRST.remote)
         wait_until_carries(SECOND)
@@ -68,7 +68,7 @@ def what_tunnels_share_stays_while_one_lives() -> None:
 @check(timeout=300)
 def it_comes_back_by_itself() -> float:
     """The first tunnel works again and carries after its probation; no flow waits for it."""
-    with streaming("lan", HOST) as result:
+    with streaming("lan", HOST, flows=4, rate=25) as result:
         wire("open")
         wait_until_carries(FIRST, timeout=FAILBACK + 100)
         wait_until_flowing()
@@ -81,7 +81,7 @@ def a_host_that_went_away_stops_nothing() -> float:
     """The one host that is asked over both tunnels goes silent: a tunnel carries, and no packet of others is lost."""
     wait_for(lambda: probes_are("up"), 40, f"{HOST} to answer over both tunnels")
     deaf = "add table inet deaf; add chain inet deaf input { type filter hook input priority 0; }"
-    with streaming("lan", HOST) as result:
+    with streaming("lan", HOST, flows=4, rate=25) as result:
         node("vpc").run("nft", f"{deaf}; add rule inet deaf input icmp type echo-request drop")
         try:
             wait_for(lambda: probes_are("lost"), 40, "the probes to be lost over both tunnels")
