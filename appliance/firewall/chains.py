@@ -173,7 +173,7 @@ _FORWARD_OURS = (
     "iifname != @uplinks accept",
     "iifname . ip saddr @lan4 accept",
     "iifname . ip6 saddr @lan6 accept",
-    "counter name uninvited",
+    "counter name uninvited drop",
 )
 """What neither comes from a tunnel nor goes to one: a LAN reaches other LANs and the Internet, nobody reaches a LAN."""
 
@@ -188,11 +188,12 @@ def shared_chains(filter: Filter) -> Iterator[str]:
 
 
 def host_chains(filter: Filter) -> Iterator[str]:
-    """For our own image: what nobody asked for is dropped."""
-    rules = (*_INPUT, *_INPUT_OURS, *_management(filter), "counter name uninvited")
-    yield from _base("input", "input", "filter", "drop", rules)
+    """For our own image: what nobody asked for is dropped, by a last rule. A policy would drop everything for a moment
+    whenever the table is replaced: Linux hooks a chain up before its rules count, and unhooks it after."""
+    rules = (*_INPUT, *_INPUT_OURS, *_management(filter), "counter name uninvited drop")
+    yield from _base("input", "input", "filter", "accept", rules)
     rules = (*_policed(filter), *_METADATA, *_FORWARD, *_FORWARD_OURS)
-    yield from _base("forward", "forward", "filter", "drop", rules)
+    yield from _base("forward", "forward", "filter", "accept", rules)
     yield from _chain("metadata", _TO_METADATA_OURS)
     yield from _chain("to_uplink", (*_captured(filter), *_TO_UPLINK_OURS))
     yield from _common_chains(filter)
