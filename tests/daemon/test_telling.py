@@ -84,6 +84,11 @@ def test_the_daemon_tells_what_a_look_shows(box: Box) -> None:
     play(box, scene)
 
 
+def names_in(status: dict[str, Any]) -> list[tuple[str, list[str]]]:
+    """The connections and their tunnels: what an intent names."""
+    return [(one["name"], [tunnel["name"] for tunnel in one["tunnels"]]) for one in status["connections"]]
+
+
 @pytest.mark.parametrize("spoilt", [b"version: [\n", b"", b"\0" * 512, b"\x80 version: 1\n"])
 def test_a_damaged_intent_leaves_the_last_revision_in_force(box: Box, spoilt: bytes) -> None:
     async def scene() -> None:
@@ -91,7 +96,7 @@ def test_a_damaged_intent_leaves_the_last_revision_in_force(box: Box, spoilt: by
         box.store.intent_file.write_bytes(spoilt)
         for status in (await read_status(box.systems), await told(box)):
             assert status is not None
-            assert status["connections"] == (before or {})["connections"]
+            assert names_in(status) == names_in(before or {})
             assert "revision 1 stays in force" in status["warnings"][0]
 
     play(box, scene)
