@@ -175,9 +175,9 @@ def mac(where: str, link: str) -> str:
 def watching_outside(links: Sequence[str], **more: str) -> AbstractContextManager[Seen]:
     """What passes the Internet router's links, where the LAN is on the switch of the uplink: that floods it with
     the LAN's own packets until it has learned who is where. Those are for the appliance and the LAN host. That nobody
-    listens for IKE yet, after a boot, may be said."""
+    listens for IKE yet, after a boot, may be said: to the cloud's port, since a NAT has changed ours."""
     flooded = f"ether dst {mac(BOX, 'eth1')} or ether dst {mac('lan', 'eth1')}"
-    deaf = "icmp[0] = 3 and (icmp[30:2] = 500 or icmp[30:2] = 4500)"
+    deaf = "icmp[0] = 3 and (icmp[28:2] = 500 or icmp[28:2] = 4500)"
     clear = f"({CLEAR}) and not ({flooded}) and not ({deaf})"
     return watching("internet", links, clear=clear, encrypted=ENCRYPTED, **more)
 
