@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import threading
 from contextlib import closing
 from dataclasses import replace
 from ipaddress import ip_network
@@ -160,18 +159,3 @@ def test_a_lan_behind_our_own_images_uplink_reaches_other_lans(stage: Stage, fam
     network = "198.51.100.0/24" if family.version == 4 else "2001:db8:100::/64"
     stage.wires.load(render_ruleset(replace(OURS, lans=(LanGuard("eth0", (ip_network(network),)),))))
     stage.passes(stage.isp, stage.datagram(family, family.stranger, family.lan), stage.lan)
-
-
-def test_replacing_the_table_costs_no_packet(stage: Stage, family: Family) -> None:
-    text = render_ruleset(OURS)
-    stage.wires.load(text)
-
-    def replace_again_and_again() -> None:
-        with inside(stage.wires.names["box"]):
-            for _ in range(20):
-                run("nft", "-f", "-", script=text)
-
-    replacing = threading.Thread(target=replace_again_and_again)
-    replacing.start()
-    while replacing.is_alive():
-        stage.passes(stage.lan, stage.datagram(family, family.lan, family.vpc_1), stage.cloud_1)
