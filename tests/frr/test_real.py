@@ -31,7 +31,7 @@ LAN = "172.16.20.80/24"
 PREFIX = "10.0.0.0/16"
 BOTH = {US: (64512, 65000, {PREFIX: 0}) for US in ("169.254.23.6", "169.254.24.6")}
 
-SLOW = with_neighbors(replace(FIRST, keepalive=3, hold=9), replace(SECOND, keepalive=3, hold=9))
+SLOW = with_neighbors(replace(FIRST, keepalive=10, hold=30), replace(SECOND, keepalive=10, hold=30))
 """A restart of FRR takes longer than the hold time of a session in a hurry."""
 
 
@@ -204,8 +204,8 @@ def test_a_session_that_is_shut_ends_alone_and_comes_back_when_it_is_opened(benc
 @pytest.mark.usefixtures("quick_machine")
 def test_bgpd_may_die_without_a_route_lost_on_either_side(bench: Bench) -> None:
     """Until its sessions stand again; what the far end takes to announce anew then is bridged by routes of ours."""
-    bench.pair.far.configure(rig.cloud(BOTH, timers="3 9"))
-    bench.apply(with_neighbors(replace(FIRST, keepalive=3, hold=9), replace(SECOND, keepalive=3, hold=9)))
+    bench.pair.far.configure(rig.cloud(BOTH, timers="10 30"))
+    bench.apply(SLOW)
     bench.all_up(2)
     rig.until(lambda: bench.ways() == {"t1", "t2"}, lambda: f"ways: {bench.ways()}")
     rig.until(lambda: bench.far_routes() != [], lambda: "the far end has no route to us")
@@ -215,7 +215,7 @@ def test_bgpd_may_die_without_a_route_lost_on_either_side(bench: Bench) -> None:
         assert bench.ways() == {"t1", "t2"}
         assert bench.far_routes() != []
     bench.pair.us.start("bgpd")
-    bench.apply(with_neighbors(replace(FIRST, keepalive=3, hold=9), replace(SECOND, keepalive=3, hold=9)))
+    bench.apply(SLOW)
     bench.all_up(2)
     rig.until(lambda: bench.ways() == {"t1", "t2"}, lambda: f"ways: {bench.ways()}")
 
@@ -225,7 +225,7 @@ def keeping(bench: Bench) -> Iterator[Bench]:
     """With a zebra that keeps its predecessor's routes, and sessions by which both sides have theirs."""
     us = bench.pair.us
     us.keeps = 60
-    bench.pair.far.configure(rig.cloud(BOTH, timers="3 9"))
+    bench.pair.far.configure(rig.cloud(BOTH, timers="10 30"))
     bench.apply(SLOW)
     bench.all_up(2)
     rig.until(lambda: bench.ways() == {"t1", "t2"}, lambda: f"ways: {bench.ways()}")
