@@ -70,8 +70,8 @@ def a_second_apply_writes_nothing() -> None:
 def rekeys_cost_a_moment() -> float:
     """The IKE SA and its child rekey from either side under 100 packets a second: our kernel refuses none of them.
 
-    What is lost is lost at the gateway: a charon that begins on traffic binds its policy to the new SA just before it has
-    it, and what we send by a new SA that the gateway asked for comes a round trip before it has that.
+    What is lost is lost at the gateway: a charon that begins on traffic binds its policy to the new SA just before it
+    has it, and what we send by a new SA that the gateway asked for comes a round trip before it has that.
     """
     before = own_losses()
     with flowing(HOST) as result:
