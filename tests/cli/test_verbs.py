@@ -88,11 +88,8 @@ def test_plan_shows_and_changes_nothing(running: Box, run: Run) -> None:
 def test_machine_wide_settings_are_listed(box: Box, run: Run) -> None:
     settle_in(box, ONE)
     wide = {change["key"] for change in run("plan", "--json").json["plan"] if change["machine_wide"]}
-    assert wide == {
-        "sysctl net.ipv4.ip_forward", "sysctl net.ipv4.fib_multipath_hash_policy",
-        "sysctl net.ipv4.nexthop_compat_mode",
-    }  # fmt: skip
-    assert "For the whole machine (3;" in run("plan").err
+    assert wide == {"sysctl net.ipv4.ip_forward", "sysctl net.ipv4.fib_multipath_hash_policy"}
+    assert "For the whole machine (2;" in run("plan").err
 
 
 # All of them
