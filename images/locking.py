@@ -54,7 +54,7 @@ def build_locked(image: Image, lock: Lock) -> Path:
     run("rm", "-rf", "--one-file-system", folder, as_root=True)
     archive = folder / "archive"
     archive.mkdir(parents=True)
-    (archive / "Packages").write_text("\n".join(_stanza(archive, one) for one in lock.packages))
+    _write_index(archive, "\n".join(_stanza(archive, one) for one in lock.packages).encode())
     _bootstrap(image, folder / "root", archive)
     text = _manifest_of(folder / "root", image, lock)
     shutil.rmtree(archive)
@@ -75,6 +75,13 @@ def _stanza(archive: Path, one: dict[str, Any]) -> str:
     os.link(kept, archive / plain)
     control = run("dpkg-deb", "--field", kept).rstrip("\n")
     return f"{control}\nFilename: ./{plain}\nSize: {kept.stat().st_size}\nSHA256: {one['sha256']}\n"
+
+
+def _write_index(archive: Path, packages: bytes) -> None:
+    """The archive's list, and the file by which apt knows that this is the suite asked for."""
+    (archive / "Packages").write_bytes(packages)
+    listed = f"SHA256:\n {hashlib.sha256(packages).hexdigest()} {len(packages)} Packages\n"
+    (archive / "Release").write_text(f"Origin: Debian\nSuite: {SUITE}\nCodename: {SUITE}\n{listed}")
 
 
 def _bootstrap(image: Image, root: Path, archive: Path) -> None:

@@ -25,13 +25,6 @@ from tests.bench import (
 )
 from tests.bench.rows import Row, as_data
 
-
-def _measure_booting() -> list[Row]:
-    from tests.bench import booting  # of the host alone: a guest has neither QEMU nor the image
-
-    return booting.measure()
-
-
 GOALS: Mapping[str, Callable[[], list[Row]]] = {
     "C1": changing.measure,
     "C2": passing.measure_passes,
@@ -44,7 +37,6 @@ GOALS: Mapping[str, Callable[[], list[Row]]] = {
     "F2": scaling.measure_switch,
     "F3": watching.measure_many,
     "F4": watching.measure_calm,
-    "I1": _measure_booting,
     "I4": memory.measure,
     "I5": passing.measure_idle,
     "R1": lambda: [*learning.measure_learning(), *holding.measure_memory(), *holding.measure_ends()],
