@@ -103,7 +103,7 @@ class PathVerdict:
     of the last hour at which it was lost by a fault of its own; ``lost_at`` is when it last was, whosever the fault,
     ``back_at`` when it came back after that. ``answering``: probes come back, though not long enough yet. ``remark`` is
     said of a path that is all right. ``long_dead``: nothing came back for so long that its routing session may be given
-    up too.
+    up too. ``unsettled``: it is silent, and that may be its target's doing.
     """
 
     state: str
@@ -121,6 +121,7 @@ class PathVerdict:
     penalty_at_time: float = 0.0
     reuse_at: float | None = None
     long_dead: bool = False
+    unsettled: bool = False
 
     def penalty_at(self, now: float) -> float:
         """The penalty, decayed until now."""

@@ -19,11 +19,13 @@ from appliance.model.health import (
 )
 from appliance.verdict.history import DEAD, remember
 from appliance.verdict.manner import Manner
-from appliance.verdict.path import POOR, UNSURE, UP, examine, newest_answers
+from appliance.verdict.path import POOR, UNSURE, UP, asked_still, examine, newest_answers
 from appliance.verdict.preference import Choice, Grade, choose, grade
 
 SLOW_LOOK = 1.0
 """Seconds between two looks at the slow windows."""
+QUICK_LOOK = 0.02
+"""Seconds until another tunnel is asked again whether it hears a target that is silent over this one."""
 
 
 def reconsider(
@@ -53,7 +55,7 @@ def reconsider(
 def _judge(name: str, evidence: Mapping[str, PathEvidence], before: ConnectionVerdict, manner: Manner,
            now: float) -> PathVerdict:  # fmt: skip
     seen, was = evidence[name], before.paths.get(name)
-    found = examine(seen, newest_answers(evidence, name), was, manner)
+    found = examine(seen, newest_answers(evidence, name), asked_still(evidence, name), was, manner, now)
     return remember(was, found, seen, now=now, manner=manner)
 
 
@@ -100,6 +102,7 @@ def _look_again(paths: Mapping[str, PathVerdict], evidence: Mapping[str, PathEvi
     due = [choice.ready_at] if choice.ready_at is not None else []
     due += [path.reuse_at for path in paths.values() if path.reuse_at is not None]
     due += [path.since + manner.long_dead for path in paths.values() if path.health in DEAD]
+    due += [now + QUICK_LOOK for path in paths.values() if path.unsettled]
     if any(health.armed for seen in evidence.values() for health in seen.targets):
         due.append(now + SLOW_LOOK)
     return min((at for at in due if at > now), default=None)

@@ -31,6 +31,7 @@ def remember(was: PathVerdict | None, found: Finding, seen: PathEvidence, *, now
         why=found.why,
         remark=found.remark,
         answering=found.answering,
+        unsettled=found.unsettled,
         since=before.since if _goes_on(before, found) else now,
         up_since=_up_since(before, found.health, now),
         flaps=tuple(at for at in before.flaps if now - at < HOUR),

@@ -15,42 +15,60 @@ WITHOUT_SESSION = "unrouted"
 """What a path's health can be: works · works badly · has an SA and no answers · has no SA · nobody knows · would work,
 but nothing is routed to it for want of its BGP session."""
 
+STRAY = 0.02
+"""Seconds by which what two tunnels tell of one moment may differ."""
+
 Question = tuple[str, IPAddress, int | None]
 Elsewhere = Mapping[Question, float]
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A path's health now, without its history."""
+    """A path's health now, without its history. ``unsettled``: whoever is asked is silent, and whether that is the path
+    or himself another tunnel is about to tell."""
 
     health: str
     why: str | None = None
     remark: str | None = None
     answering: bool = False
+    unsettled: bool = False
 
 
 def newest_answers(evidence: Mapping[str, PathEvidence], name: str) -> Elsewhere:
     """For each target that is asked over other tunnels than ``name`` too and answered there once: when the newest
-    answered probe was sent."""
+    answered probe reached it."""
     found: dict[Question, float] = {}
     for other, seen in evidence.items():
         for health in seen.targets if other != name else ():
             if health.answered_at is not None:
                 question = health.target.question
-                found[question] = max(found.get(question, -inf), health.answered_at)
+                found[question] = max(found.get(question, -inf), _arrived(health, health.answered_at))
     return found
 
 
-def examine(seen: PathEvidence, elsewhere: Elsewhere, was: PathVerdict | None, manner: Manner) -> Finding:
+def _arrived(health: TargetHealth, sent_at: float) -> float:
+    """When a probe got to its target, or would have."""
+    return sent_at + (health.rtt or 0.0) / 2
+
+
+def asked_still(evidence: Mapping[str, PathEvidence], name: str) -> frozenset[Question]:
+    """What is asked over other tunnels than ``name`` that have an SA, and was not given up there."""
+    others = [seen for other, seen in evidence.items() if other != name and seen.installed is not False]
+    return frozenset(h.target.question for seen in others for h in seen.targets if h.armed and h.state != LOST)
+
+
+def examine(seen: PathEvidence, elsewhere: Elsewhere, still: frozenset[Question], was: PathVerdict | None,
+            manner: Manner, now: float) -> Finding:  # fmt: skip
     """The health of a path now. Targets that answered once decide; until then the SA and BGP do. Where BGP brings the
     routes, a path without its session carries nothing however well it would."""
-    found = _examine(seen, elsewhere, was, manner)
+    found = _examine(seen, elsewhere, still, was, manner, now)
     if seen.bgp is False and found.health in (UP, POOR, UNSURE):
         return Finding(WITHOUT_SESSION, "its BGP session is not established", found.remark, found.answering)
     return found
 
 
-def _examine(seen: PathEvidence, elsewhere: Elsewhere, was: PathVerdict | None, manner: Manner) -> Finding:
+def _examine(seen: PathEvidence, elsewhere: Elsewhere, still: frozenset[Question], was: PathVerdict | None,
+             manner: Manner, now: float) -> Finding:  # fmt: skip
     armed = [health for health in seen.targets if health.armed]
     if seen.installed is False and not _lives_without(seen, armed):
         return Finding(WITHOUT_SA, "no child SA is installed")
@@ -59,7 +77,7 @@ def _examine(seen: PathEvidence, elsewhere: Elsewhere, was: PathVerdict | None, 
     silent_everywhere = [health for health in armed if _nobody_hears(health, elsewhere)]
     voting = [health for health in armed if health not in silent_everywhere]
     if not voting:
-        return _by_traffic(seen, silent_everywhere)
+        return _unsettled(silent_everywhere, still, was, now) or _by_traffic(seen, silent_everywhere)
     return _by_votes(voting, silent_everywhere, was, manner)
 
 
@@ -75,7 +93,19 @@ def _nobody_hears(health: TargetHealth, elsewhere: Elsewhere) -> bool:
     dead. When only this path is, another one has heard it since, for probes go out on all of them alike."""
     if health.state != LOST or health.lost_at is None or health.target.question not in elsewhere:
         return False
-    return elsewhere[health.target.question] < health.lost_at
+    return elsewhere[health.target.question] <= _arrived(health, health.lost_at) + STRAY
+
+
+def _unsettled(
+    silent: list[TargetHealth], still: frozenset[Question], was: PathVerdict | None, now: float
+) -> Finding | None:
+    """While another tunnel has not given the target up, its next answer, or the want of one, tells who is dead: for
+    about as long as it took here, a path that worked goes on."""
+    if was is None or was.health not in (UP, POOR):
+        return None
+    if not any(h.target.question in still and now - h.since <= 2 * (h.since - (h.lost_at or 0.0)) for h in silent):
+        return None
+    return Finding(was.health, was.why if was.health == POOR else None, answering=was.answering, unsettled=True)
 
 
 def _by_sessions(seen: PathEvidence) -> Finding:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from ipaddress import ip_address
 from random import Random
 
 import pytest
 
-from appliance.model.health import CARRYING, LAST_RESORT
+from appliance.model.health import CARRYING, LAST_RESORT, LOST, PathEvidence, Target, TargetHealth
 from appliance.model.intent import Failback, Probing
+from appliance.verdict.connection import QUICK_LOOK, reconsider
 from appliance.verdict.manner import Manner
 from tests.probe.simulation import Fate, Tunnels, answering
 
@@ -130,10 +133,44 @@ def test_a_path_that_loses_a_third_gives_way_and_comes_back() -> None:
     assert tunnels.verdict.carrying == ("a",)
 
 
-def test_a_dead_target_of_all_tunnels_is_no_dead_tunnel() -> None:
-    dead = ((120.0, 9999.0),)
-    tunnels = Tunnels({"a": answering(cuts=dead), "b": answering(cuts=dead)}, manner=ORDERED, shared=True)
-    tunnels.run(160)
-    assert tunnels.verdict is not None
-    assert tunnels.verdict.carrying
-    assert "answers on no tunnel" in str(tunnels.verdict.paths["b"].why)
+@pytest.mark.parametrize("prefer", ["ordered", "equal"])
+@pytest.mark.parametrize("rtts", [(0.01, 0.01), (0.12, 0.005), (0.005, 0.12), (0.2, 0.3)])
+def test_a_target_that_dies_for_all_tunnels_switches_nothing(prefer: str, rtts: tuple[float, float]) -> None:
+    """At thirty phases; a probe that is under way when the target dies is lost with it."""
+    chance = Random(9)
+    for seed in range(30):
+        died = 120 + chance.random()
+        slow, quick = (answering(rtt, cuts=((died - rtt / 2, 9999.0),)) for rtt in rtts)
+        tunnels = Tunnels({"a": slow, "b": quick}, manner=Manner(prefer=prefer), shared=True, seed=seed)
+        tunnels.run(died)
+        assert tunnels.verdict is not None
+        before = tunnels.verdict.carrying
+        tunnels.run(died + 20)
+        assert all("answers on no tunnel" in str(path.why) for path in tunnels.verdict.paths.values())
+        assert (tunnels.verdict.carrying, tunnels.verdict.changes) == (before, 0)
+
+
+@pytest.mark.parametrize("rtts", [(0.01, 0.01), (0.12, 0.005), (0.005, 0.12)])
+def test_one_tunnel_that_dies_is_found_as_soon_though_both_ask_the_same_target(rtts: tuple[float, float]) -> None:
+    chance = Random(4)
+    for seed in range(50):
+        cut, found = 120 + chance.random(), []
+        for shared in (False, True):
+            fates = {"a": answering(rtts[0], cuts=((cut, 9999),)), "b": answering(rtts[1])}
+            tunnels = Tunnels(fates, manner=ORDERED, shared=shared, seed=seed)
+            tunnels.run(cut + 2)
+            found.append(next(at for at, verdict in tunnels.history if verdict.carrying == ("b",)))
+        assert found[1] - found[0] <= QUICK_LOOK
+
+
+def test_what_no_other_tunnel_settles_is_settled_by_time() -> None:
+    """Another tunnel whose probes are neither answered nor lost says nothing for ever: that is not waited for."""
+    target = Target("a", "t", "icmp", ip_address("192.0.2.1"))
+    lost = TargetHealth(target, LOST, since=100.4, answered_at=99.9, lost_at=100.0)
+    mute = TargetHealth(replace(target, tunnel="b"), "answering", since=10.0, answered_at=99.9)
+    evidence = {"a": PathEvidence(True, (lost,)), "b": PathEvidence(True, (mute,))}
+    was = reconsider(None, {"a": PathEvidence(True), "b": PathEvidence(True)}, ORDERED, 50.0)
+    soon = reconsider(was, evidence, ORDERED, 100.5)
+    assert soon.carrying == ("a",)
+    assert soon.look_again == 100.5 + QUICK_LOOK
+    assert reconsider(soon, evidence, ORDERED, 101.3).carrying == ("b",)
