@@ -183,14 +183,14 @@ def inner(field: Field) -> str:
 
 @contextmanager
 def traffic(field: Field) -> Iterator[dict[str, Any]]:
-    """100 packets a second there and back while the block runs, and none of them in clear outside. What became of them
-    is filled in after it: ``gap_ms`` there and back, ``there_ms`` our way alone. With BGP they are more flows, which
-    chance spreads over both tunnels: of four, all come back over the other one time in sixteen."""
-    count, rate = (10, 10) if field.bgp else (4, 25)
+    """25 packets a second in each of four flows, there and back, while the block runs; none of them in clear outside.
+    What became of them is filled in after it: ``gap_ms`` there and back, ``there_ms`` our way alone. With BGP there are
+    eight flows, since chance spreads them over both tunnels: of four, all come back over the other one in 16 times."""
+    count = 8 if field.bgp else 4
     with (
         watching(ROUTER, field.outside, clear=inner(field)) as seen,
         echoing(FAR, PORT) as heard,
-        streaming(LAN, field.host, flows=count, rate=rate, port=PORT) as result,
+        streaming(LAN, field.host, flows=count, rate=25, port=PORT) as result,
     ):
         yield result
     result["there_ms"] = heard["gap_ms"]
