@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from appliance.firewall.policing import FORWARD as FROM_UPLINK
+from appliance.firewall.sets import placed_lans
 from appliance.firewall.words import braces, merged, quoted
 from appliance.model.filtering import Filter, ManagementGuard
 
@@ -66,27 +67,15 @@ _TO_METADATA_OURS = (
 )
 """Whatever is forwarded: nobody but the machine itself asks for what its cloud tells it."""
 
+_BETWEEN_TUNNELS = ("oifname @tunnels counter name between_tunnels drop",)
+
 _FROM_TUNNEL = (
-    "oifname @tunnels counter name between_tunnels drop",
-    "oifname . ip daddr @lan4 accept",
-    "oifname . ip6 daddr @lan6 accept",
     "oifname != @uplinks ip daddr @lan_anywhere4 accept",
     "oifname != @uplinks ip6 daddr @lan_anywhere6 accept",
     "counter name from_tunnel_astray drop",
 )
 
-_TRANSIT = (
-    # There by what the one cloud was told of the other, and back.
-    "iifname . oifname . ip daddr @transit4 accept",
-    "iifname . oifname . ip6 daddr @transit6 accept",
-    "oifname . iifname . ip saddr @transit4 accept",
-    "oifname . iifname . ip6 saddr @transit6 accept",
-)
-"""Between two clouds, where one was told of networks of the other."""
-
 _TO_TUNNEL = (
-    "iifname . ip saddr @lan4 accept",
-    "iifname . ip6 saddr @lan6 accept",
     "iifname @uplinks counter name to_tunnel_astray drop",
     "ip saddr @lan_anywhere4 accept",
     "ip6 saddr @lan_anywhere6 accept",
@@ -132,10 +121,8 @@ _FROM_HOST = (
 )
 
 _CAPTURED = (
-    # An IPsec policy takes it, or it goes to a LAN on that very link, or no further than the uplink's own network.
+    # An IPsec policy takes it, or it goes no further than the uplink's own network.
     "rt ipsec exists return",
-    "oifname . ip daddr @lan4 return",
-    "oifname . ip6 daddr @lan6 return",
     "ip daddr @near4 return",
     "ip6 daddr @near6 return",
     "ip saddr @lan_networks4 counter name protected_in_clear drop",
@@ -171,9 +158,6 @@ _INPUT_OURS = (
 _FORWARD_OURS = (
     "ct state established,related accept",
     "iifname != @uplinks accept",
-    "iifname . ip saddr @lan4 accept",
-    "iifname . ip6 saddr @lan6 accept",
-    "counter name uninvited drop",
 )
 """What neither comes from a tunnel nor goes to one: a LAN reaches other LANs and the Internet, nobody reaches a LAN."""
 
@@ -192,7 +176,8 @@ def host_chains(filter: Filter) -> Iterator[str]:
     whenever the table is replaced: Linux hooks a chain up before its rules count, and unhooks it after."""
     rules = (*_INPUT, *_INPUT_OURS, *_management(filter), "counter name uninvited drop")
     yield from _base("input", "input", "filter", "accept", rules)
-    rules = (*_policed(filter), *_METADATA, *_FORWARD, *_FORWARD_OURS)
+    inside = _lans(filter, "iifname", "saddr", "accept")
+    rules = (*_policed(filter), *_METADATA, *_FORWARD, *_FORWARD_OURS, *inside, "counter name uninvited drop")
     yield from _base("forward", "forward", "filter", "accept", rules)
     yield from _chain("metadata", _TO_METADATA_OURS)
     yield from _chain("to_uplink", (*_captured(filter), *_TO_UPLINK_OURS))
@@ -212,14 +197,34 @@ def _common_chains(filter: Filter) -> Iterator[str]:
     yield from _base("output", "output", "filter", "accept", _OUTPUT)
     yield from _chain("from_peer", _FROM_PEER)
     yield from _chain("from_neighbor", _FROM_NEIGHBOR)
-    yield from _chain("from_tunnel", (*(_TRANSIT if filter.transits else ()), *_FROM_TUNNEL))
-    yield from _chain("to_tunnel", _TO_TUNNEL)
+    there = _lans(filter, "oifname", "daddr", "accept")
+    yield from _chain("from_tunnel", (*_transits(filter), *_BETWEEN_TUNNELS, *there, *_FROM_TUNNEL))
+    yield from _chain("to_tunnel", (*_lans(filter, "iifname", "saddr", "accept"), *_TO_TUNNEL))
     yield from _chain("from_host", _FROM_HOST)
     yield from _chain("protect", _PROTECT)
     yield from _chain("private", _PRIVATE)
     yield from _chain("refuse", _REFUSE)
     if filter.captured:
-        yield from _chain("captured", _CAPTURED)
+        yield from _chain("captured", (*_lans(filter, "oifname", "daddr", "return"), *_CAPTURED))
+
+
+def _lans(filter: Filter, way: str, end: str, verdict: str) -> Iterator[str]:
+    """A rule for each LAN that is on a known interface. Not one set of interfaces with networks: of such a set nothing
+    is seen for some milliseconds after the table was replaced, while its rules count already."""
+    for family, word in ((4, "ip"), (6, "ip6")):
+        for link, networks in placed_lans(filter, family).items():
+            yield f"{way} {quoted(link)} {word} {end} {braces(map(str, networks))} {verdict}"
+
+
+def _transits(filter: Filter) -> Iterator[str]:
+    """Between two clouds, there by what the one was told of the other, and back."""
+    for one in filter.transits:
+        links, beyond = (braces(sorted(map(quoted, names))) for names in (one.links, one.beyond))
+        for family, word in ((4, "ip"), (6, "ip6")):
+            if networks := merged(one.networks, family):
+                told = braces(map(str, networks))
+                yield f"iifname {links} oifname {beyond} {word} daddr {told} accept"
+                yield f"iifname {beyond} oifname {links} {word} saddr {told} accept"
 
 
 def _management(filter: Filter) -> Iterator[str]:

@@ -1,22 +1,15 @@
-"""Sets and chains for what IPsec policies take without an interface of its own; only where there are such."""
+"""A map and chains for what IPsec policies take without an interface of its own; only where there are such."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
 from appliance.firewall.sets import render_set
+from appliance.firewall.words import braces, merged
+from appliance.model.address import IPNetwork
 from appliance.model.filtering import Filter
 
 FORWARD = ("iifname @uplinks jump from_uplink",)
-
-_FROM_UPLINK = (
-    # Out of one of our SAs: the kernel has held it against the policy already.
-    "meta ipsec exists ip saddr . ip daddr @policed4 accept",
-    "meta ipsec exists ip6 saddr . ip6 daddr @policed6 accept",
-    # In clear from where only SAs come from: somebody else's, also while no SA stands.
-    "ip saddr . ip daddr @policed4 counter name uninvited drop",
-    "ip6 saddr . ip6 daddr @policed6 counter name uninvited drop",
-)
 
 _LEAVING = (
     "type filter hook postrouting priority srcnat + 10; policy accept;",
@@ -39,12 +32,9 @@ _MSS = (
 
 
 def policing_sets(filter: Filter) -> Iterator[str]:
-    """Which pairs come in from where, and how large a segment fits to and from each network of theirs."""
+    """How large a segment fits to and from each network of theirs."""
     for family in (4, 6) if filter.policed else ():
-        kind = f"ipv{family}_addr"
         mine = [pair for pair in filter.policed if pair.theirs.version == family]
-        pairs = sorted({f"{pair.theirs} . {pair.ours}" for pair in mine})
-        yield from render_set(f"policed{family}", f"type {kind} . {kind}; flags interval", pairs)
         sizes = {pair.theirs: min(p.mss for p in mine if p.theirs == pair.theirs) for pair in mine}
         word = "ip" if family == 4 else "ip6"
         lines = sorted(f"{network} : {size}" for network, size in sizes.items())
@@ -55,9 +45,29 @@ def policing_sets(filter: Filter) -> Iterator[str]:
 def policing_chains(filter: Filter) -> Iterator[str]:
     """The chains that look into them."""
     if filter.policed:
-        yield from _chain("from_uplink", _FROM_UPLINK)
+        yield from _chain("from_uplink", (*_out_of_an_sa(filter), *_in_clear(filter)))
         yield from _chain("policed_mss", _MSS)
         yield from _chain("leaving", _LEAVING)
+
+
+def _out_of_an_sa(filter: Filter) -> Iterator[str]:
+    """Out of one of our SAs: the kernel has held it against the policy already."""
+    return (f"meta ipsec exists {pair} accept" for pair in _pairs(filter))
+
+
+def _in_clear(filter: Filter) -> Iterator[str]:
+    """In clear from where only SAs come from: somebody else's, also while no SA stands."""
+    return (f"{pair} counter name uninvited drop" for pair in _pairs(filter))
+
+
+def _pairs(filter: Filter) -> Iterator[str]:
+    """From each network of theirs to all of ours that it may reach. Rules, as with LANs: see :mod:`chains`."""
+    for family, word in ((4, "ip"), (6, "ip6")):
+        ours: dict[IPNetwork, list[IPNetwork]] = {}
+        for pair in filter.policed:
+            ours.setdefault(pair.theirs, []).append(pair.ours)
+        for theirs in sorted((one for one in ours if one.version == family), key=str):
+            yield f"{word} saddr {theirs} {word} daddr {braces(map(str, merged(ours[theirs], family)))}"
 
 
 def _chain(name: str, rules: Iterable[str]) -> Iterator[str]:

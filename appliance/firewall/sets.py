@@ -54,12 +54,6 @@ def _tunnel_sets(filter: Filter, family: int) -> Iterable[str]:
 
 def _network_sets(filter: Filter, family: int) -> Iterable[str]:
     anywhere = (lan for lan in filter.lans if not lan.interface)
-    yield from render_set(
-        f"lan{family}", f"type ifname . ipv{family}_addr; flags interval", _placed_lans(filter, family)
-    )
-    if filter.transits:
-        kind = f"type ifname . ifname . ipv{family}_addr; flags interval"
-        yield from render_set(f"transit{family}", kind, _transits(filter, family))
     yield from _networks(f"lan_anywhere{family}", family, _lan_networks(anywhere))
     yield from _networks(f"lan_networks{family}", family, _lan_networks(filter.lans))
     yield from _networks(f"near{family}", family, _near(filter, family))
@@ -93,31 +87,17 @@ def _networks(name: str, family: int, networks: Iterable[IPNetwork]) -> Iterable
     return render_set(name, f"type ipv{family}_addr; flags interval", map(str, merged(networks, family)))
 
 
-def _transits(filter: Filter, family: int) -> Iterable[str]:
-    """Where a packet comes from, where it goes to, and the network beyond."""
-    told: dict[tuple[str, str], list[IPNetwork]] = {}
-    for one in filter.transits:
-        for link in one.links:
-            for beyond in one.beyond:
-                told.setdefault((link, beyond), []).extend(one.networks)
-    return [
-        f"{quoted(link)} . {quoted(beyond)} . {network}"
-        for (link, beyond), networks in sorted(told.items())
-        for network in merged(networks, family)
-    ]
-
-
 def _lan_networks(lans: Iterable[LanGuard]) -> tuple[IPNetwork, ...]:
     return tuple(network for lan in lans for network in lan.networks)
 
 
-def _placed_lans(filter: Filter, family: int) -> Iterable[str]:
-    """Interface and network of every LAN whose interface is known."""
+def placed_lans(filter: Filter, family: int) -> dict[str, list[IPNetwork]]:
+    """The networks of every LAN whose interface is known, by that."""
     places: dict[str, list[IPNetwork]] = {}
     for link, network in _places(filter):
         places.setdefault(link, []).append(network)
-    for link in sorted(places):
-        yield from (f"{quoted(link)} . {network}" for network in merged(places[link], family))
+    found = {link: merged(places[link], family) for link in sorted(places)}
+    return {link: networks for link, networks in found.items() if networks}
 
 
 def _places(filter: Filter) -> Iterable[tuple[str, IPNetwork]]:

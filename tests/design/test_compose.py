@@ -212,7 +212,8 @@ def test_ours_never_comes_from_a_cloud_and_only_ours_goes_to_it() -> None:
 def test_named_lans_bind_the_filter_to_their_interfaces() -> None:
     lan = Lan("core", (ip_network("172.16.20.0/24"),), "eth2")
     (table,) = of(FirewallTable, compose(wish_for(replace(fixed(), lans=(lan,)))))
-    assert '"eth2" . 172.16.20.0/24' in table.text
+    assert 'iifname "eth2" ip saddr { 172.16.20.0/24 } accept' in table.text
+    assert 'oifname "eth2" ip daddr { 172.16.20.0/24 } accept' in table.text
 
 
 def test_one_cloud_reaches_another_only_where_it_is_told_of_it() -> None:

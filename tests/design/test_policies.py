@@ -111,7 +111,7 @@ def test_what_is_policed_finds_its_way_out_and_no_host_is_sent_elsewhere() -> No
 
 def test_the_filter_lets_in_what_came_out_of_an_sa_and_clamps_it() -> None:
     (table,) = (one for one in compose(wish()) if isinstance(one, FirewallTable))
-    assert f"{THEIRS} . {OURS}" in table.text
-    assert "meta ipsec exists ip saddr . ip daddr @policed4 accept" in table.text
-    assert "ip saddr . ip daddr @policed4 counter name uninvited drop" in table.text
+    pair = f"ip saddr {THEIRS} ip daddr {{ {OURS.supernet()} }}"
+    assert f"meta ipsec exists {pair} accept" in table.text
+    assert f"{pair} counter name uninvited drop" in table.text
     assert f"{THEIRS} : " in table.text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 from contextlib import closing
 from dataclasses import replace
 from ipaddress import ip_network
@@ -159,3 +160,20 @@ def test_a_lan_behind_our_own_images_uplink_reaches_other_lans(stage: Stage, fam
     network = "198.51.100.0/24" if family.version == 4 else "2001:db8:100::/64"
     stage.wires.load(render_ruleset(replace(OURS, lans=(LanGuard("eth0", (ip_network(network),)),))))
     stage.passes(stage.isp, stage.datagram(family, family.stranger, family.lan), stage.lan)
+
+
+def test_replacing_the_table_costs_no_packet(stage: Stage, family: Family) -> None:
+    many = tuple(ip_network(f"10.{number // 256}.{number % 256}.0/25") for number in range(3000))
+    text = render_ruleset(replace(OURS, protected=many))
+    stage.wires.load(text)
+
+    def replace_again_and_again() -> None:
+        with inside(stage.wires.names["box"]):
+            for _ in range(12):
+                run("nft", "-f", "-", script=text)
+
+    replacing = threading.Thread(target=replace_again_and_again)
+    replacing.start()
+    while replacing.is_alive():
+        stage.passes(stage.lan, stage.datagram(family, family.lan, family.vpc_1), stage.cloud_1)
+    assert stage.count("to_tunnel_astray") == 0
