@@ -90,20 +90,23 @@ def start_afresh(job: Job) -> None:
 
 
 def install_settings(job: Job) -> None:
-    """Our units, and the settings of what runs beside them; what Debian set up goes first."""
+    """Our units, and the settings of what runs beside them; what Debian set up goes first. What a unit may do only where
+    an intent asks for it lies ready for `appliance configure`."""
     script = (
         "rm -rf etc/systemd/system/*.wants etc/systemd/system/*.service etc/resolv.conf etc/cloud/cloud.cfg.d/*; "
         "ln -s ../run/systemd/resolve/stub-resolv.conf etc/resolv.conf; rm -f etc/netplan/*; "
         "mkdir -m 0750 etc/appliance; echo disk > etc/appliance/image; "
         # FRR starts empty, and without the file it does not start vtysh for every daemon either.
         "rm -f etc/frr/frr.conf; : > etc/frr/vtysh.conf; "
-        "mkdir -p etc/systemd/system-generators; ln -s /dev/null etc/systemd/system-generators/systemd-ssh-generator"
+        # Nobody logs in on the console: there is no password, and who gets there first keeps the questions from it.
+        "mkdir -p etc/systemd/system-generators; "
+        "for one in ssh getty; do ln -s /dev/null etc/systemd/system-generators/systemd-$one-generator; done"
     )
     run("sh", "-ec", f"cd {shlex.quote(str(job.tree))} && {script}", as_root=True)
-    folder = "etc/systemd/system/appliance.service.d"
+    spare = "usr/share/appliance/units/drop-ins"
     units = (
         *((unit, f"usr/lib/systemd/system/{unit.name}", "0644") for unit in sorted((HERE / "units").glob("*.service"))),
-        *((unit, f"{folder}/{unit.name}", "0644") for unit in sorted((HERE / "units/drop-ins").glob("*.conf"))),
+        *((unit, f"{spare}/{unit.name}", "0644") for unit in sorted((HERE / "units/drop-ins").glob("*.conf"))),
     )
     tree = RECIPE / "tree"
     staging.install(job, *units, *((file, str(file.relative_to(tree)), "0644") for file in files_of(tree)))
