@@ -51,17 +51,23 @@ class Sessions:
         self._lines: dict[IPAddress, Line] = {}
         self._router_id = ""
 
-    def follow(self, router: BgpRouter) -> None:
-        """These neighbours are to be held."""
+    def follow(self, router: BgpRouter) -> tuple[IPAddress, ...]:
+        """These neighbours are to be held. Those whose session was up and is to be another. One that is shut, or no
+        longer, is what ExaBGP says of it: the word of that may be taken back before it came to him."""
         self._router_id = str(router.router_id)
         kept = {neighbor.address: neighbor for neighbor in router.neighbors}
         self._lines = {address: line for address, line in self._lines.items() if address in kept}
+        other = []
         for address, neighbor in kept.items():
             line = self._lines.get(address)
             if line is None or _numbers(line.neighbor) != _numbers(neighbor):
+                other += [address] if line is not None and line.session.up else []
                 self._lines[address] = Line(neighbor, _begun(neighbor, router))
-            else:
-                line.neighbor = neighbor
+                continue
+            was, line.neighbor = line.neighbor, neighbor
+            if line.session.state in IDLE and _resting(was) != _resting(neighbor):
+                line.session = replace(line.session, state=_resting(neighbor))
+        return tuple(other)
 
     @property
     def up(self) -> frozenset[IPAddress]:
@@ -96,7 +102,9 @@ class Sessions:
         elif state == "active":
             said = was.last_error if line.notified else _lost(message.reason) or was.last_error
             resets = was.resets + was.up
-            line.session = replace(was, state=state, since=None, advertised=0, last_error=said, resets=resets)
+            line.session = replace(
+                was, state=_resting(line.neighbor), since=None, advertised=0, last_error=said, resets=resets
+            )
         else:
             line.session = replace(was, state=state, since=None)
         return was.up and state != "established"
@@ -148,13 +156,21 @@ class Sessions:
 
 def _numbers(neighbor: Neighbor) -> tuple[object, ...]:
     """What makes another session of it."""
-    return neighbor.peer_asn, neighbor.local_asn, neighbor.local_address, neighbor.hold, neighbor.stance == SHUT
+    return neighbor.peer_asn, neighbor.local_asn, neighbor.local_address, neighbor.hold
+
+
+IDLE = ("idle", "active")
+
+
+def _resting(neighbor: Neighbor) -> str:
+    """Where no session is, nor comes about at the moment."""
+    return "idle" if neighbor.stance == SHUT else "active"
 
 
 def _begun(neighbor: Neighbor, router: BgpRouter) -> BgpSession:
     return BgpSession(
         address=neighbor.address,
-        state="idle" if neighbor.stance == SHUT else "active",
+        state=_resting(neighbor),
         peer_asn=neighbor.peer_asn,
         our_asn=neighbor.local_asn or router.asn,
         local_address=neighbor.local_address,

@@ -29,7 +29,7 @@ from appliance.model.bgp import (
     Update,
 )
 from appliance.model.change import Change
-from appliance.model.peering import CLOSED, SHUT, BgpRouter, Neighbor
+from appliance.model.peering import RANKS, SHUT, BgpRouter, Neighbor
 from appliance.model.session import BgpSession
 from appliance.rib.forwarding import Ledger
 from appliance.rib.table import Rib
@@ -59,6 +59,8 @@ class Listening:
         self._life = 0
         self.answers = 0
         self._ledger = Ledger()
+        self.on_change: Callable[[], None] = lambda: None
+        self._following = asyncio.Lock()
         self._telling = asyncio.Lock()
         self._told: dict[IPAddress, int] = {}
         self._until: dict[IPAddress, float] = {}
@@ -73,34 +75,44 @@ class Listening:
         return self._router is not None
 
     async def follow(self, wish: Wish) -> None:
-        """The intent in force is this one now."""
+        """The intent in force is this one now, with the verdicts of this moment. One after the other: whoever asks last
+        has the last word."""
+        async with self._following:
+            await self._follow(wish)
+
+    async def _follow(self, wish: Wish) -> None:
         router = compose_router(wish, "exabgp")
         if router is self._router is None and self._looked_at is not None:
             return
         neighbors = router.neighbors if router is not None else ()
         self._ledger.follow(learned_ways(wish, "exabgp", "frr"))
-        await self._tell(self._ledger.gate(_usable(neighbors)), only=True)  # the rest takes time where much is known
+        ranks = {one.tunnel: RANKS[one.stance] for one in neighbors}
+        await self._tell(self._ledger.gate(ranks), only=True)  # the rest takes time where much is known
         if router != self._router:
             self._hand_back(wish, neighbors)
             self._router = router
             self._told = {one.address: len(told(one, router)) for one in neighbors} if router else {}
             held = router or BgpRouter(0, wish.intent.site.router_id or _NOBODY, (), ())
-            self.sessions.follow(held)
+            for address in self.sessions.follow(held):  # another session brings the same again
+                self.rib.stall(address)
+                self._until[address] = monotonic() + RESTART_TIME
             self.rib.follow(held)
             await self._inherit()
         elif self._looked_at is None:
             await self._inherit()
-        await self._tell(self._ledger.gate(_usable(neighbors)))
-        await self._mend_now_and_then()
         await self.settle()
+        await self._mend_now_and_then()
 
     async def hold(self, wish: Wish) -> tuple[str, ...]:
         """Hold the sessions by the verdicts: what comes over them at once, then what they are told. What failed."""
         await self.follow(wish)
-        wanted = next(iter(speaker_configs(wish)), None)
+        wanted = next(iter(await asyncio.to_thread(speaker_configs, wish)), None)
         standing = await self._systems.exabgp.observe()
         changes = [Change(old, wanted) for old in standing if wanted is not None and old != wanted]
-        return tuple(one.error for one in await self._systems.exabgp.apply(changes) if one.error is not None)
+        outcomes = await self._systems.exabgp.apply(changes)
+        if changes:
+            self.on_change()
+        return tuple(one.error for one in outcomes if one.error is not None)
 
     async def hear(self, line: bytes) -> None:
         """Take in one line. What ends a session is told to the kernel at once; the rest at :meth:`settle`."""
@@ -185,7 +197,7 @@ class Listening:
         if not lost:
             return
         self._log(f"{neighbor.tunnel}: BGP with {neighbor.address} is lost ({message.reason or 'no reason given'})")
-        patience = self.sessions.restarts_gracefully(neighbor.address)
+        patience = 0 if neighbor.stance == SHUT else self.sessions.restarts_gracefully(neighbor.address)
         if patience:
             self.rib.stall(neighbor.address)
             self._until[neighbor.address] = monotonic() + patience
@@ -251,10 +263,3 @@ _NOBODY = IPv4Address("0.0.0.0")
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-def _usable(neighbors: Iterable[Neighbor]) -> frozenset[str] | None:
-    """The tunnels that may carry; None: all."""
-    held = tuple(neighbors)
-    closed = [one for one in held if one.stance in (CLOSED, SHUT)]
-    return frozenset(one.tunnel for one in held if one not in closed) if closed else None

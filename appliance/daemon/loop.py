@@ -223,5 +223,5 @@ async def _look(systems: Systems, loaded: Loaded, board: Switchboard, gone: Gone
     wish = replace(wish, bridged=board.bridge.spans)
     board.follow(wish)
     if board.listening is not None:
-        await board.listening.follow(wish)
+        await board.listening.follow(replace(wish, stances=board.stances))  # looking took its time
     return await prepare(systems, wish, gone=gone)

@@ -58,6 +58,7 @@ class Keeper:
         self._address = ""
         self._changing = asyncio.Lock()
         self.bell = Bell()
+        listening.on_change = self.bell.ring
 
     @property
     def _mark(self) -> Path:

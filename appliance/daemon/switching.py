@@ -17,7 +17,7 @@ from appliance.daemon.sensing import Healths, Senses
 from appliance.daemon.waking import Marks, marks
 from appliance.daemon.wiring import Systems
 from appliance.design.paths import Bundle, bundles, path_groups
-from appliance.design.peering import router_configs
+from appliance.design.peering import router_configs, speaker_configs
 from appliance.design.policies import policed, policies
 from appliance.design.tunnels import tunnel_link
 from appliance.design.wish import Wish
@@ -27,7 +27,7 @@ from appliance.model.health import ConnectionVerdict, Target
 from appliance.model.intent import Connection, Probing
 from appliance.model.machine import Carrying, Learned
 from appliance.model.peering import SHUT, Stances
-from appliance.model.resources import FrrConfig, NexthopGroup, Resource, XfrmPolicy
+from appliance.model.resources import ExabgpConfig, FrrConfig, NexthopGroup, Resource, XfrmPolicy
 from appliance.model.sa import TunnelSa
 from appliance.probe.targets import compose_targets
 
@@ -199,8 +199,9 @@ class Switchboard:
         """A pass's changes, with the groups and sessions as they are decided at this moment."""
         chosen, planned = self._chosen(self.carrying), tuple(changes)
         routed = any(isinstance(change.new, FrrConfig) for change in planned)
-        router = await self._router() if routed else None
-        current = (Change(change.old, _decided(change.new, chosen, router)) for change in planned)
+        embedded = any(isinstance(change.new, ExabgpConfig) for change in planned)
+        told = (await self._router() if routed else None, await self._embedded() if embedded else None)
+        current = (Change(change.old, _decided(change.new, chosen, told)) for change in planned)
         return tuple(change for change in current if change.old != change.new)
 
     async def enforce(self) -> None:
@@ -237,6 +238,13 @@ class Switchboard:
             self._framed = wish, stances, next(iter(found), None)
         return self._framed[2]
 
+    async def _embedded(self) -> ExabgpConfig | None:
+        """What the embedded speaker is to be told at this moment."""
+        if self._wish is None:
+            return None
+        found = await asyncio.to_thread(speaker_configs, replace(self._wish, stances=self.stances))
+        return next(iter(found), None)
+
     def _recall_operations(self) -> list[str]:
         """What the operator asked of tunnels, when the file about it is another. What is wrong with it."""
         store = self._systems.store
@@ -251,9 +259,14 @@ class Switchboard:
         return []
 
 
-def _decided(resource: Resource | None, chosen: Mapping[str, Resource], router: FrrConfig | None) -> Resource | None:
+def _decided(
+    resource: Resource | None, chosen: Mapping[str, Resource], told: tuple[FrrConfig | None, ExabgpConfig | None]
+) -> Resource | None:
     if isinstance(resource, NexthopGroup | XfrmPolicy):
         return chosen.get(resource.key, resource)
+    router, embedded = told
+    if isinstance(resource, ExabgpConfig):
+        return embedded or resource
     return router or resource if isinstance(resource, FrrConfig) else resource
 
 

@@ -14,6 +14,9 @@ OPEN, BEHIND, CLOSED, SHUT = "open", "behind", "closed", "shut"
 """How a session is held: as the intent says · taken from only when no other brings the same, and made less attractive
 to the cloud · nothing is taken from it, and less attractive · ended on our side."""
 
+RANKS = {OPEN: 0, BEHIND: 1, CLOSED: 2, SHUT: 2}
+"""How readily traffic goes there where several bring the same: the lowest first."""
+
 Stances = Mapping[str, str]
 """By tunnel name; a tunnel that is not in it is open."""
 

@@ -69,7 +69,7 @@ class Ledger:
 
     def __init__(self) -> None:
         self._ways: dict[tuple[str, int], Way] = {}
-        self._usable: frozenset[str] | None = None
+        self._ranks: Mapping[str, int] = {}
         self._groups: dict[int, _Group] = {}
         self._by_tunnels: dict[tuple[int, frozenset[str]], int] = {}
         self._at: dict[IPNetwork, int] = {}
@@ -89,10 +89,11 @@ class Ledger:
         """The ways there are."""
         self._ways = {(way.tunnel, way.family): way for way in ways}
 
-    def gate(self, usable: Iterable[str] | None) -> tuple[Change, ...]:
-        """Only these tunnels carry now (None: all). The groups to replace, one message each. A group of which no way
-        is usable keeps all it has: what is known of it is doubted, and nothing better is there."""
-        self._usable = None if usable is None else frozenset(usable)
+    def gate(self, ranks: Mapping[str, int]) -> tuple[Change, ...]:
+        """How readily each tunnel is taken, 0 where nothing is said: of a group's ways those of the lowest rank carry,
+        whatever that is: what is known of them may be doubted, but nothing better is there. The groups to replace, one
+        message each."""
+        self._ranks = dict(ranks)
         return self._rewritten()
 
     def fail(self, tunnel: str, family: int) -> tuple[Change, ...]:
@@ -218,8 +219,8 @@ class Ledger:
     def _resource(self, group: _Group) -> NexthopGroup | None:
         """The group as it should be now, None when none of its ways is left."""
         ways = [self._ways[name, group.family] for name in group.tunnels if (name, group.family) in self._ways]
-        good = [way for way in ways if self._usable is None or way.tunnel in self._usable] or ways
-        members = tuple(sorted((way.id, way.weight) for way in good))
+        first = min((self._ranks.get(way.tunnel, 0) for way in ways), default=0)
+        members = tuple(sorted((way.id, way.weight) for way in ways if self._ranks.get(way.tunnel, 0) == first))
         return NexthopGroup(group.id, members, LEARNED_PROTOCOL) if members else None
 
     def _rewritten(self) -> tuple[Change, ...]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from appliance.model.bgp import Attributes
+from appliance.model.peering import CLOSED, RANKS
 
 DEFAULT_PREFERENCE = 100
 
@@ -25,6 +26,17 @@ class Source(NamedTuple):
     internal: bool = False
 
 
+class Held(NamedTuple):
+    """How a neighbour that is not open is held: its rank (``model.peering.RANKS``), and the preference of what it
+    brings meanwhile."""
+
+    rank: int
+    preference: int
+
+
+CLOSED_RANK = RANKS[CLOSED]
+
+
 class Candidate(NamedTuple):
     """One accepted path."""
 
@@ -35,14 +47,16 @@ class Candidate(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """``best`` first, then by router id those that share the traffic with it."""
+    """``best`` first, then by router id those that share the traffic with it. ``waiting``: the tunnels of those that
+    would share it too, were they not held behind these, or closed."""
 
     paths: tuple[Candidate, ...]
+    waiting: frozenset[str] = frozenset()
 
     @property
     def tunnels(self) -> frozenset[str]:
-        """The tunnels that the traffic goes over."""
-        return frozenset([candidate.source.tunnel for candidate in self.paths])
+        """The tunnels that the traffic goes over as soon as they are open: of these the lowest rank carries."""
+        return self.waiting.union([candidate.source.tunnel for candidate in self.paths])
 
 
 NOTHING = Choice(())
@@ -75,6 +89,27 @@ def choose(candidates: Mapping[object, Candidate], rules: Rules) -> Choice:
     sharing = [one for one in candidates.values() if one is not best and _shares(one, best, rules)]
     sharing.sort(key=_tie)
     return Choice((best, *sharing[: rules.maximum_paths - 1]))
+
+
+def choose_held(candidates: Mapping[object, Candidate], held: Mapping[object, Held], rules: Rules) -> Choice:
+    """The same where paths are held by verdicts: nothing is taken from one that is closed, unless there is no other;
+    one behind has the preference that goes with that. Who would share were he open is named with the choice, so that
+    to close a path, or to open it, is no new choice for any prefix."""
+    free = choose(candidates, rules)
+    taken = {one: path for one, path in candidates.items() if one not in held or held[one].rank < CLOSED_RANK}
+    weighed = {one: _weighed(path, held.get(one)) for one, path in (taken or candidates).items()}
+    choice = choose(weighed, rules)
+    ranks = {candidates[one].source.tunnel: who.rank for one, who in held.items() if one in candidates}
+    first = min((ranks.get(tunnel, 0) for tunnel in free.tunnels), default=0)
+    if {tunnel for tunnel in free.tunnels if ranks.get(tunnel, 0) == first} != choice.tunnels:
+        return choice
+    return Choice(choice.paths, free.tunnels - choice.tunnels)
+
+
+def _weighed(candidate: Candidate, held: Held | None) -> Candidate:
+    if held is None or held.preference == candidate.source.preference:
+        return candidate
+    return candidate._replace(source=candidate.source._replace(preference=held.preference))
 
 
 def _rank(candidate: Candidate) -> tuple[int, int, int]:

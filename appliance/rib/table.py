@@ -6,43 +6,25 @@ Work is done per changed prefix: what is taken in marks prefixes, and :meth:`Rib
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from appliance.model.address import IPAddress, IPNetwork
 from appliance.model.bgp import Attributes, EndOfRib, Opened, Update
-from appliance.model.peering import BgpRouter, Neighbor
+from appliance.model.peering import OPEN, BgpRouter, Neighbor
 from appliance.model.session import FilteredPath, LearnedPath
-from appliance.rib.policy import Inbound
-from appliance.rib.selection import DEFAULT_PREFERENCE, NOTHING, Candidate, Choice, Rules, Source, choose
+from appliance.rib.policy import DENY_ANY, Inbound
+from appliance.rib.selection import (
+    NOTHING,
+    Candidate,
+    Choice,
+    Held,
+    Rules,
+    choose,
+    choose_held,
+)
+from appliance.rib.side import Offer, Side, candidate_of, grounds, held_as, source_of
 
 WARN_AT = 0.8
 """Of the maximum of prefixes: the share at which it is said that the end is near."""
-
-
-class Offer(NamedTuple):
-    """A prefix as a neighbour sent it; ``refusal`` says why it is not taken, None when it is."""
-
-    attributes: Attributes
-    nexthop: IPAddress
-    refusal: str | None
-
-
-@dataclass(slots=True)
-class Side:
-    """One neighbour: its policy, what it sent, and which of that was said in a session before this one."""
-
-    inbound: Inbound
-    source: Source
-    offers: dict[IPNetwork, Offer] = field(default_factory=dict)
-    stale: set[IPNetwork] = field(default_factory=set)
-    accepted: int = 0
-    warned: float = 0.0
-
-    @property
-    def neighbor(self) -> Neighbor:
-        """As it is to be held."""
-        return self.inbound.neighbor
 
 
 class Rib:
@@ -52,6 +34,7 @@ class Rib:
         self.events: list[str] = []
         self._rules = rules
         self._sides: dict[IPAddress, Side] = {}
+        self._held: dict[object, Held] = {}
         self._accepted: dict[IPNetwork, dict[object, Candidate]] = {}
         self._choices: dict[IPNetwork, Choice] = {}
         self._dirty: dict[IPNetwork, None] = {}
@@ -69,10 +52,19 @@ class Rib:
         for address, neighbor in wanted.items():
             side = self._sides.get(address)
             if side is None:
-                self._sides[address] = Side(Inbound(neighbor, own), _source(neighbor, 0))
+                self._sides[address] = Side(Inbound(neighbor, own), source_of(neighbor, 0))
             elif side.neighbor != neighbor:
-                side.inbound, side.source = Inbound(neighbor, own), _source(neighbor, side.source.router_id)
-                self._judge_again(address, side)
+                self._hold(address, side, Inbound(neighbor, own))
+        self._held = {address: held_as(one) for address, one in wanted.items() if one.stance != OPEN}
+
+    def _hold(self, address: IPAddress, side: Side, inbound: Inbound) -> None:
+        """Another word on a neighbour. How it is held is nothing to judge prefixes by, which takes long."""
+        was, side.inbound = side.neighbor, inbound
+        if grounds(was) != grounds(side.neighbor):
+            side.source = source_of(side.neighbor, side.source.router_id)
+            self._judge_again(address, side)
+        elif was.stance != side.neighbor.stance:
+            self._dirty |= dict.fromkeys(prefix for prefix, one in side.offers.items() if one.refusal is None)
 
     # What neighbours say
 
@@ -130,7 +122,7 @@ class Rib:
         changed = {}
         for prefix in dirty:
             candidates = self._accepted.get(prefix)
-            new = choose(candidates, self._rules) if candidates else NOTHING
+            new = self._choose(candidates) if candidates else NOTHING
             old = self._choices.get(prefix, NOTHING)
             if new.paths:
                 self._choices[prefix] = new
@@ -143,43 +135,38 @@ class Rib:
     def counts(self, neighbor: IPAddress) -> tuple[int, int]:
         """Prefixes received and accepted."""
         side = self._sides.get(neighbor)
-        return (len(side.offers), side.accepted) if side else (0, 0)
+        return (len(side.offers), 0 if side.closed else side.accepted) if side else (0, 0)
 
     def paths(self) -> Iterator[LearnedPath]:
-        """Every accepted path."""
+        """Every path that is taken. Of those that are held closed only what nobody else brings."""
         for prefix, candidates in self._accepted.items():
-            chosen = self._choices.get(prefix, NOTHING).paths
+            chosen = [one.source.address for one in self._choices.get(prefix, NOTHING).paths]
             for address, one in candidates.items():
-                assert not isinstance(address, str)
-                yield self._path(prefix, address, one, chosen)
+                side = self._sides[address]  # type: ignore[index]
+                if not side.closed or one.source.address in chosen:
+                    yield _path(prefix, side.neighbor, one, chosen)
 
     def filtered(self, neighbor: IPAddress) -> tuple[FilteredPath, ...]:
         """What a neighbour sent and was kept out, with the reason."""
         side = self._sides.get(neighbor)
-        offers = side.offers.items() if side else ()
-        return tuple(FilteredPath(prefix, neighbor, one.refusal) for prefix, one in offers if one.refusal is not None)
+        if side is None:
+            return ()
+        held = {prefix: DENY_ANY if side.closed else one.refusal for prefix, one in side.offers.items()}
+        return tuple(FilteredPath(prefix, neighbor, why) for prefix, why in held.items() if why is not None)
 
     @property
     def choices(self) -> Mapping[IPNetwork, Choice]:
         """What is used, by prefix, as of the last :meth:`settle`."""
         return self._choices
 
-    def _path(self, prefix: IPNetwork, address: object, one: Candidate, chosen: tuple[Candidate, ...]) -> LearnedPath:
-        attributes = one.attributes
-        side = self._sides[address]  # type: ignore[index]
-        return LearnedPath(
-            prefix=prefix,
-            neighbor=side.neighbor.address,
-            nexthop=side.neighbor.address,
-            med=one.med,
-            as_path=attributes.as_path,
-            best=bool(chosen) and one is chosen[0],
-            multipath=len(chosen) > 1 and any(one is other for other in chosen),
-        )
+    def _choose(self, candidates: Mapping[object, Candidate]) -> Choice:
+        if self._held.keys().isdisjoint(candidates):
+            return choose(candidates, self._rules)
+        return choose_held(candidates, self._held, self._rules)
 
     def _offer(self, side: Side, attributes: Attributes, announced: tuple[tuple[IPNetwork, IPAddress], ...]) -> None:
         refusal = side.inbound.judge_attributes(attributes)
-        candidate = _candidate(side, attributes)
+        candidate = candidate_of(side, attributes)
         address, offers, accepted = side.neighbor.address, side.offers, self._accepted
         for prefix, nexthop in announced:
             before = offers.get(prefix)
@@ -236,18 +223,16 @@ class Rib:
         self.events.append(f"{side.neighbor.tunnel}: {side.neighbor.address} sent {sentence}")
 
 
-def _source(neighbor: Neighbor, router_id: int) -> Source:
-    return Source(
-        router_id=router_id,
-        address=(neighbor.address.version, int(neighbor.address)),
-        tunnel=neighbor.tunnel,
-        preference=DEFAULT_PREFERENCE if neighbor.preference is None else neighbor.preference,
+def _path(prefix: IPNetwork, neighbor: Neighbor, one: Candidate, chosen: list[tuple[int, int]]) -> LearnedPath:
+    return LearnedPath(
+        prefix=prefix,
+        neighbor=neighbor.address,
+        nexthop=neighbor.address,
+        med=one.med,
+        as_path=one.attributes.as_path,
+        best=one.source.address == chosen[0] if chosen else False,
+        multipath=len(chosen) > 1 and one.source.address in chosen,
     )
-
-
-def _candidate(side: Side, attributes: Attributes) -> Candidate:
-    med = side.neighbor.force_med if side.neighbor.force_med is not None else attributes.med
-    return Candidate(side.source, attributes, 0 if med is None else med)
 
 
 def _number(router_id: str) -> int:

@@ -91,10 +91,13 @@ def test_prefixes_that_come_back_one_by_one_go_over_both_again_one_by_one() -> N
 def test_a_verdict_replaces_groups_and_takes_it_back_by_replacing_them_again() -> None:
     scene = Scene()
     scene.want(n0="t1 t2", n1="t1 t2", n2="t2 t3", n3="t1")
-    scene.tell(scene.ledger.gate(["t2", "t3"]))
-    assert [type(change.new) for change in scene.told] == [NexthopGroup]
-    assert scene.ways() == {NETS[0]: {"t2"}, NETS[1]: {"t2"}, NETS[2]: {"t2", "t3"}, NETS[3]: {"t1"}}
-    scene.tell(scene.ledger.gate(None))
+    for rank in (2, 1):
+        scene.tell(scene.ledger.gate({"t1": rank}))
+        assert [type(change.new) for change in scene.told] == [NexthopGroup] * (rank == 2)
+        assert scene.ways() == {NETS[0]: {"t2"}, NETS[1]: {"t2"}, NETS[2]: {"t2", "t3"}, NETS[3]: {"t1"}}
+    scene.tell(scene.ledger.gate({"t1": 1, "t2": 2}))
+    assert scene.ways() == {NETS[0]: {"t1"}, NETS[1]: {"t1"}, NETS[2]: {"t3"}, NETS[3]: {"t1"}}
+    scene.tell(scene.ledger.gate({}))
     assert scene.ways()[NETS[0]] == {"t1", "t2"}
 
 
@@ -179,27 +182,28 @@ def test_routes_carry_the_metric_that_zebra_reads_as_bgps_own_distance() -> None
 
 WANTS = st.tuples(st.just("want"), st.sampled_from(NETS), st.frozensets(st.sampled_from(NAMES)))
 FAILS = st.tuples(st.just("fail"), st.sampled_from(NAMES), st.none())
-GATES = st.tuples(st.just("gate"), st.none() | st.frozensets(st.sampled_from(NAMES), min_size=1), st.none())
+GATES = st.tuples(st.just("gate"), st.dictionaries(st.sampled_from(NAMES), st.integers(0, 2)), st.none())
 
 
 @given(st.lists(st.one_of(WANTS, FAILS, GATES), max_size=30))
 def test_whatever_happens_the_kernel_ends_where_it_was_wanted(steps: list[tuple[str, object, object]]) -> None:
-    scene, wanted, usable = Scene(), dict[IPNetwork, frozenset[str]](), None
+    scene, wanted, ranks = Scene(), dict[IPNetwork, frozenset[str]](), dict[str, int]()
     for word, first, second in steps:
         if word == "want":
             wanted[first] = second  # type: ignore[index, assignment]
             scene.ledger.want({first: second})  # type: ignore[dict-item]
         elif word == "gate":
-            usable = first
-            assert scene.tell(scene.ledger.gate(first)) == []  # type: ignore[arg-type]
+            ranks = first  # type: ignore[assignment]
+            assert scene.tell(scene.ledger.gate(ranks)) == []
         else:
             assert scene.tell(scene.ledger.fail(str(first), 4)) == []
             wanted = {prefix: ways - {str(first)} for prefix, ways in wanted.items()}
             scene.ledger.want(wanted)
         assert scene.tell(scene.ledger.changes()) == []
-        expected = {prefix: set(ways) for prefix, ways in wanted.items() if ways}
-        if usable is not None:
-            expected = {prefix: (ways & usable) or ways for prefix, ways in expected.items()}  # type: ignore[operator]
+        lowest = {prefix: min(ranks.get(name, 0) for name in ways) for prefix, ways in wanted.items() if ways}
+        expected = {
+            prefix: {name for name in wanted[prefix] if ranks.get(name, 0) == rank} for prefix, rank in lowest.items()
+        }
         assert scene.ways() == expected
 
 

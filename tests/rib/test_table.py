@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from appliance.model.address import IPAddress, IPNetwork
 from appliance.model.bgp import Attributes, EndOfRib, Update
-from appliance.model.peering import BEHIND, Neighbor
+from appliance.model.peering import BEHIND, CLOSED, OPEN, RANKS, SHUT, Neighbor
 from appliance.rib.selection import Rules
 from appliance.rib.table import Rib
 from tests.rib.scenes import PREFIXES, attributes, neighbor, offer, opened, router, sayings, winners, withdrawal
@@ -236,3 +236,62 @@ def test_however_it_was_said_the_choice_is_that_of_the_standard(steps: list[Upda
         expected = {numbers[address].tunnel for address in winners(said)}
         assert standing.get(prefix, frozenset()) == expected
         assert rib.counts(FOUR[1].address)[0] == sum(who == FOUR[1].address for who, _ in told)
+
+
+@given(
+    st.lists(sayings(FOUR), max_size=12),
+    st.dictionaries(st.sampled_from(sorted(FOUR)), st.sampled_from([BEHIND, CLOSED, SHUT])),
+    st.sampled_from([None, {1: 200, 2: 200, 3: 202, 4: 202}]),
+)
+def test_the_lowest_rank_of_what_is_chosen_is_what_the_policy_says(
+    said: list[Update], stances: dict[int, str], priorities: dict[int, int] | None
+) -> None:
+    """Against a speaker that takes nothing from whoever is closed, and all else with the preference that it has."""
+    given = {n: replace(one, local_pref=priorities[n] if priorities else None) for n, one in FOUR.items()}
+    held = {n: replace(one, stance=stances.get(n, OPEN)) for n, one in given.items()}
+    rib, plain = rib_of(*given.values()), Rib()
+    plain.follow(router(*(replace(one, stance=OPEN, local_pref=one.preference) for one in held.values()
+                          if RANKS[one.stance] < RANKS[CLOSED])))  # fmt: skip
+    for place, one in enumerate(given.values(), 1):
+        plain.opened(opened(one, f"198.51.100.{place}"))
+    for update in said:
+        rib.take(update)
+        plain.take(update)
+    rib.settle()
+    rib.follow(router(*held.values()))
+    rib.settle()
+    plain.settle()
+    ranks = {one.tunnel: RANKS[one.stance] for one in held.values()}
+    for prefix, choice in rib.choices.items():
+        first = min(ranks[name] for name in choice.tunnels)
+        carrying = {name for name in choice.tunnels if ranks[name] == first}
+        if prefix in plain.choices:
+            assert carrying == plain.choices[prefix].tunnels
+        else:
+            assert first == RANKS[CLOSED], "another was there"
+    assert plain.choices.keys() <= rib.choices.keys()
+
+
+def test_no_prefix_moves_for_a_path_that_is_closed_and_opened_again() -> None:
+    rib = rib_of(ONE, TWO)
+    many = [f"10.{number}.0.0/16" for number in range(50)]
+    rib.take(offer(ONE, many))
+    rib.take(offer(TWO, many))
+    assert len(rib.settle()) == 50
+    for stance in (CLOSED, BEHIND, SHUT, OPEN):
+        rib.follow(router(replace(ONE, stance=stance), TWO))
+        assert rib.settle() == {}
+
+
+def test_of_a_closed_path_nothing_is_counted_as_taken() -> None:
+    rib = rib_of(ONE, TWO)
+    rib.take(offer(ONE, ["10.0.0.0/16", "10.1.0.0/16"]))
+    rib.take(offer(TWO, ["10.0.0.0/16"]))
+    rib.follow(router(replace(ONE, stance=CLOSED), TWO))
+    rib.settle()
+    assert (rib.counts(ONE.address), rib.counts(TWO.address)) == ((2, 0), (1, 1))
+    assert {(str(path.prefix), path.neighbor, path.best) for path in rib.paths()} == {
+        ("10.0.0.0/16", TWO.address, True),
+        ("10.1.0.0/16", ONE.address, True),
+    }
+    assert {one.rule for one in rib.filtered(ONE.address)} == {"deny any"}
