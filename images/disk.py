@@ -90,8 +90,9 @@ def start_afresh(job: Job) -> None:
 
 
 def install_settings(job: Job) -> None:
-    """Our units, and the settings of what runs beside them; what Debian set up goes first. What a unit may do only where
-    an intent asks for it lies ready for `appliance configure`."""
+    """Our units, and the settings of what runs beside them; what Debian set up goes first. What a unit may do only
+    where an intent asks for that lies ready for `appliance configure`.
+    """
     script = (
         "rm -rf etc/systemd/system/*.wants etc/systemd/system/*.service etc/resolv.conf etc/cloud/cloud.cfg.d/*; "
         "ln -s ../run/systemd/resolve/stub-resolv.conf etc/resolv.conf; rm -f etc/netplan/*; "
