@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from importlib.machinery import SourceFileLoader
+from ipaddress import ip_address
 from pathlib import Path
 from time import thread_time
 
@@ -32,7 +33,7 @@ from appliance.design.peering import router_configs, speaker_configs
 from appliance.design.wish import Wish
 from appliance.kernel.netlink import Kernel
 from appliance.model.change import Change
-from appliance.model.peering import CLOSED, Stances
+from appliance.model.peering import CLOSED, SHUT, Stances
 from appliance.model.resources import ExabgpConfig
 from tests.announce.far import NOTIFICATION, REFRESH, UPDATE, FarEnd, attribute, until
 from tests.contracts.namespace import ip, own_namespace
@@ -224,6 +225,38 @@ def test_a_verdict_closes_a_path_without_touching_its_session(box: Box, folder: 
         assert at.routes() == {NET: {"vpc-1", "vpc-2"}}
         assert [end.sessions for end in at.ends.values()] == [1, 1]
         assert not any(community in body for body in at.ends["vpc-2"].updates())
+
+    play(box, folder, scene)
+
+
+def test_a_session_that_was_silent_for_long_is_ended_and_begun_again(box: Box, folder: Path) -> None:
+    """Also where that is taken back before ExaBGP has read it: then nothing happened."""
+
+    async def scene(at: Scene) -> None:
+        end = at.ends["vpc-1"]
+        await at.want()
+        await at.both_up()
+        for one in at.ends.values():
+            one.offer([NET, "10.2.0.0/16"])
+            one.end_of_rib()
+        both = {"vpc-1", "vpc-2"}
+        await until(lambda: at.routes() == {NET: both, "10.2.0.0/16": both})
+        await at.want({"vpc-1": SHUT})
+        await until(lambda: not end.up and end.heard[-1] == (NOTIFICATION, bytes((6, 3))))
+        await until(lambda: at.listening.sessions.up == {ip_address(ENDS["vpc-2"][1])})
+        assert at.routes() == {NET: {"vpc-2"}, "10.2.0.0/16": {"vpc-2"}}
+        assert at.listening.rib.counts(ip_address(ENDS["vpc-1"][1])) == (0, 0)
+        await at.want({"vpc-1": CLOSED})
+        await until(lambda: end.up and end.sessions == 2)
+        end.offer([NET])
+        await at.want()
+        await until(lambda: at.routes() == {NET: both, "10.2.0.0/16": {"vpc-2"}})
+        answers = at.listening.answers
+        await at.want({"vpc-1": SHUT})
+        await at.want()
+        at.keeper.bell.ring()
+        await until(lambda: at.listening.answers > answers)
+        assert (end.sessions, at.routes()[NET], len(at.listening.sessions.up)) == (2, both, 2)
 
     play(box, folder, scene)
 
