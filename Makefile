@@ -6,6 +6,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
     $$p -c '$(NEW_ENOUGH)' 2>/dev/null && echo $$p && break; done)
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 BIN := .venv/bin
+SPOKEN := alibaba-dual-egress-bgp alibaba-single-egress-bgp aws-bgp-ecmp aws-ipv6 aws-plus-alibaba aws-tgw-4-tunnels
 APT := DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends
 
 .PHONY: help venv lock check test test-image demo soak bench fuzz guest image labs clean
@@ -56,7 +57,8 @@ demo: venv
 	@$(BIN)/python labs/demo.py
 
 soak: venv
-	@for round in $$(seq $(or $(ROUNDS),20)); do echo "== round $$round"; $(BIN)/appliance lab run all || exit 1; done
+	@for round in $$(seq $(or $(ROUNDS),20)); do echo "== round $$round"; $(BIN)/appliance lab run all \
+		&& $(BIN)/appliance lab run --speaker exabgp $(SPOKEN) || exit 1; done
 
 bench: venv
 	@$(BIN)/python -m tests.bench $(GOAL) $(if $(RECORD),--record)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 
 from checking import node, wait_for
 from injecting import (
     BOUND,
     BOX,
+    STRAY,
     End,
     Field,
     carrying,
@@ -26,6 +28,7 @@ from observing import charon, sas, told_at
 from vici.exception import CommandException
 
 DAEMON = "^/usr/bin/python3 .*appliance run$"
+SPEAKER = os.environ.get("LAB_SPEAKER", "frr")
 
 
 def pids(pattern: str) -> set[str]:
@@ -77,13 +80,21 @@ def all_established(field: Field) -> bool:
     return up >= {end.remote for end in field.ends}
 
 
-@injury(timeout=300, able=lambda field: field.bgp)
+@injury(timeout=300, able=lambda field: field.bgp and SPEAKER == "exabgp")
+def a_killed_exabgp(field: Field) -> float:
+    """ExaBGP is killed with -9: routes stay here and there, its successor learns them anew, and no packet is lost."""
+    found = lose_router(field, "exabgp server")
+    assert found <= STRAY, f"gap {found} ms"
+    return found
+
+
+@injury(timeout=300, able=lambda field: field.bgp and SPEAKER == "frr")
 def a_killed_bgpd(field: Field) -> float:
     """bgpd is killed with -9: its successor brings the sessions and the routes back, and nothing leaves in clear."""
     return lose_router(field, "^/usr/lib/frr/bgpd ")
 
 
-@injury(timeout=300, able=lambda field: field.bgp)
+@injury(timeout=300, able=lambda field: field.bgp and SPEAKER == "frr")
 def a_killed_zebra(field: Field) -> float:
     """zebra is killed with -9: a successor takes its routes over or learns them anew, and nothing leaves in clear."""
     return lose_router(field, "^/usr/lib/frr/zebra ")
