@@ -237,7 +237,8 @@ def test_in_order_one_carries_and_the_other_is_ready_behind_it(box: Box) -> None
     watched(box, scene, ONE.replace("mode: bgp\n", "mode: bgp\n    prefer: ordered\n"))
 
 
-def test_with_a_fallback_living_tunnels_carry_when_bgp_brings_nothing(box: Box) -> None:
+@pytest.mark.parametrize("speaker", ["frr", "exabgp"])
+def test_with_a_fallback_living_tunnels_carry_when_bgp_brings_nothing(box: Box, speaker: str) -> None:
     async def scene(one: Watched) -> None:
         routes = await box.kernel.forwarding(["vpc-1", "vpc-2"])
         ours = [route for route in routes if route.prefix == ip_network("10.0.0.0/8")]
@@ -245,14 +246,14 @@ def test_with_a_fallback_living_tunnels_carry_when_bgp_brings_nothing(box: Box) 
         assert ours[0].metric > 0xFA000000
         box.frr.lacking = (SystemLacks("FRR does not answer", code="frr"),)
         box.prober.falls_silent("vpc-1")
-        one.board.hear_peers("frr", None, None)
+        one.board.hear_peers(speaker, None, None)
         await one.board.decide()
         routes = await box.kernel.forwarding(["vpc-1", "vpc-2"])
         [route] = [route for route in routes if route.prefix.network_address == ip_address("10.0.0.0")]
         assert (str(route.prefix), {via.link for via in route.vias}) == ("10.0.0.0/8", {"vpc-2"})
         box.frr.lacking = ()
 
-    watched(box, scene, WITH_FALLBACK)
+    watched(box, scene, WITH_FALLBACK.replace("mode: bgp\n", f"mode: bgp\n    speaker: {speaker}\n"))
 
 
 def test_a_bridge_holds_what_stood_in_the_kernel_or_else_what_living_sessions_had_brought() -> None:
