@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import sys
 from importlib import import_module
 
 import click
 
 from appliance import __version__
+from appliance.cli.compiled import keep_methods
 from appliance.cli.output import report_defect, report_error
 from appliance.model.fault import ApplianceError
 
@@ -98,6 +100,8 @@ def leave_out_openssl() -> None:
 def main() -> None:
     """Entry point: no traceback ever reaches a user; exit codes are those of the contract."""
     leave_out_openssl()
+    methods = keep_methods()
+    atexit.register(methods.save)
     as_json = "--json" in sys.argv[1 : sys.argv.index("--") if "--" in sys.argv else None]
     sys.excepthook = lambda kind, error, trace: report_defect(kind, error, trace, as_json)
     try:
