@@ -13,7 +13,7 @@ from appliance.model.health import PathEvidence, TargetHealth
 from appliance.model.intent import Connection, Tunnel
 from appliance.model.operation import Operations
 from appliance.model.sa import TunnelSa
-from appliance.verdict.following import Heading, notice
+from appliance.verdict.following import Heading, notice, still_known
 
 YET_TO_COME = 30.0
 """Seconds that a session has for coming up before its absence says anything."""
@@ -102,14 +102,15 @@ class Senses:
 
     def hear_arrivals(self, sas: Iterable[TunnelSa], connections: Iterable[Connection], now: float) -> list[str]:
         """What came out of the SAs of connections that follow the cloud's choice. What happened, a sentence each."""
-        packets = {(sa.name, sa.child_id): sa.packets_in for sa in sas}
+        found = tuple(sas)
+        packets = {(sa.name, sa.child_id): sa.packets_in for sa in found}
         grown: dict[str, int] = {}
         for (name, child), count in packets.items():
             grown[name] = grown.get(name, 0) + max(0, count - self._packets.get((name, child), count))
         self._packets = packets
         news = []
         for connection in connections:
-            was = self.headings.get(connection.name, Heading())
+            was = still_known(self.headings.get(connection.name, Heading()), {sa.name for sa in found if sa.up})
             mine = {tunnel.name: grown.get(tunnel.name, 0) for tunnel in connection.tunnels}
             heading = self.headings[connection.name] = notice(was, mine, now)
             if was.tunnel is not None and heading.tunnel != was.tunnel:

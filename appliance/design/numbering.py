@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, IPv6Interface
 from zlib import crc32
 
 from appliance.model.address import IPAddress, IPNetwork
-from appliance.model.resources import OWN_NEXTHOPS
+from appliance.model.resources import CHARON_POLICIES, OWN_NEXTHOPS
 
 BLACKHOLE_METRIC = 0xFF000000
 """Of a protected prefix's twin: zebra reads the top byte of a foreign route's metric as distance; 255 never wins."""
@@ -34,6 +34,17 @@ def reqid(connection: str) -> int:
     """What ties the IPsec policies of a connection in mode policy to the SAs of its tunnels. charon's own count from
     1."""
     return 0x4000_0000 + crc32(connection.encode()) % 0x3FFF_FFFE
+
+
+def policy_mask(place: int) -> int:
+    """In mode policy: the bits of a packet's mark that a tunnel's policies look at, by its place among the names of its
+    connection's tunnels. They want them unset, and different masks make different policies."""
+    return (place % 0xFF + 1) << 24
+
+
+def policy_priority(rank: int) -> int:
+    """Of charon's policies for a tunnel: the better its rank the earlier they are looked at."""
+    return min(CHARON_POLICIES.start + rank, CHARON_POLICIES.stop - 1)
 
 
 def link_name(tunnel: str) -> str:

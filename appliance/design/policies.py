@@ -1,23 +1,25 @@
 """Mode policy: no interface and no choice by route. What the selectors name is encrypted by IPsec policies of our own.
 
-They stand whether there is an SA or not, so that nothing they name ever leaves in clear; out they lead to one tunnel,
-in they take what comes over any of the connection's. charon makes SAs and no policies: a switch to the other tunnel is
-one message for each pair, and neither end is asked.
+They stand whether there is an SA or not, so that nothing they name ever leaves in clear; in they take what comes over
+any of the connection's tunnels. While the best tunnel carries, charon's own policies say which SA sends, and ours drop
+what those do not take: at a rekey only charon knows when the other side has the new SA. To any other tunnel ours lead,
+ahead of charon's: a switch is one message for each pair, and neither end is asked.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from appliance.design.numbering import reqid
 from appliance.design.paths import carrying_tunnels
-from appliance.design.tunnels import pairs
-from appliance.design.underlay import Underlay, lack_of, underlay_of
+from appliance.design.tunnels import Pair, pairs
+from appliance.design.underlay import lack_of, underlay_of
 from appliance.design.wish import Wish
-from appliance.model.address import IPNetwork
+from appliance.intent.finding import overlap, within
+from appliance.model.address import IPAddress, IPNetwork
 from appliance.model.intent import Connection, Tunnel
 from appliance.model.ranking import metrics_of
-from appliance.model.resources import OWN_POLICIES, Resource, Route, Sysctl, XfrmPolicy
+from appliance.model.resources import LAST_POLICIES, OWN_POLICIES, Resource, Route, Sysctl, XfrmPolicy
 
 POLICED_METRIC = 90
 
@@ -37,32 +39,55 @@ def policy_resources(wish: Wish) -> frozenset[Resource]:
 
 def policies(wish: Wish) -> Mapping[str, XfrmPolicy]:
     """Every policy by its key: what differs after a switch, and nothing else does."""
-    found = [
-        policy
-        for connection in policed(wish)
-        for near, far in pairs(wish, connection)
-        for policy in _policies_of(wish, connection, near, far)
-    ]
+    found = [policy for connection in policed(wish) for policy in _policies_of(wish, connection)]
     return {policy.key: policy for policy in found}
 
 
-def _policies_of(wish: Wish, connection: Connection, near: IPNetwork, far: IPNetwork) -> Iterator[XfrmPolicy]:
-    number, priority = reqid(connection.name), _priority(near, far)
-    under, tunnel = _way_out(wish, connection)
-    if under is None or tunnel is None or under.address is None:
-        yield XfrmPolicy("out", near, far, priority)
-    else:
-        yield XfrmPolicy("out", near, far, priority, number, under.address, tunnel.remote)
-    for direction in ("in", "fwd"):
-        yield XfrmPolicy(direction, far, near, priority, number)
+def _policies_of(wish: Wish, connection: Connection) -> Iterator[XfrmPolicy]:
+    named, number = pairs(wish, connection), reqid(connection.name)
+    unnamed = _unnamed(named)
+    way = _lead(wish, connection, always=_meet(named, unnamed))
+    for near, far in named:
+        place = _narrowness(near, far)
+        if way is None:
+            yield XfrmPolicy("out", near, far, LAST_POLICIES.start + place)
+        else:
+            yield XfrmPolicy("out", near, far, OWN_POLICIES.start + place, number, *way)
+        for direction in ("in", "fwd"):
+            yield XfrmPolicy(direction, far, near, OWN_POLICIES.start + place, number)
+    for near, far in unnamed:
+        yield XfrmPolicy("out", near, far, OWN_POLICIES.stop - 1)
+        for direction in ("in", "fwd"):
+            yield XfrmPolicy(direction, far, near, OWN_POLICIES.stop - 1)
 
 
-def _way_out(wish: Wish, connection: Connection) -> tuple[Underlay | None, Tunnel | None]:
-    """The tunnel that carries, if it can leave the box at all."""
-    for tunnel in (*carrying_tunnels(wish.carrying, connection), *_ranked(connection)):
-        if lack_of(wish, tunnel) is None:
-            return underlay_of(wish, tunnel), tunnel
-    return None, None
+def _unnamed(named: Collection[Pair]) -> tuple[Pair, ...]:
+    """What both ends agree on besides, for an SA is for all networks of one side with all of the other: nobody asked
+    for it, so it is dropped."""
+    ours, theirs = ({pair[side] for pair in named} for side in (0, 1))
+    every = ((near, far) for near in ours for far in theirs if near.version == far.version)
+    return tuple(pair for pair in every if not any(_lies_in(pair, other) for other in named))
+
+
+def _lies_in(pair: Pair, other: Pair) -> bool:
+    return within(pair[0], other[0]) and within(pair[1], other[1])
+
+
+def _meet(named: Collection[Pair], unnamed: Collection[Pair]) -> bool:
+    """Whether dropping what nobody named would drop what somebody did, were the latter not looked at before."""
+    return any(overlap(one[0], two[0]) and overlap(one[1], two[1]) for one in named for two in unnamed)
+
+
+def _lead(wish: Wish, connection: Connection, *, always: bool) -> tuple[IPAddress, IPAddress] | None:
+    """The outer addresses of the tunnel that carries. None: charon's own policies lead there, or nothing can leave the
+    box at all."""
+    able = [tunnel for tunnel in _ranked(connection) if lack_of(wish, tunnel) is None]
+    carrying = [tunnel for tunnel in carrying_tunnels(wish.carrying, connection) if tunnel in able]
+    chosen = next(iter((*carrying, *able)), None)
+    address = underlay_of(wish, chosen).address if chosen else None
+    if chosen is None or address is None or (chosen == able[0] and not always):
+        return None
+    return address, chosen.remote
 
 
 def _ranked(connection: Connection) -> tuple[Tunnel, ...]:
@@ -70,10 +95,10 @@ def _ranked(connection: Connection) -> tuple[Tunnel, ...]:
     return tuple(named[name] for name in metrics_of(connection))
 
 
-def _priority(near: IPNetwork, far: IPNetwork) -> int:
-    """The narrower the pair the earlier it is looked at."""
+def _narrowness(near: IPNetwork, far: IPNetwork) -> int:
+    """From 0 for two addresses to 64: the narrower the pair the earlier it is looked at."""
     free = 2 * near.max_prefixlen - near.prefixlen - far.prefixlen
-    return OWN_POLICIES.start + (free if near.version == 4 else free // 4)
+    return free if near.version == 4 else free // 4
 
 
 def _routes(wish: Wish, connection: Connection) -> Iterator[Route]:

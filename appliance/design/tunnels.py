@@ -12,6 +12,8 @@ from appliance.design.numbering import (
     link_local,
     link_name,
     nexthop_id,
+    policy_mask,
+    policy_priority,
     reqid,
     shared_key_id,
 )
@@ -21,6 +23,7 @@ from appliance.intent.crypto import inner_mtu
 from appliance.model.address import IPNetwork
 from appliance.model.intent import Connection, Tunnel
 from appliance.model.profile import Profile
+from appliance.model.ranking import metrics_of
 from appliance.model.resources import (
     ChildSa,
     IkeConnection,
@@ -210,14 +213,16 @@ def _child(profile: Profile, connection: Connection, tunnel: Tunnel, pairs: tupl
         life_time=round(times.child_life * share),
         replay_window=profile.replay_window,
         reqid=reqid(connection.name) if pairs else 0,
+        mask=policy_mask(sorted(one.name for one in connection.tunnels).index(tunnel.name)) if pairs else 0,
+        priority=policy_priority(list(metrics_of(connection)).index(tunnel.name)) if pairs else 0,
     )
 
 
 def _selectors(
     connection: Connection, tunnel: Tunnel, pairs: tuple[Pair, ...]
 ) -> tuple[tuple[IPNetwork, ...], tuple[IPNetwork, ...]]:
-    """(ours, theirs). Everything of the families in use where routes choose; else every network of a pair, and our own
-    policies see to it that only pairs pass. Clouds keep one SA pair a tunnel."""
+    """(ours, theirs). Everything of the families in use where routes choose; else every network of a pair, and policies
+    of our own see to it that only pairs pass. Clouds keep one SA pair a tunnel."""
     if pairs:
         return tuple(dict.fromkeys(near for near, _ in pairs)), tuple(dict.fromkeys(far for _, far in pairs))
     everything = tuple(ip_network("0.0.0.0/0" if family == 4 else "::/0") for family in families_of(connection, tunnel))

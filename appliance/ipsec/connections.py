@@ -104,13 +104,17 @@ def _child_settings(child: ChildSa) -> Section:
         "start_action": _checked("an action", child.start_action, ACTIONS),
         "dpd_action": _checked("an action", child.dpd_action, ACTIONS),
         "close_action": _checked("an action", child.close_action, ACTIONS),
-        **_without_policies(child),
+        **_policed(child),
     }
 
 
-def _without_policies(child: ChildSa) -> Section:
-    """Where policies are ours, they and the SAs find each other by a request id that never changes."""
-    return {"reqid": str(child.reqid), "policies": "no"} if child.reqid else {}
+def _policed(child: ChildSa) -> Section:
+    """charon's policies name the very SA to send by, so a rekey that the other side begins has us send by the new one
+    only when the other side has it too (``child_sa.c``, ``register_outbound``)."""
+    if not child.reqid:
+        return {}
+    mark = f"0x0/{child.mask:#x}"
+    return {"reqid": str(child.reqid), "priority": str(child.priority), "mark_in": mark, "mark_out": mark}
 
 
 def load_conn_message(connection: IkeConnection) -> Section:
@@ -198,4 +202,5 @@ def _agreed(connection: IkeConnection) -> tuple[object, ...]:
         connection.name, connection.version, connection.local, connection.remote, connection.local_id,
         connection.remote_id, connection.proposals, connection.encap, connection.if_id,
         child.name, child.local_ts, child.remote_ts, child.proposals, child.replay_window, child.reqid,
+        child.mask, child.priority,
     )  # fmt: skip

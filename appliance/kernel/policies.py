@@ -12,7 +12,7 @@ from appliance.kernel.links import LinkFacts
 from appliance.kernel.wire import DUMP, INET, XFRM, Request, attribute, attributes, number
 from appliance.model.address import IPAddress
 from appliance.model.change import Change
-from appliance.model.resources import OWN_POLICIES, XfrmPolicy
+from appliance.model.resources import LAST_POLICIES, OWN_POLICIES, XfrmPolicy
 
 NEW_POLICY, DEL_POLICY, GET_POLICY, UPDATE_POLICY = 19, 20, 21, 25
 TEMPLATES, IF_ID = 5, 31
@@ -40,7 +40,8 @@ def own_policy(body: bytes) -> XfrmPolicy | None:
     priority, _, direction, action, _, _ = ABOUT.unpack_from(body, SELECTOR.size + LIFETIMES.size)
     found = attributes(body, SELECTOR.size + LIFETIMES.size + ABOUT.size)
     names = {value: name for name, value in DIRECTIONS.items()}
-    if priority not in OWN_POLICIES or number(found, IF_ID) or direction not in names:
+    ours = priority in OWN_POLICIES or priority in LAST_POLICIES
+    if not ours or number(found, IF_ID) or direction not in names:
         return None
     family, to_length, from_length = selector[6:9]
     width = 4 if family == INET else 16

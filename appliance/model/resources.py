@@ -25,8 +25,9 @@ OWN_NEXTHOPS = range(0x4000_0000, 0x8000_0000)
 """Ids of nexthop objects that nobody else takes (zebra counts from 1). One of these that carries another's protocol
 number is ours all the same: zebra sends an object that vanished under its routes back down, as its own."""
 
-OWN_POLICIES = range(17_300, 17_400)
-"""Priorities of our IPsec policies. charon computes its own between some 130,000 and 400,000; the lowest goes first."""
+OWN_POLICIES, CHARON_POLICIES, LAST_POLICIES = range(17_300, 17_400), range(20_000, 20_100), range(40_000, 40_100)
+"""Priorities of IPsec policies in mode policy, the lowest first: of ours that lead, of what charon puts there for each
+tunnel, and of ours that stand when there is nothing else. By itself charon takes some 130,000 to 400,000."""
 
 LINK_MARK = "appliance:"
 """Every link of ours carries an alias (IFLA_IFALIAS) that starts with this."""
@@ -199,7 +200,8 @@ class SharedKey:
 
 @dataclass(frozen=True, slots=True)
 class ChildSa:
-    """The one child of a tunnel. Times in seconds, ``replay_window`` in packets."""
+    """The one child of a tunnel. Times in seconds, ``replay_window`` in packets. In mode policy ours find its SAs by
+    ``reqid``, and charon's policies have ``priority`` and want the bits of ``mask`` unset in a packet's mark."""
 
     name: str
     local_ts: tuple[IPNetwork, ...]
@@ -212,7 +214,9 @@ class ChildSa:
     start_action: str = "start"
     dpd_action: str = "restart"
     close_action: str = "none"
-    reqid: int = 0  # not 0: the policies are ours, and charon makes none
+    reqid: int = 0
+    mask: int = 0
+    priority: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, replace
 from math import inf
 
@@ -21,6 +21,12 @@ class Heading:
     other: str | None = None
     looks: int = 0
     moved_at: float = -inf
+
+
+def still_known(was: Heading, standing: Container[str]) -> Heading:
+    """The heading while the tunnel it names stands. Set up anew, a gateway begins with the tunnel it likes best, and as
+    long as ours go elsewhere nothing comes back that would tell."""
+    return was if was.tunnel is None or was.tunnel in standing else Heading()
 
 
 def notice(was: Heading, grown: Mapping[str, int], now: float) -> Heading:

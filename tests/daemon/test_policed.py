@@ -41,9 +41,12 @@ connections:
 
 
 def outward(box: Box) -> set[str]:
-    """The far ends that the kernel sends to."""
-    found = asyncio.run(box.kernel.observe())
-    return {str(one.outer_destination) for one in found if isinstance(one, XfrmPolicy) and one.direction == "out"}
+    """The far ends that the kernel sends to. Where no policy of ours leads, charon's do, the best tunnel's first."""
+    found = [one for one in asyncio.run(box.kernel.observe()) if isinstance(one, XfrmPolicy) and one.direction == "out"]
+    children = sorted((held.connection for held in box.charon.held.values()), key=lambda one: one.child.priority)
+    charons = next(ike for ike in children if any(sa.name == ike.name for sa in box.charon.standing.values()))
+    leading = [one for one in found if one.priority < charons.child.priority]
+    return {str(one.outer_destination) for one in leading or [replace(found[0], outer_destination=charons.remote)]}
 
 
 def receive(box: Box, tunnel: str, packets: int) -> None:
@@ -134,3 +137,15 @@ def test_with_no_sa_at_all_the_policies_stay(box: Box, daemon: Daemon) -> None:
     daemon.look()
     found = [one for one in asyncio.run(box.kernel.observe()) if isinstance(one, XfrmPolicy)]
     assert {one.direction for one in found} == {"out", "in", "fwd"}
+
+
+def test_a_cloud_whose_tunnels_are_set_up_anew_is_taken_to_begin_with_its_best(box: Box, daemon: Daemon) -> None:
+    """What we send elsewhere may be dropped there, and then nothing comes back that would tell."""
+    daemon.after("vpc-1")
+    daemon.after("vpc-2")
+    standing = dict(box.charon.standing)
+    box.charon.standing.clear()
+    daemon.look()
+    box.charon.standing.update(standing)
+    daemon.look()
+    assert outward(box) == {"198.51.100.7"}

@@ -14,6 +14,9 @@ from appliance.intent.read import read_intent
 from appliance.model.intent import Intent, Selector
 from appliance.model.machine import Machine
 from appliance.model.resources import (
+    CHARON_POLICIES,
+    LAST_POLICIES,
+    OWN_POLICIES,
     Blackhole,
     FirewallTable,
     IkeConnection,
@@ -25,8 +28,9 @@ from appliance.model.resources import (
 )
 from tests.design.wishes import MACHINE, wish_for
 
-FAR, OTHER = ip_address("198.51.100.151"), ip_address("198.51.100.87")
+OTHER = ip_address("198.51.100.87")
 OURS, MORE, THEIRS = (ip_network(text) for text in ("172.16.20.0/24", "172.16.21.0/24", "192.168.0.0/16"))
+ONE, TWO = ip_network("192.168.1.0/24"), ip_network("192.168.2.0/24")
 
 
 def intent() -> Intent:
@@ -48,15 +52,29 @@ def test_there_is_no_interface_and_no_nexthop() -> None:
     assert not [one for one in compose(wish()) if isinstance(one, XfrmLink | Nexthop)]
 
 
-def test_every_pair_leads_to_the_best_tunnel_and_comes_from_either() -> None:
-    number = reqid("vco")
+def test_to_the_best_tunnel_charons_own_policies_lead_and_without_them_nothing_leaves() -> None:
     assert set(outward(wish())) == {(str(OURS), str(THEIRS)), (str(MORE), str(THEIRS))}
-    for policy in outward(wish()).values():
-        assert (policy.reqid, policy.outer_source, policy.outer_destination) == (
-            number,
-            ip_address("203.0.113.202"),
-            FAR,
-        )
+    assert all(policy.reqid == 0 and policy.priority in LAST_POLICIES for policy in outward(wish()).values())
+    first, second = (ike(wish(), name) for name in ("vco-1", "vco-2"))
+    assert first.child.priority in CHARON_POLICIES
+    assert first.child.priority < second.child.priority < min(p.priority for p in outward(wish()).values())
+
+
+def test_to_another_tunnel_policies_of_ours_lead_ahead_of_charons() -> None:
+    moved = outward(wish(carrying={"vco": ("vco-2",)})).values()
+    assert {(p.reqid, p.outer_source, p.outer_destination) for p in moved} == {
+        (reqid("vco"), ip_address("203.0.113.202"), OTHER)
+    }
+    assert max(policy.priority for policy in moved) < ike(wish(), "vco-1").child.priority
+
+
+def test_two_tunnels_policies_for_the_same_networks_stand_side_by_side() -> None:
+    masks = [ike(wish(), name).child.mask for name in ("vco-1", "vco-2")]
+    assert len({0, *masks}) == 3  # ours have none
+
+
+def test_every_pair_comes_from_either_tunnel() -> None:
+    number = reqid("vco")
     inward = [policy for policy in policies(wish()).values() if policy.direction != "out"]
     assert {(p.direction, p.source, p.destination, p.reqid, p.outer_source) for p in inward} == {
         (direction, THEIRS, near, number, None) for direction in ("in", "fwd") for near in (OURS, MORE)
@@ -70,7 +88,6 @@ def test_a_switch_moves_outward_policies_and_nothing_else() -> None:
         p.key for p in outward(wish()).values()
     }
     assert len(moved) == 2
-    assert {p.outer_destination for p in moved if isinstance(p, XfrmPolicy)} == {OTHER}
 
 
 def test_with_nothing_to_carry_the_policies_stay() -> None:
@@ -79,20 +96,43 @@ def test_with_nothing_to_carry_the_policies_stay() -> None:
 
 def test_without_an_address_of_ours_what_is_named_is_blocked() -> None:
     nowhere = wish(machine=Machine({**MACHINE.interfaces, "eth0": replace(MACHINE.interfaces["eth0"], addresses=())}))
-    assert {policy.reqid for policy in outward(nowhere).values()} == {0}
+    for who in ("vco-1", "vco-2"):
+        assert {policy.reqid for policy in outward(replace(nowhere, carrying={"vco": (who,)})).values()} == {0}
 
 
-def test_charon_makes_sas_of_all_pairs_and_no_policies() -> None:
-    (first, second) = sorted((o for o in compose(wish()) if isinstance(o, IkeConnection)), key=lambda ike: ike.name)
-    for ike in (first, second):
-        assert (ike.if_id, ike.child.reqid) == (0, reqid("vco"))
-        assert (ike.child.local_ts, ike.child.remote_ts) == ((OURS, MORE), (THEIRS,))
+def test_charon_makes_sas_of_all_pairs() -> None:
+    for name in ("vco-1", "vco-2"):
+        found = ike(wish(), name)
+        assert (found.if_id, found.child.reqid) == (0, reqid("vco"))
+        assert (found.child.local_ts, found.child.remote_ts) == ((OURS, MORE), (THEIRS,))
 
 
-def test_explicit_pairs_are_no_cross_product() -> None:
-    apart = (Selector((OURS,), (ip_network("192.168.1.0/24"),)), Selector((MORE,), (ip_network("192.168.2.0/24"),)))
-    chosen = replace(intent(), connections=(replace(intent().connections[0], selectors=apart),))
-    assert set(outward(wish_for(chosen))) == {(str(OURS), "192.168.1.0/24"), (str(MORE), "192.168.2.0/24")}
+def test_what_an_sa_takes_besides_explicit_pairs_is_dropped_ahead_of_charons_policies() -> None:
+    chosen = with_selectors(Selector((OURS,), (ONE,)), Selector((MORE,), (TWO,)))
+    closed = [p for p in policies(chosen).values() if p.reqid == 0 and p.priority in OWN_POLICIES]
+    assert {(p.direction, p.source, p.destination) for p in closed} == {
+        *(("out", near, far) for near, far in ((OURS, TWO), (MORE, ONE))),
+        *((way, far, near) for near, far in ((OURS, TWO), (MORE, ONE)) for way in ("in", "fwd")),
+    }
+    assert {p.priority in LAST_POLICIES for p in outward(chosen).values() if p not in closed} == {True}
+
+
+def test_what_is_dropped_comes_after_what_is_named_where_both_meet() -> None:
+    """Of the site's networks one lies in another: what the narrower may reach, the wider may not."""
+    chosen = with_selectors(Selector((OURS,), (ONE,)), Selector((OURS.supernet(),), (TWO,)))
+    found = outward(chosen)
+    named, closed = found[str(OURS), str(ONE)], found[str(OURS.supernet()), str(ONE)]
+    assert named.priority < closed.priority
+    assert (named.reqid, closed.reqid) == (reqid("vco"), 0)
+    assert (str(OURS), str(TWO)) not in found  # lies in what is named
+
+
+def with_selectors(*selectors: Selector) -> Wish:
+    return wish_for(replace(intent(), connections=(replace(intent().connections[0], selectors=selectors),)))
+
+
+def ike(wish: Wish, name: str) -> IkeConnection:
+    return next(one for one in compose(wish) if isinstance(one, IkeConnection) and one.name == name)
 
 
 def test_without_selectors_all_of_ours_goes_to_all_of_theirs() -> None:

@@ -123,7 +123,7 @@ HARD: list[dict[str, Any]] = [
     {"version": 1}, {"local": None}, {"remote": ip_address("192.0.2.9")}, {"local_id": "x"}, {"remote_id": "x"},
     {"proposals": ("aes128-sha1-modp1024",)}, {"encap": True}, {"if_id": 1}, {"child_proposals": ("aes128-sha1",)},
     {"child_local_ts": ()}, {"child_remote_ts": ()}, {"child_replay_window": 1}, {"child_name": "x"}, {"name": "x"},
-    {"child_reqid": 7},
+    {"child_reqid": 7}, {"child_mask": 1 << 24}, {"child_priority": 20_001},
 ]  # fmt: skip
 
 
