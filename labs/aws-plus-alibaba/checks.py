@@ -35,10 +35,8 @@ A2 = Tunnel("aws-2", "198.51.100.3", "aws")
 B1 = Tunnel("vco-1", "192.0.2.2", "ali")
 B2 = Tunnel("vco-2", "192.0.2.3", "ali")
 PEERS = {"aws": {"169.254.60.6", "169.254.61.10"}, "ali": {"169.254.10.2", "169.254.20.2"}}
-BOUND = 3000.0
-"""Generous, for machines of every speed: probes every 100 ms find a cut after 300 ms."""
-FILTER_CHANGE = 300.0
-"""Milliseconds. Measured: 50 to 100 on an emulated processor, of which 40 pass between two packets of a flow."""
+BOUND = 6000.0
+"""Generous, for machines of every speed: probes every 100 ms find a cut after 300 ms, and AWS hears of it by BGP."""
 HOLD = 9000.0
 """AWS's hold time here, in ms: the last path of a connection is left when BGP gives it up."""
 
@@ -146,8 +144,7 @@ def untouched(spis_before: dict[str, set[str]], sessions_before: dict[str, dict[
 
 @check(timeout=240)
 def removing_and_adding_one_leaves_the_other_alone() -> float:
-    """AWS's connection goes, and comes again: Alibaba's SPIs and sessions stay; its flows lose a few packets at most,
-    while Linux takes the new filter in the place of the old; none in clear."""
+    """AWS's connection goes, and comes again: Alibaba's SPIs and sessions stay, its flows lose nothing."""
     before, up = spis((B1, B2)), sessions("ali")
     with watching("internet", OUTSIDE, clear=CLEAR) as seen, streaming("lan", IN_ALI, flows=4, rate=25) as result:
         appliance("connection", "remove", "aws", "--yes")
@@ -156,8 +153,7 @@ def removing_and_adding_one_leaves_the_other_alone() -> float:
         wait_for_paths()
     untouched(before, up)
     assert not seen.counts["clear"], seen.packets
-    assert result["gap_ms"] <= FILTER_CHANGE, f"lost {result['lost']} of {result['sent']}, gap {result['gap_ms']} ms"
-    return float(result["gap_ms"])
+    return lossless(result)
 
 
 @check(timeout=120)
