@@ -15,6 +15,7 @@ from appliance.daemon.passes import answering, make_wish
 from appliance.daemon.protecting import speakers_of
 from appliance.daemon.published import Published, load_published
 from appliance.daemon.wiring import Systems
+from appliance.design.announcing import announced
 from appliance.design.compose import compose
 from appliance.design.tunnels import ike_connection, xfrm_link
 from appliance.design.underlay import lack_of, underlay_of
@@ -76,6 +77,7 @@ async def look(systems: Systems, intent: Intent, secrets: dict[str, Secret] | No
         verdicts=published.paths,
         uptime=monotonic(),
         probes=published.probes,
+        told={one.name: announced(wish, one) for one in wish.connections},
         lacks={tunnel.name: lack for _, tunnel in wish.tunnels if (lack := lack_of(wish, tunnel))},
     )
 

@@ -13,6 +13,7 @@ from appliance.daemon.converge import Progress, Report, carry_out, plan_once
 from appliance.daemon.handing import hand_over
 from appliance.daemon.published import load_published
 from appliance.daemon.wiring import IMAGE_MARK, Systems, read_templates
+from appliance.design.announcing import find_reached, transit_links
 from appliance.design.compose import compose
 from appliance.design.filtering import management_guard
 from appliance.design.tunnels import tunnel_if_id, tunnel_link
@@ -25,7 +26,7 @@ from appliance.intent.tree import Unreadable, decode
 from appliance.model.change import Change, Door
 from appliance.model.fault import Fault, FaultyInput, Notice, Refused, SystemLacks, WrongUsage
 from appliance.model.intent import Intent
-from appliance.model.machine import Carrying, Machine
+from appliance.model.machine import Carrying, Machine, Reached
 from appliance.model.peering import PASSWORD_RULE, Stances, is_password
 from appliance.model.resources import FrrConfig, IkeConnection, Resource, SharedKey, Sysctl, XfrmLink
 from appliance.model.secret import Secret
@@ -114,6 +115,7 @@ async def make_wish(
     """The intent with this machine's facts. ``down`` None: what the operator took down stays down. ``choice`` None:
     what the daemon chose stays chosen."""
     carrying, stances = choice or _chosen(systems)
+    reached = await find_beyond(systems, intent, carrying)
     taken = systems.store.load_down() if down is None else down
     return Wish(
         intent=intent,
@@ -128,7 +130,14 @@ async def make_wish(
         unprotected=taken.unprotected,
         carrying=carrying,
         stances=stances,
+        reached=reached,
     )
+
+
+async def find_beyond(systems: Systems, intent: Intent, carrying: Carrying) -> Reached | None:
+    """What can be reached now of what one cloud is told of another; None where no cloud is told of any."""
+    links = transit_links(intent)
+    return find_reached(intent, await systems.kernel.forwarding(links), carrying) if links else None
 
 
 def _chosen(systems: Systems) -> Choice:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from appliance.announce.exabgp_api import Exabgp
 from appliance.daemon.converge import Report, carry_out
-from appliance.daemon.passes import answering, prepare
+from appliance.daemon.passes import answering, find_beyond, prepare
 from appliance.daemon.wiring import Systems
 from appliance.design.wish import Wish
 from appliance.frr.vtysh import Frr
@@ -55,8 +55,9 @@ async def _accepted(speaker: Speaks) -> tuple[LearnedPath, ...]:
 
 
 async def protect_learned(systems: Systems, wish: Wish) -> Report:
-    """Learn, and give what lacks it its blackhole and its place in the filter: the daemon may have heard of it before
-    us, and not have come to that yet."""
+    """Learn, give what lacks it its blackhole and its place in the filter, and have clouds told of what is reached now:
+    the daemon may have heard of it before us, and not have come to that yet."""
     await learn(systems, wish)
-    prepared = await prepare(systems, replace(wish, learned=systems.store.load_learned()))
+    reached = await find_beyond(systems, wish.intent, wish.carrying)
+    prepared = await prepare(systems, replace(wish, learned=systems.store.load_learned(), reached=reached))
     return await carry_out(prepared.changes, await answering(systems, prepared.desired))

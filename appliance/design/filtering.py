@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from appliance.design.announcing import beyond
 from appliance.design.capturing import captured_defaults
 from appliance.design.routing import protected_prefixes
 from appliance.design.tunnels import pairs, tunnel_link, tunnel_mss
 from appliance.design.underlay import underlay_of, uplink_links, uplink_networks
 from appliance.design.wish import Wish
 from appliance.firewall.ruleset import render_ruleset
-from appliance.intent.finding import overlap, within
-from appliance.model.address import IPNetwork
+from appliance.intent.finding import overlap
 from appliance.model.filtering import Filter, LanGuard, ManagementGuard, PolicedPair, Transit, Translation, TunnelGuard
 from appliance.model.intent import Connection, Tunnel
 from appliance.model.resources import FirewallTable
@@ -36,6 +36,7 @@ def compose_filter(wish: Wish) -> Filter:
         management=management_guard(wish),
         translations=translations(wish),
         transits=transits(wish),
+        outward=outward(wish),
         captured=tuple(network.version for network in captured_defaults(wish)),
     )
 
@@ -43,18 +44,23 @@ def compose_filter(wish: Wish) -> Filter:
 def transits(wish: Wish) -> tuple[Transit, ...]:
     """Which clouds may reach which others through us: those that are told of their networks."""
     found = []
-    connections = wish.connections
-    for connection in connections:
-        for other in connections if connection.announce.networks else ():
-            told = tuple(net for net in connection.announce.networks or () if _is_behind(net, other))
-            if other.name != connection.name and told and "policy" not in (connection.mode, other.mode):
-                links = [tuple(tunnel_link(tunnel) for tunnel in one.tunnels) for one in (connection, other)]
-                found.append(Transit(links[0], links[1], told))
+    for connection in wish.connections:
+        behind = beyond(wish.intent, connection)
+        for other in wish.connections if behind else ():
+            told = tuple(network for network, owners in behind.items() if other in owners)
+            if told:
+                found.append(Transit(_links(connection), _links(other), told))
     return tuple(found)
 
 
-def _is_behind(network: IPNetwork, connection: Connection) -> bool:
-    return any(within(network, theirs) for theirs in connection.networks if theirs.prefixlen)
+def outward(wish: Wish) -> tuple[str, ...]:
+    """The interfaces of tunnels by which a cloud may reach the Internet through us: it was told a default route."""
+    told = (one for one in wish.connections if one.mode == "bgp" and one.announce.default_route)
+    return tuple(sorted(link for connection in told for link in _links(connection)))
+
+
+def _links(connection: Connection) -> tuple[str, ...]:
+    return tuple(tunnel_link(tunnel) for tunnel in connection.tunnels)
 
 
 def management_guard(wish: Wish) -> ManagementGuard | None:

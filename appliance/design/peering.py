@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from ipaddress import ip_network
 
 from appliance.announce.render import render_exabgp
+from appliance.design.announcing import announced, beyond, sorted_networks
 from appliance.design.numbering import router_id
-from appliance.design.routing import lans_are_gone
 from appliance.design.wish import Wish, profile_of
 from appliance.frr.render import render_frr
-from appliance.model.address import IPNetwork
 from appliance.model.intent import Connection, Tunnel
 from appliance.model.peering import CLOSED, OPEN, SHUT, BgpRouter, Neighbor, Password, PrefixRule
 from appliance.model.resources import ExabgpConfig, FrrConfig
@@ -60,25 +58,10 @@ def compose_router(wish: Wish, speaker: str = "frr") -> BgpRouter | None:
         asn=asn,
         router_id=wish.intent.site.router_id or router_id(wish.intent.site.name),
         neighbors=tuple(neighbors),
-        networks=_originated(wish, speaking),
+        networks=sorted_networks(network for one in speaking for network in announced(wish, one)),
+        beyond=frozenset(network for one in speaking for network in beyond(wish.intent, one)),
         extra=wish.frr_extra,
     )
-
-
-def announced(wish: Wish, connection: Connection) -> tuple[IPNetwork, ...]:
-    """What this cloud is told: what its connection says, else the site's networks, but for those whose LAN is gone.
-    Sorted: order means nothing."""
-    networks = connection.announce.networks
-    told = wish.intent.site.networks if networks is None else networks
-    return _sorted(network for network in told if not lans_are_gone(wish, network))
-
-
-def _originated(wish: Wish, connections: list[Connection]) -> tuple[IPNetwork, ...]:
-    return _sorted(network for connection in connections for network in announced(wish, connection))
-
-
-def _sorted(networks: Iterable[IPNetwork]) -> tuple[IPNetwork, ...]:
-    return tuple(sorted(set(networks), key=lambda network: (network.version, network)))
 
 
 def _neighbors(wish: Wish, connection: Connection, tunnel: Tunnel, router_asn: int) -> list[Neighbor]:
@@ -111,6 +94,7 @@ def _neighbors(wish: Wish, connection: Connection, tunnel: Tunnel, router_asn: i
             password=_password(wish, connection),
             ttl_security=connection.bgp.ttl_security,
             extended_messages=connection.bgp.extended_messages,
+            third_party=connection.bgp.third_party,
         )
         for near, far, family in ends
         if near and far

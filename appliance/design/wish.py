@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from appliance.model.intent import Connection, Intent, Tunnel
-from appliance.model.machine import Carrying, Learned, Machine
+from appliance.model.machine import Carrying, Learned, Machine, Reached
 from appliance.model.peering import Stances
 from appliance.model.profile import Profile
 from appliance.model.secret import Secret
@@ -23,6 +23,7 @@ class Wish:
     but for those in ``unprotected``. ``carrying`` names the tunnels that carry now for a connection with static routes;
     one that is not in it has not been judged yet. ``stances`` are those of tunnels with BGP that should not carry.
     ``bridged`` names, by connection, prefixes to be routed by us while the daemon that brought them is gone.
+    ``reached`` is what can be reached of what one cloud is told of another; None: nobody looked.
     """
 
     intent: Intent
@@ -38,6 +39,7 @@ class Wish:
     carrying: Carrying = field(default_factory=dict)
     stances: Stances = field(default_factory=dict)
     bridged: Learned = field(default_factory=dict)
+    reached: Reached | None = None
     memory: dict[object, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
     """What was found out from all this before. A wish with other facts begins with none."""
 

@@ -198,8 +198,9 @@ def _common_chains(filter: Filter) -> Iterator[str]:
     yield from _chain("from_peer", _FROM_PEER)
     yield from _chain("from_neighbor", _FROM_NEIGHBOR)
     there = _lans(filter, "oifname", "daddr", "accept")
-    yield from _chain("from_tunnel", (*_transits(filter), *_BETWEEN_TUNNELS, *there, *_FROM_TUNNEL))
-    yield from _chain("to_tunnel", (*_lans(filter, "iifname", "saddr", "accept"), *_TO_TUNNEL))
+    yield from _chain("from_tunnel", (*_transits(filter), *_outward(filter), *_BETWEEN_TUNNELS, *there, *_FROM_TUNNEL))
+    inside = _lans(filter, "iifname", "saddr", "accept")
+    yield from _chain("to_tunnel", (*_answered(filter), *inside, *_TO_TUNNEL))
     yield from _chain("from_host", _FROM_HOST)
     yield from _chain("protect", _PROTECT)
     yield from _chain("private", _PRIVATE)
@@ -225,6 +226,18 @@ def _transits(filter: Filter) -> Iterator[str]:
                 told = braces(map(str, networks))
                 yield f"iifname {links} oifname {beyond} {word} daddr {told} accept"
                 yield f"iifname {beyond} oifname {links} {word} saddr {told} accept"
+
+
+def _outward(filter: Filter) -> Iterator[str]:
+    """A cloud to the Internet: nothing that is behind another one, or that no network out there may have."""
+    if filter.outward:
+        way = f"iifname {braces(map(quoted, filter.outward))} oifname @uplinks"
+        yield from (f"{way} {verdict}" for verdict in ("jump protect", "jump private", "accept"))
+
+
+def _answered(filter: Filter) -> Iterator[str]:
+    if filter.outward:
+        yield f"iifname @uplinks oifname {braces(map(quoted, filter.outward))} ct state established,related accept"
 
 
 def _management(filter: Filter) -> Iterator[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from appliance.frr.extra import parse_extra
-from appliance.frr.marks import DEFAULT_LIST, MARK, SOURCE_MAP
+from appliance.frr.marks import BEYOND_MAP, DEFAULT_LIST, MARK, SOURCE_MAP
 from appliance.frr.tree import merge_trees, parse_tree, render_tree, sort_tree
 from appliance.model.address import IPAddress, IPNetwork
 from appliance.model.peering import CLOSED, SHUT, BgpRouter, Neighbor, PrefixRule
@@ -61,6 +61,7 @@ class RouteMap:
     source: IPAddress | None = None
     shut: bool = False
     default_table: int | None = None
+    weight: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +81,18 @@ def render_frr(router: BgpRouter, templates: Mapping[str, str]) -> str:
     ``templates`` are the files of ``frr-templates/`` by name. Networks are announced whether or not a route of
     exactly that prefix exists (``no bgp network import-check``): a summary, or a LAN reached by a wider route, would
     else never be told to the cloud, and nobody would say why. Whoever knows that a LAN is gone leaves it out of
-    ``router.networks``. Raises FaultyInput for an extra text that cannot be passed on.
+    ``router.networks``. One of ``router.beyond`` has the least of preferences: FRR takes what it originates itself for
+    better than any path, and nothing would lead into the tunnels of the cloud that brings it. What is passed on then
+    is that cloud's path, in which the other must not find its own number. Raises FaultyInput for an extra text that
+    cannot be passed on.
     """
     extra = parse_extra(router.extra, f"router bgp {router.asn}")
     peers = tuple(sorted(map(_as_frr_has_it, router.neighbors), key=lambda peer: _in_order(peer.address)))
     maps = [_inbound(peer) for peer in peers] + [_outbound(peer, router) for peer in peers]
     if router.source:
         maps.append(RouteMap(SOURCE_MAP, source=router.source))
+    if router.beyond:
+        maps.append(RouteMap(BEYOND_MAP, local_pref=0, weight=0))
     text = load_template(templates, "frr.conf.j2", _SAFE, "FRR").render(
         router=router,
         peers=peers,
@@ -99,6 +105,8 @@ def render_frr(router: BgpRouter, templates: Mapping[str, str]) -> str:
         source=router.source,
         source_map=SOURCE_MAP,
         default_list=DEFAULT_LIST,
+        beyond_map=BEYOND_MAP,
+        passes_on=lambda peer: any(rule.prefix in router.beyond for rule in peer.announce),
     )
     return render_tree(sort_tree(merge_trees(parse_tree(text), extra))) if extra else text
 

@@ -117,8 +117,8 @@ ACCEPT = Record(
 ANNOUNCE = Record(
     Announce,
     (
-        Key("networks", Either(keyword("site", None), NETWORKS), about="site, or some of the site's networks"),
-        Key("default-route", FLAG, later=Later("announcing a default route", harmless=(False,))),
+        Key("networks", Either(keyword("site", None), NETWORKS), about="site, or some of those, or another cloud's"),
+        Key("default-route", FLAG, about="While an uplink has one: the cloud reaches the Internet through us"),
         Key("med", UNSIGNED32),
         Key("prepend", PREPEND),
         Key("communities", ListOf(COMMUNITY, at_most=32)),
@@ -133,6 +133,7 @@ BGP = Record(
         Key("password", PSK, about="Where the key of its sessions is (TCP MD5, RFC 2385), where the cloud has one"),
         Key("ttl-security", FLAG, about="Both ends send a TTL of 255 and take no less (RFC 5082)"),
         Key("extended-messages", FLAG, about="Messages beyond 4096 bytes (RFC 8654); FRR always offers them"),
+        Key("third-party", FLAG, about="Take prefixes whose next hop is not the neighbour itself; ExaBGP alone can"),
     ),
     one_line=True,
 )

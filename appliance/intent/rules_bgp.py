@@ -1,4 +1,4 @@
-"""AS numbers, timers, what is announced and what is taken."""
+"""AS numbers, timers and what is taken."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Address, IPv4Network
 
 from appliance.intent.finding import Finding, connections_of, notice
-from appliance.intent.overlaps import NetworkIndex
-from appliance.model.address import IPNetwork
-from appliance.model.intent import Connection, Intent, Tunnel
+from appliance.intent.rules_announce import announce_findings
+from appliance.model.intent import Connection, Intent
 from appliance.model.profile import Profile, Range
 
 _AS_TRANS = 23456
@@ -28,7 +27,7 @@ def bgp_findings(intent: Intent, profiles: Mapping[str, Profile]) -> Iterator[Fi
             yield from _timer_findings(key, connection)
             yield from _manner_findings(key, connection, profile)
             yield from _accept_findings(key, connection)
-            yield from _announce_findings(intent, key, connection, profile)
+            yield from announce_findings(intent, key, connection, profile)
 
 
 def _router_id_findings(intent: Intent) -> Iterator[Finding]:
@@ -133,6 +132,10 @@ def _manner_findings(key: str, connection: Connection, profile: Profile | None) 
         message = "FRR offers extended messages at any rate"
         yield Finding(f"{key}.bgp.extended-messages", message, found="false", fix="speaker: exabgp, or leave it out",
                       about=(f"{key}.speaker",))  # fmt: skip
+    if connection.bgp.third_party and connection.speaker == "frr":
+        message = "FRR takes no next hop that lies beyond the neighbour"
+        yield Finding(f"{key}.bgp.third-party", message, found="true", fix="speaker: exabgp, or leave it out",
+                      about=(f"{key}.speaker",))  # fmt: skip
 
 
 def _accept_findings(key: str, connection: Connection) -> Iterator[Finding]:
@@ -143,60 +146,3 @@ def _accept_findings(key: str, connection: Connection) -> Iterator[Finding]:
             message = f"longer than accept.{name} {longest}: only itself will be taken, nothing within"
             yield notice(f"{key}.networks[{index}]", connection.name, f"{network} is {message}",
                          about=(f"{key}.accept.{name}",))  # fmt: skip
-
-
-def _announce_findings(intent: Intent, key: str, connection: Connection, profile: Profile | None) -> Iterator[Finding]:
-    own = connection.announce.networks
-    place = f"{key}.announce.networks"
-    networks = intent.site.networks if own is None else own
-    about = ("site.networks", place)
-    yield from _foreign_findings(intent, place, connection, own or ())
-    if not networks:
-        yield notice(place, connection.name, "nothing is announced: the cloud learns no way back to us",
-                     fix="name site.networks", about=about)  # fmt: skip
-    if profile:
-        yield from _quota_findings(place if own is not None else "site.networks", connection, len(networks), profile)
-    yield from _steering_findings(key, connection, profile)
-
-
-def _foreign_findings(
-    intent: Intent, place: str, connection: Connection, networks: tuple[IPNetwork, ...]
-) -> Iterator[Finding]:
-    """Only what is ours may be announced, and what lies behind another cloud: then the one reaches the other by us."""
-    ours: NetworkIndex[None] = NetworkIndex()
-    for network in intent.site.networks:
-        ours.add(None, network)
-    for other in intent.connections if networks else ():  # nothing to check: a thousand connections cost nothing
-        for network in other.networks if other.name != connection.name and other.mode != "policy" else ():
-            if network.prefixlen:
-                ours.add(None, network)
-    for index, network in enumerate(networks):
-        if ours.containing(network) is None:
-            allowed = ", ".join(map(str, intent.site.networks[:8])) or "site.networks is empty"
-            message = "neither a network of the site nor of another connection"
-            yield Finding(f"{place}[{index}]", message, found=str(network), allowed=allowed, about=("site.networks",))
-
-
-def _quota_findings(key: str, connection: Connection, count: int, profile: Profile) -> Iterator[Finding]:
-    least, most = profile.routes_to_cloud, profile.routes_to_cloud_most or profile.routes_to_cloud
-    if count > most:
-        message = f"more announcements than {profile.cloud} takes"
-        yield Finding(key, message, found=str(count), allowed=f"at most {most}", fix="announce larger networks")
-    elif count > least:
-        message = f"{count} announcements: {profile.cloud}'s smaller gateways reset the session beyond {least}"
-        yield notice(key, connection.name, message)
-
-
-def _steering_findings(key: str, connection: Connection, profile: Profile | None) -> Iterator[Finding]:
-    """AWS moves our traffic for its maintenance by MED, which works only while we treat both tunnels alike."""
-    told = {_told(connection, tunnel) for tunnel in connection.tunnels}
-    if profile and profile.cloud == "aws" and len(told) > 1:
-        message = "tunnels are announced unequally: traffic from AWS prefers one, also while AWS works on it"
-        yield notice(f"{key}.tunnels", connection.name, message)
-
-
-def _told(connection: Connection, tunnel: Tunnel) -> tuple[int | None, int]:
-    """MED and prepends that this tunnel's peer hears."""
-    med, prepend = tunnel.announce.med, tunnel.announce.prepend
-    said = connection.announce
-    return (said.med if med is None else med, said.prepend if prepend is None else prepend)

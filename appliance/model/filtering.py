@@ -75,6 +75,7 @@ class Filter:
     another host it does not. ``management`` counts only there; None: SSH from whatever is no uplink and no tunnel.
     ``captured`` are the families of which a LAN's default route leads into a tunnel: nothing that a LAN sends further
     than an uplink's own network leaves by it.
+    ``outward`` are tunnels whose cloud reaches the Internet through us, and is answered from there.
     """
 
     tunnels: tuple[TunnelGuard, ...]
@@ -89,3 +90,4 @@ class Filter:
     policed: tuple[PolicedPair, ...] = ()
     captured: tuple[int, ...] = ()
     transits: tuple[Transit, ...] = ()
+    outward: tuple[str, ...] = ()

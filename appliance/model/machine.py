@@ -45,5 +45,8 @@ class Machine:
 Learned = Mapping[str, tuple[IPNetwork, ...]]
 """Per connection name, every prefix ever accepted over BGP: protected until the connection is removed."""
 
+Reached = frozenset[tuple[str, IPNetwork]]
+"""(connection, network behind it) of which another cloud is told, and that a tunnel leads to now."""
+
 Carrying = Mapping[str, tuple[str, ...]]
 """Per connection name, the tunnels that were chosen to carry what is routed to it; none: nothing can."""

@@ -92,6 +92,7 @@ class Neighbor:
     password: Password | None = None
     ttl_security: bool = False
     extended_messages: bool = True
+    third_party: bool = False
 
     @property
     def preference(self) -> int | None:
@@ -115,6 +116,7 @@ class Neighbor:
 @dataclass(frozen=True, slots=True)
 class BgpRouter:
     """Our one BGP instance. ``networks`` are originated (each neighbour's ``announce`` still decides who hears them).
+    ``beyond`` are those of them that lie behind one cloud and that another is told of: what the one brings goes first.
 
     ``source`` is the address that our own traffic to learned prefixes should carry. No design sets it: when that
     address goes from the machine, Linux drops every route that names it, and zebra (FRR 10.3) does not bring them back
@@ -125,6 +127,7 @@ class BgpRouter:
     router_id: IPv4Address
     neighbors: tuple[Neighbor, ...]
     networks: tuple[IPNetwork, ...]
+    beyond: frozenset[IPNetwork] = frozenset()
     maximum_paths: int = 8
     source: IPv4Address | None = None
     extra: str = ""

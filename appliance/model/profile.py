@@ -73,6 +73,7 @@ class Profile:
     bfd: bool
     outer_mtu: int  # the largest outside packet the path can be trusted with
     max_mtu: int | None  # inner MTU the cloud caps at, when it says so
+    takes_default: bool = True  # a default route from us is taken
     routes_to_cloud_most: int | None = None  # where its larger gateways end; None: all are alike
     tunnels: int = 2  # of one connection, when it is whole
     one_customer_gateway: bool = False  # all tunnels of a connection end at one address of ours

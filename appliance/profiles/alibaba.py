@@ -70,6 +70,8 @@ ALIBABA = Profile(
     bgp_timers=(10, 30),
     # VPN Gateway documentation, "Configure BGP dynamic routing": 50 routes in the gateway's BGP table by default.
     routes_to_cloud=50,
+    # The same: a default route from us is refused.
+    takes_default=False,
     # No figure is published: a bound of ours.
     routes_from_cloud=1000,
     # API, CreateCustomerGateway, AuthKey.

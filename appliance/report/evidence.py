@@ -23,7 +23,7 @@ class Evidence:
 
     ``verdicts`` are the daemon's, by tunnel, with times of the clock that ``uptime`` is of, and ``probes`` what it
     shows of its probes; both are empty while it does not run.
-    ``lacks``: by tunnel, why it cannot leave the box at all.
+    ``lacks``: by tunnel, why it cannot leave the box at all. ``told``: by connection, what the cloud is told.
     A daemon that did not answer is in ``silent`` with the reason, and what it would have said is empty.
     """
 
@@ -46,3 +46,4 @@ class Evidence:
     uptime: float = 0.0
     probes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     lacks: Mapping[str, str] = field(default_factory=dict)
+    told: Mapping[str, tuple[IPNetwork, ...]] = field(default_factory=dict)

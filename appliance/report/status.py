@@ -70,18 +70,10 @@ def _connection(seen: Evidence, connection: Connection) -> dict[str, Any]:
         "speaker": connection.speaker if connection.mode == "bgp" else None,
         "state": judge_connection(tuple(states.values())),
         "redundant": sum(state.useful for state in states.values()) > 1,
-        "announced": [str(network) for network in _announced(seen, connection)],
+        "announced": [str(network) for network in seen.told.get(connection.name, ())],
         "tunnels": [_tunnel(seen, connection, tunnel, states[tunnel.name]) for tunnel in connection.tunnels],
         "prefixes": _prefixes(seen, connection),
     }
-
-
-def _announced(seen: Evidence, connection: Connection) -> tuple[IPNetwork, ...]:
-    """What the cloud is told; without BGP it is told nothing."""
-    if connection.mode != "bgp":
-        return ()
-    networks = connection.announce.networks
-    return seen.intent.site.networks if networks is None else networks
 
 
 def _tunnel(seen: Evidence, connection: Connection, tunnel: Tunnel, state: TunnelState) -> dict[str, Any]:

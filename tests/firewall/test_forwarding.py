@@ -6,6 +6,7 @@ from dataclasses import replace
 from ipaddress import ip_network
 
 import pytest
+from scapy.layers.inet import UDP
 
 from appliance.firewall.ruleset import render_ruleset
 from appliance.model.filtering import LanGuard, Transit
@@ -51,6 +52,29 @@ def test_a_cloud_does_not_reach_the_internet_through_us(stage: Stage, family: Fa
     stage.send(stage.lan, fine := stage.datagram(family, family.lan, family.public))
     heard = stage.isp.hear_until(same_port(fine))
     assert not [frame for frame in heard if same_port(astray)(frame)]
+
+
+@pytest.mark.parametrize("ours", [False, True])
+def test_a_cloud_that_was_told_a_default_route_reaches_the_internet_and_is_answered(
+    stage: Stage, family: Family, ours: bool
+) -> None:
+    stage.wires.load(render_ruleset(replace(SHARED, outward=("vpc-1",), host_is_ours=ours)))
+    asked = stage.datagram(family, family.vpc_1, family.public)
+    stage.passes(stage.cloud_1, asked, stage.isp)
+    answer = family.packet(family.public, family.vpc_1) / UDP(sport=asked[UDP].dport, dport=asked[UDP].sport)
+    stage.send(stage.isp, answer)
+    stage.cloud_1.hear(same_port(answer))
+    unasked = stage.datagram(family, family.public, family.vpc_1)
+    stage.stops(stage.isp, unasked, stage.cloud_1, answer)
+    for astray in (family.private, "10.3.0.4" if family.version == 4 else "2001:db8:2100::4"):
+        packet = stage.datagram(family, family.vpc_1, astray)
+        stage.stops(stage.cloud_1, packet, stage.isp, stage.datagram(family, family.vpc_1, family.public))
+
+
+def test_another_cloud_is_not_let_out(stage: Stage, family: Family) -> None:
+    stage.wires.load(render_ruleset(replace(SHARED, outward=("vpc-1",))))
+    stage.send(stage.cloud_2, stage.datagram(family, family.vpc_2, family.public))
+    wait_for(lambda: stage.count("from_tunnel_astray") == 1, "the packet is counted")
 
 
 def test_only_lan_networks_enter_a_tunnel_and_the_others_are_told(stage: Stage, family: Family) -> None:

@@ -51,6 +51,11 @@ STATIC = {"connections[0].mode": "static", "connections[0].networks": ["10.1.0.0
 FALLBACK = {"connections[0].fallback": "static", "connections[0].networks": ["10.2.0.0/16"]}
 
 
+DEFAULT = "connections[0].announce.default-route"
+OUTWARD = {DEFAULT: True, "uplinks": [{"name": "isp1", "interface": "eth0"}],
+           "nat": [{"type": "masquerade", "out": "isp1", "from": ["10.0.0.0/8"]}]}  # fmt: skip
+
+
 def by_gateway(gateway: str, **more: str) -> dict[str, Any]:
     return {"uplinks": [{"name": "isp1", "interface": "eth0", "gateway": gateway, **more}]}
 
@@ -107,6 +112,12 @@ FAULTS = [
     ({"connections[0].announce.networks": ["192.0.0.0/16"]}, "connections[0].announce.networks[0]",
      "neither a network of the site"),
     ({"site.networks": [f"10.{i // 256}.{i % 256}.0/24" for i in range(1001)]}, "site.networks", "more announcements"),
+    # a default route
+    (OUTWARD | {"connections[0].accept": {"default-route": True}}, DEFAULT, "each would send the other"),
+    (OUTWARD | {"connections[0].cloud": "alibaba"}, DEFAULT, "Alibaba Cloud refuses a default route"),
+    (OUTWARD | {"site.networks": [f"10.{i // 256}.{i % 256}.0/24" for i in range(1000)]}, "site.networks",
+     "more announcements"),
+    ({"connections[0].announce.networks": ["0.0.0.0/0"]}, "connections[0].announce.networks[0]", "neither a network"),
     # networks
     ({"connections[0].networks": ["192.0.2.128/25"]}, "connections[0].networks[0]", "overlaps 192.0.2.0/24"),
     ({"connections[0].networks": ["192.0.0.0/16"]}, "connections[0].networks[0]", "overlaps 192.0.2.0/24"),
@@ -199,6 +210,11 @@ NOTICES = [
     ({"site.asn": 70000}, "AS 70000 is reserved by IANA"),
     ({"connections[0].tunnels[1]": None}, "a single tunnel"),
     ({"site.networks": []}, "nothing is announced"),
+    (OUTWARD | {"nat": []}, "which nobody there may know; name its networks under nat"),
+    (
+        OUTWARD | {"nat": [{"type": "masquerade", "out": "isp1", "from": ["192.0.2.0/24"]}]},
+        "which nobody there may know",
+    ),
     ({"connections[0].announce.networks": []}, "nothing is announced"),
     ({"site.networks": [f"10.0.{i}.0/24" for i in range(101)]}, "reset the session beyond 100"),
     ({f"{T0}.announce.med": 100}, "tunnels are announced unequally"),
@@ -234,6 +250,7 @@ ALLOWED = [
     {f"{T0}.esp.proposals": ["aes256gcm16-modp2048", "aes256-sha512-ecp521"]},
     {"connections[0].networks": ["10.0.0.0/8", "2001:db8::/32"]},
     {"connections[0].announce.networks": ["192.0.2.0/25", "192.0.2.128/25"]},
+    OUTWARD,
     {"connections[0].announce.communities": ["7224:9100", "64512:1:2"]},
     {"uplinks": [{"name": "a", "interface": "eth0", "address": "192.0.2.9", "gateway": "auto"}]},
     {"uplinks": [{"name": f"{n}", "interface": "eth0", "address": f"203.0.113.{n}"} for n in (7, 8)],
@@ -261,6 +278,16 @@ def second(**changes: Any) -> dict[str, Any]:
     ]  # fmt: skip
     other = {"name": "b", "cloud": "aws", "mode": "bgp", "peer-asn": 64513, "networks": ["10.1.0.0/16"], **changes}
     return {"connections[1]": {**other, "tunnels": tunnels}, "connections[0].networks": ["10.0.0.0/8"]}
+
+
+def test_frr_does_not_tell_one_cloud_of_a_default_route_while_another_brings_one() -> None:
+    """ExaBGP does: what it tells is not what it chooses from."""
+    taking = second(networks=["11.0.0.0/8"], accept={"default-route": True})
+    _, faults, _ = read_intent(changed(OUTWARD | taking))
+    assert [(fault.key, fault.message, fault.fix) for fault in faults] == [
+        (DEFAULT, "FRR would take this one itself, and not the one that b brings", "speaker: exabgp for one of the two")
+    ]
+    assert read_intent(changed(OUTWARD | taking | {"connections[0].speaker": "exabgp"}))[1] == ()
 
 
 def test_two_ways_to_one_network_need_a_priority() -> None:

@@ -109,6 +109,7 @@ ROWS: Mapping[str, Callable[[Profile], str]] = {
     "BGP MD5 key": lambda p: _yes(p.bgp_md5),
     "BFD": lambda p: _yes(p.bfd),
     "routes to the cloud": _routes_to,
+    "a default route from us": lambda p: "taken" if p.takes_default else "refused",
     "routes from the cloud": lambda p: str(p.routes_from_cloud),
     "MED": lambda p: "sends and honours" if p.med == "both" else p.med,
     "balances": lambda p: p.ecmp or "unknown",

@@ -28,7 +28,7 @@ CHANGED: dict[str, Any] = {
     "asn_must_differ": False, "bgp_timers": (1, 3), "routes_to_cloud": 7, "routes_from_cloud": 7, "bgp_md5": True,
     "bfd": True, "outer_mtu": 1280, "max_mtu": None, "routes_to_cloud_most": None, "tunnels": 9,
     "one_customer_gateway": False, "probe_target": None, "probe_interval": 9, "med": "ignores", "ecmp": "never",
-    "one_inside_family": False, "their_rekey": None,
+    "one_inside_family": False, "their_rekey": None, "takes_default": False,
 }  # fmt: skip
 """Another value for every field of AWS's profile."""
 

@@ -61,6 +61,7 @@ CARRYING = Evidence(
     counters={name: LinkCounters(3_600_000, 512) for name in PEERS},
     publics={name: ip_address("203.0.113.202") for name in PEERS},
     learned={"vpc": (VPC_NET,), "lab": (LAB_NET,)},
+    told={"vpc": fixed().site.networks, "lab": fixed().site.networks},
 )
 STANDBY = replace(CARRYING, routes=(route(VPC_NET, "vpc-1"), route(LAB_NET, "lab-1", "lab-2")))
 
@@ -80,8 +81,8 @@ def without(seen: Evidence, *tunnels: str) -> Evidence:
 DEGRADED = without(CARRYING, "vpc-2")
 DOWN = without(CARRYING, *PEERS)
 ONE_DOWN = without(CARRYING, "vpc-1", "vpc-2")
-TAKEN_DOWN = replace(without(CARRYING, "lab-1", "lab-2"), down=frozenset({"lab"}), links={
-    name: link for name, link in LINKS.items() if not name.startswith("lab")})  # fmt: skip
+TAKEN_DOWN = replace(without(CARRYING, "lab-1", "lab-2"), down=frozenset({"lab"}), told={"vpc": fixed().site.networks},
+    links={name: link for name, link in LINKS.items() if not name.startswith("lab")})  # fmt: skip
 SILENT = replace(CARRYING, sas=(), silent={"charon": "charon does not answer: start strongswan.service"})
 DRIFTED = replace(CARRYING, drift=("+ xfrm-link vpc-2: if_id 981800224, mtu 1438", "~ sysctl net.ipv4.ip_forward"))
 SCENES = {

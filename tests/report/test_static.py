@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
+from appliance.design.announcing import announced
 from appliance.model.forwarding import ForwardingRoute, Via
 from appliance.model.health import PathVerdict
 from appliance.model.resources import ROUTE_PROTOCOL
 from appliance.report.evidence import Evidence
 from appliance.report.status import compose_status
-from tests.report.scenes import CARRYING, VPC_NET
+from tests.report.scenes import CARRYING, VPC_NET, WISH
 
 
 def seen(*links: str, **verdicts: PathVerdict) -> Evidence:
@@ -22,6 +23,7 @@ def seen(*links: str, **verdicts: PathVerdict) -> Evidence:
     route = ForwardingRoute(VPC_NET, ROUTE_PROTOCOL, 100, tuple(map(Via, links)))
     return replace(
         CARRYING, intent=replace(CARRYING.intent, connections=(vpc,)), routes=(route,) if links else (), sessions=(),
+        told={"vpc": announced(WISH, vpc)},
         verdicts={name.replace("_", "-"): verdict for name, verdict in verdicts.items()}, uptime=1000.0,
     )  # fmt: skip
 
