@@ -5,7 +5,7 @@ from __future__ import annotations
 from checking import check, node, wait_for
 from measuring import CLEAR, streaming, watching
 from observing import paths, sessions
-from scene import FIRST, LAN, OUTSIDE, interface, received
+from scene import FIRST, LAN, OUTSIDE, interface, received, spis
 
 EXABGP, BRIDGE, DAEMON = "exabgp server", "appliance-speaker/bridge", "^/usr/bin/python3 .*appliance run$"
 
@@ -35,7 +35,7 @@ def routes_stand() -> None:
 
 def kill(*patterns: str) -> float:
     """Kill with -9 under traffic, and wait for successors and their sessions; the longest gap in ms."""
-    victims, before = {pattern: pids(pattern) for pattern in patterns}, lives()
+    victims, before, keys = {pattern: pids(pattern) for pattern in patterns}, lives(), spis(FIRST.tunnels)
     assert all(victims.values()), victims
     assert all(before.values()), before
     with watching("internet", OUTSIDE, clear=CLEAR) as seen, streaming("lan", FIRST.host) as result:
@@ -44,6 +44,7 @@ def kill(*patterns: str) -> float:
         routes_stand()
         wait_for(lambda: stand_anew(before), 90, "both sessions to stand again", every=0.3)
         routes_stand()
+    assert spis(FIRST.tunnels) == keys, "the tunnels did not stay up"
     left = {pattern: found & pids(pattern) for pattern, found in victims.items()}
     assert not any(left.values()), f"not killed: {left}"
     assert not seen.counts["clear"], seen.packets

@@ -11,15 +11,18 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
+from appliance.announce.render import GRACEFUL_SHUTDOWN
 from appliance.daemon.asking import keep_asked
 from appliance.daemon.bridging import Bridge
 from appliance.daemon.loop import converge_once, keep_converged
 from appliance.daemon.switching import Switchboard
 from appliance.daemon.waking import Bell
+from appliance.model.change import Change
 from appliance.model.fault import SystemLacks
 from appliance.model.forwarding import BGP_PROTOCOL, ForwardingRoute, Via
 from appliance.model.operation import Drain, Operations
 from appliance.model.peering import BEHIND, CLOSED, SHUT
+from appliance.model.resources import ExabgpConfig
 from tests.daemon.sites import ONE, applied, planned
 from tests.fakes.box import Box
 from tests.fakes.kernel import FakeKernel
@@ -254,6 +257,21 @@ def test_with_a_fallback_living_tunnels_carry_when_bgp_brings_nothing(box: Box, 
         box.frr.lacking = ()
 
     watched(box, scene, WITH_FALLBACK.replace("mode: bgp\n", f"mode: bgp\n    speaker: {speaker}\n"))
+
+
+def test_a_pass_tells_the_embedded_speaker_how_sessions_are_held_by_now(box: Box) -> None:
+    """What the pass itself composed is of before the switch."""
+
+    async def scene(one: Watched) -> None:
+        [before] = [found for found in await box.systems.exabgp.observe() if isinstance(found, ExabgpConfig)]
+        box.prober.falls_silent("vpc-1")
+        await one.round()
+        assert one.board.stances == {"vpc-1": CLOSED}
+        [change] = await one.board.settle([Change(None, before)])
+        assert isinstance(change.new, ExabgpConfig)
+        assert (before.text.count(GRACEFUL_SHUTDOWN), change.new.text.count(GRACEFUL_SHUTDOWN)) == (0, 1)
+
+    watched(box, scene, ONE.replace("mode: bgp\n", "mode: bgp\n    speaker: exabgp\n"))
 
 
 def test_a_bridge_holds_what_stood_in_the_kernel_or_else_what_living_sessions_had_brought() -> None:
