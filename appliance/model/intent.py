@@ -151,13 +151,15 @@ class Announce:
 class Bgp:
     """Session manners: ``med`` is ``honour`` or ``ignore``; timers are (keepalive, hold) in seconds. ``password`` is
     the key of RFC 2385, the same on every session of the connection. ``ttl_security``: both ends send a TTL of 255 and
-    take no less (RFC 5082). ``extended_messages``: beyond 4096 bytes (RFC 8654)."""
+    take no less (RFC 5082). ``extended_messages``: beyond 4096 bytes (RFC 8654). ``third_party``: prefixes with another
+    next hop than the neighbour's inside address are taken too (RFC 4271, section 5.1.3)."""
 
     med: str = "honour"
     timers: tuple[int, int] | None = None
     password: SecretRef | None = None
     ttl_security: bool = False
     extended_messages: bool = True
+    third_party: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,7 @@ def held_as(neighbor: Neighbor) -> Held:
 def grounds(neighbor: Neighbor) -> tuple[object, ...]:
     """What it is judged by what a neighbour brings, and weighed."""
     one = neighbor
-    return one.accept, one.peer_asn, one.tunnel, one.force_med, one.local_pref, one.local_asn
+    return one.accept, one.peer_asn, one.tunnel, one.force_med, one.local_pref, one.local_asn, one.third_party
 
 
 def candidate_of(side: Side, attributes: Attributes) -> Candidate:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 
 from appliance.model.address import IPAddress, IPNetwork
 from appliance.model.bgp import Attributes, EndOfRib, Opened, Update
-from appliance.model.peering import OPEN, BgpRouter, Neighbor
+from appliance.model.peering import OPEN, BgpRouter
 from appliance.model.session import FilteredPath, LearnedPath
 from appliance.rib.policy import DENY_ANY, Inbound
 from appliance.rib.selection import (
@@ -144,7 +144,7 @@ class Rib:
             for address, one in candidates.items():
                 side = self._sides[address]  # type: ignore[index]
                 if not side.closed or one.source.address in chosen:
-                    yield _path(prefix, side.neighbor, one, chosen)
+                    yield _path(prefix, side, one, chosen)
 
     def filtered(self, neighbor: IPAddress) -> tuple[FilteredPath, ...]:
         """What a neighbour sent and was kept out, with the reason."""
@@ -223,11 +223,11 @@ class Rib:
         self.events.append(f"{side.neighbor.tunnel}: {side.neighbor.address} sent {sentence}")
 
 
-def _path(prefix: IPNetwork, neighbor: Neighbor, one: Candidate, chosen: list[tuple[int, int]]) -> LearnedPath:
+def _path(prefix: IPNetwork, side: Side, one: Candidate, chosen: list[tuple[int, int]]) -> LearnedPath:
     return LearnedPath(
         prefix=prefix,
-        neighbor=neighbor.address,
-        nexthop=neighbor.address,
+        neighbor=side.neighbor.address,
+        nexthop=side.offers[prefix].nexthop,
         med=one.med,
         as_path=one.attributes.as_path,
         best=one.source.address == chosen[0] if chosen else False,

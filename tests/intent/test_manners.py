@@ -6,7 +6,7 @@ import pytest
 
 from appliance.daemon.passes import refuse_passwords
 from appliance.daemon.wiring import read_templates
-from appliance.design.peering import router_configs, speaker_configs
+from appliance.design.peering import compose_router, router_configs, speaker_configs
 from appliance.design.wish import Wish
 from appliance.intent.read import read_intent
 from appliance.intent.write import write_intent
@@ -71,6 +71,14 @@ def test_only_exabgp_can_leave_extended_messages_out() -> None:
     assert [fault.key for fault in faults] == ["connections[0].bgp.extended-messages"]
     [config] = speaker_configs(Wish(intent_of(text("generic", "extended-messages: false", "exabgp")), read_templates()))
     assert "extended-message disable;" in config.text
+
+
+def test_only_exabgp_can_take_another_next_hop_than_the_neighbours() -> None:
+    _, faults, _ = read_intent(text("generic", "third-party: true"), "site.yaml")
+    assert [fault.key for fault in faults] == ["connections[0].bgp.third-party"]
+    router = compose_router(Wish(intent_of(text("generic", "third-party: true", "exabgp")), read_templates()), "exabgp")
+    assert router is not None
+    assert all(neighbor.third_party for neighbor in router.neighbors)
 
 
 @pytest.mark.parametrize("bad", ["", "two words", 'a"b', "a;b", "a{b", "a#b", "x" * 81, "gr\u00fcn"])

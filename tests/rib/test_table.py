@@ -132,6 +132,18 @@ def test_what_is_not_taken_is_counted_and_explained(
     assert rib.counts(ONE.address) == (1, 0)
 
 
+def test_another_next_hop_than_the_neighbours_is_taken_where_the_policy_lets_it_in() -> None:
+    """It goes over the neighbour's tunnel all the same."""
+    rib, elsewhere = rib_of(ONE), ip_address("198.51.100.77")
+    rib.take(Update(ONE.address, attributes(64512), ((NET, elsewhere),)))
+    assert chosen(rib) == set()
+    rib.follow(router(replace(ONE, third_party=True)))
+    assert chosen(rib) == {"t1"}
+    assert [path.nexthop for path in rib.paths()] == [elsewhere]
+    rib.follow(router(ONE))
+    assert chosen(rib) == set()
+
+
 def test_by_default_nothing_is_taken() -> None:
     rib = rib_of(replace(ONE, accept=()))
     rib.take(offer(ONE, ["10.0.0.0/16"]))
