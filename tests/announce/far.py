@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
@@ -83,6 +83,15 @@ class FarEnd:
         """Bodies of the UPDATEs that came."""
         return [body for kind, body in self.heard if kind == UPDATE]
 
+    def told(self) -> set[str]:
+        """The prefixes that the near end has announced and not withdrawn in this session."""
+        found: set[str] = set()
+        for body in self.updates():
+            attributes = 2 + int.from_bytes(body[:2], "big")
+            offered = attributes + 2 + int.from_bytes(body[attributes : attributes + 2], "big")
+            found = found - set(prefixes(body[2:attributes])) | set(prefixes(body[offered:]))
+        return found
+
     def _path(self, path: Iterable[int]) -> bytes:
         numbers = [self.asn, *path]
         code = "!I" if self.four_octets else "!H"
@@ -141,6 +150,14 @@ def nlri(prefixes: Iterable[str]) -> bytes:
     for network in map(ip_network, prefixes):
         found += bytes((network.prefixlen,)) + network.network_address.packed[: (network.prefixlen + 7) // 8]
     return found
+
+
+def prefixes(data: bytes) -> Iterator[str]:
+    """The inverse of :func:`nlri`."""
+    while data:
+        size = (data[0] + 7) // 8
+        yield f"{ip_address(data[1 : 1 + size].ljust(4, bytes(1)))}/{data[0]}"
+        data = data[1 + size :]
 
 
 async def until(predicate: Callable[[], object], what: str = "") -> None:

@@ -15,10 +15,8 @@ import pytest
 
 from tests.announce.far import until
 from tests.announce.speakers import BIRD, FRR, GOBGP, Kind, Words, run_in
-from tests.daemon.test_speaking import SITE, Scene, folder, play, reachable
+from tests.daemon.embedded import SITE, Scene, play
 from tests.fakes.box import Box
-
-__all__ = ["folder", "reachable"]
 
 COUNT = 1000
 NETS = tuple(f"10.{number // 256}.{number % 256}.0/24" for number in range(COUNT))

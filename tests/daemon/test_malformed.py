@@ -10,13 +10,11 @@ from typing import Any
 import pytest
 
 from tests.announce.far import UPDATE, FarEnd, until
-from tests.daemon.test_speaking import Scene, folder, play, reachable
+from tests.daemon.embedded import Scene, play
 from tests.fakes.box import Box
 
 bgp = pytest.importorskip("scapy.contrib.bgp")
 Raw = pytest.importorskip("scapy.packet").Raw
-
-__all__ = ["folder", "reachable"]
 
 HIT, SPARED = "10.1.0.0/16", "10.2.0.0/16"
 OURSELVES, BEHIND = 64512, 64999
