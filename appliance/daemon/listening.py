@@ -60,6 +60,7 @@ class Listening:
         self.answers = 0
         self._ledger = Ledger()
         self.on_change: Callable[[], None] = lambda: None
+        self._newest: tuple[Wish, BgpRouter | None]
         self._following = asyncio.Lock()
         self._telling = asyncio.Lock()
         self._told: dict[IPAddress, int] = {}
@@ -75,19 +76,20 @@ class Listening:
         return self._router is not None
 
     async def follow(self, wish: Wish) -> None:
-        """The intent in force is this one now, with the verdicts of this moment. One after the other: whoever asks last
-        has the last word."""
-        async with self._following:
-            await self._follow(wish)
-
-    async def _follow(self, wish: Wish) -> None:
+        """The intent in force is this one now, with the verdicts of this moment. Which ways carry is told at once, for
+        the rest takes time where much is known; one after the other, and whoever asked last has the last word."""
         router = compose_router(wish, "exabgp")
         if router is self._router is None and self._looked_at is not None:
             return
-        neighbors = router.neighbors if router is not None else ()
+        self._newest = wish, router
         self._ledger.follow(learned_ways(wish, "exabgp", "frr"))
-        ranks = {one.tunnel: RANKS[one.stance] for one in neighbors}
-        await self._tell(self._ledger.gate(ranks), only=True)  # the rest takes time where much is known
+        ranks = {one.tunnel: RANKS[one.stance] for one in (router.neighbors if router else ())}
+        await self._tell(self._ledger.gate(ranks), only=True)
+        async with self._following:
+            await self._follow(*self._newest)
+
+    async def _follow(self, wish: Wish, router: BgpRouter | None) -> None:
+        neighbors = router.neighbors if router is not None else ()
         if router != self._router:
             self._hand_back(wish, neighbors)
             self._router = router
