@@ -7,17 +7,14 @@ is shown over a veth link instead, and the rest is skipped with that reason.
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 import socket
-from collections.abc import Iterator
 from dataclasses import replace
 from ipaddress import ip_address, ip_interface, ip_network
 
 import pytest
 
-from appliance.kernel.netlink import Kernel
-from appliance.model.change import Change, Outcome
+from appliance.model.change import Change
 from appliance.model.forwarding import BGP_PROTOCOL, ForwardingRoute, Via
 from appliance.model.resources import (
     LINK_MARK,
@@ -32,123 +29,34 @@ from appliance.model.resources import (
     XfrmLink,
 )
 from appliance.plan.diff import make_plan
-from tests.contracts.namespace import ip, own_namespace
+from tests.contracts.kernels import (
+    BALANCED,
+    BY_GATEWAY,
+    EVERYTHING,
+    GROUP,
+    HOP_ONE,
+    HOP_TWO,
+    INSIDE,
+    INSIDE_TWO,
+    MAIN,
+    NO_DEFAULT,
+    ONE,
+    OWN_PACKETS,
+    RULE,
+    RULE6,
+    TWIN,
+    TWIN6,
+    ZEBRA,
+    AnyKernel,
+    RealKernel,
+    apply,
+    beside_links,
+    build,
+    errors,
+    observe,
+)
+from tests.contracts.namespace import ip
 from tests.fakes.kernel import FakeKernel
-
-ZEBRA = 11
-MAIN = 254
-
-ONE = XfrmLink("vpc-1", 17, 1438, "appliance:vpc/vpc-1")
-TWO = XfrmLink("vpc-2", 18, 1400, "appliance:vpc/vpc-2")
-INSIDE = InsideAddress("vpc-1", ip_interface("169.254.23.6/30"))
-INSIDE6 = InsideAddress("vpc-1", ip_interface("2001:db8:1::2/126"))
-INSIDE_TWO = InsideAddress("vpc-2", ip_interface("169.254.24.6/30"))
-TWIN = Blackhole(ip_network("10.0.0.0/8"), 0xFF00_0000)
-TWIN6 = Blackhole(ip_network("2001:db8:100::/40"), 0xFF00_0000)
-HOP_ONE = Nexthop(1001, "vpc-1", 4, ip_address("169.254.23.5"))
-HOP_TWO = Nexthop(1002, "vpc-2", 4)
-HOP6 = Nexthop(1003, "vpc-1", 6, ip_address("2001:db8:1::1"))
-GROUP = NexthopGroup(2001, ((1001, 3), (1002, 256)))
-NOWHERE = Nexthop(1004, None, 4)
-BALANCED = Route(ip_network("192.0.2.0/24"), 100, nexthop=2001)
-SIX = Route(ip_network("2001:db8:200::/40"), 100, nexthop=1003)
-BY_GATEWAY = Route(ip_network("198.51.100.0/24"), 7, table=300, gateway=ip_address("169.254.23.5"), link="vpc-1")
-BY_LINK = Route(ip_network("203.0.113.0/24"), 9, link="vpc-2")
-RULE = Rule(100, 300, source=ip_network("192.0.2.0/24"))
-RULE6 = Rule(101, MAIN, destination=ip_network("2001:db8::/32"), family=6)
-OWN_PACKETS = Rule(102, MAIN, incoming="lo")
-NO_DEFAULT = Rule(103, MAIN, no_default=True, family=6)
-
-HOPS = (HOP_ONE, HOP_TWO, HOP6, NOWHERE, GROUP)
-ROUTING = (INSIDE, INSIDE6, INSIDE_TWO, TWIN, TWIN6, *HOPS, BALANCED, SIX, BY_GATEWAY, BY_LINK)
-EVERYTHING = (*ROUTING, RULE, RULE6, OWN_PACKETS, NO_DEFAULT)
-
-
-class RealKernel(Kernel):
-    """Linux, with the same handles as the fake on what others do to the machine."""
-
-    def add_foreign_link(self, name: str, *, kind: str = "veth", if_id: int | None = None, mtu: int = 1500) -> None:
-        if kind == "veth":
-            ip(f"link add {name} mtu {mtu} type veth peer name {name}-far")
-            ip(f"link set {name}-far up")
-        else:
-            ip(f"link add {name} mtu {mtu} type {kind} if_id {if_id}")
-        ip(f"link set {name} up")
-
-    def add_foreign_route(self, route: Route | Blackhole, protocol: int) -> None:
-        where = f"metric {route.metric} table {route.table} proto {protocol}"
-        if isinstance(route, Blackhole):
-            ip(f"route add blackhole {route.prefix} {where}")
-        elif route.nexthop is not None:
-            ip(f"route add {route.prefix} nhid {route.nexthop} {where}")
-        else:
-            ip(f"route add {route.prefix} dev {route.link} via {route.gateway} {where}")
-
-    def add_foreign_nexthop(self, nexthop: Nexthop | NexthopGroup, protocol: int) -> None:
-        if isinstance(nexthop, NexthopGroup):
-            members = "/".join(f"{id},{weight}" for id, weight in nexthop.members)
-            ip(f"nexthop add id {nexthop.id} group {members} proto {protocol}")
-        else:
-            ip(f"nexthop add id {nexthop.id} via {nexthop.gateway} dev {nexthop.link} proto {protocol}")
-
-    def set_down(self, link: str) -> None:
-        ip(f"link set {link} down")
-
-    def delete_link(self, link: str) -> None:
-        ip(f"link del {link}")
-
-
-AnyKernel = FakeKernel | RealKernel
-
-
-@pytest.fixture(params=["fake", "linux"])
-def kernel(request: pytest.FixtureRequest) -> Iterator[AnyKernel]:
-    if request.param == "fake":
-        yield FakeKernel()
-        return
-    with own_namespace():
-        yield RealKernel()
-
-
-@pytest.fixture
-def xfrm(kernel: AnyKernel) -> AnyKernel:
-    """The kernel, where it can hold tunnels."""
-    for lack in asyncio.run(kernel.lacks()):
-        pytest.skip(f"{lack.message}: {lack.hint}")
-    return kernel
-
-
-@pytest.fixture
-def linked(kernel: AnyKernel) -> AnyKernel:
-    """The kernel with two links that routes can lead over, tunnels or not."""
-    if any("XFRM" in lack.message for lack in asyncio.run(kernel.lacks())):
-        kernel.add_foreign_link("vpc-1", mtu=ONE.mtu)
-        kernel.add_foreign_link("vpc-2", mtu=TWO.mtu)
-    else:
-        build(kernel, ONE, TWO)
-    return kernel
-
-
-def observe(kernel: AnyKernel) -> frozenset[Resource]:
-    return asyncio.run(kernel.observe())
-
-
-def apply(kernel: AnyKernel, *changes: Change) -> list[Outcome]:
-    outcomes = list(asyncio.run(kernel.apply(changes)))
-    assert [outcome.change for outcome in outcomes] == list(changes)
-    return outcomes
-
-
-def build(kernel: AnyKernel, *resources: Resource) -> None:
-    assert errors(apply(kernel, *(Change(None, resource) for resource in resources))) == []
-
-
-def errors(outcomes: list[Outcome]) -> list[str]:
-    return [outcome.error for outcome in outcomes if outcome.error is not None]
-
-
-def beside_links(kernel: AnyKernel) -> frozenset[Resource]:
-    return frozenset(resource for resource in observe(kernel) if not isinstance(resource, XfrmLink))
 
 
 def test_nothing_is_ours_at_first(kernel: AnyKernel) -> None:
@@ -159,11 +67,6 @@ def test_nothing_is_ours_at_first(kernel: AnyKernel) -> None:
 def test_what_was_built_is_observed_as_it_was_wished(linked: AnyKernel) -> None:
     build(linked, *EVERYTHING)
     assert beside_links(linked) == frozenset(EVERYTHING)
-
-
-def test_a_tunnel_is_observed_as_it_was_wished(xfrm: AnyKernel) -> None:
-    build(xfrm, ONE, TWO)
-    assert observe(xfrm) == {ONE, TWO}
 
 
 def test_removal_leaves_nothing(linked: AnyKernel) -> None:
@@ -177,105 +80,6 @@ def test_removing_what_is_gone_is_no_failure(linked: AnyKernel) -> None:
     for resource in EVERYTHING:
         assert errors(apply(linked, Change(resource, None))) == []
     assert errors(apply(linked, Change(InsideAddress("vpc-9", INSIDE.address), None))) == []
-
-
-def test_many_tunnels_go_at_once_and_only_they(xfrm: AnyKernel) -> None:
-    links = [XfrmLink(f"vpc-{at}", at, 1400, f"appliance:vpc/vpc-{at}") for at in range(1, 13)]
-    xfrm.add_foreign_link("other0", kind="xfrm", if_id=500)
-    build(xfrm, *links)
-    gone = XfrmLink("vpc-99", 99, 1400, "appliance:vpc/vpc-99")
-    assert errors(apply(xfrm, *(Change(link, None) for link in (*links[2:], gone)))) == []
-    assert observe(xfrm) == set(links[:2])
-    assert "other0" in asyncio.run(xfrm.machine()).interfaces
-
-
-def test_one_tunnel_among_others_that_is_not_ours_stays(xfrm: AnyKernel) -> None:
-    build(xfrm, ONE, TWO)
-    xfrm.add_foreign_link("vpc-3", kind="xfrm", if_id=500)
-    foreign = XfrmLink("vpc-3", 500, 1500, "appliance:vpc/vpc-3")
-    outcomes = apply(xfrm, Change(ONE, None), Change(foreign, None), Change(TWO, None))
-    assert [outcome.error is None for outcome in outcomes] == [True, False, True]
-    assert "vpc-3" in asyncio.run(xfrm.machine()).interfaces
-
-
-def test_a_foreign_link_is_neither_seen_nor_changed_nor_removed(kernel: AnyKernel) -> None:
-    kernel.add_foreign_link("vpc-1")
-    assert observe(kernel) == frozenset()
-    outcomes = apply(kernel, Change(ONE, None), Change(ONE, replace(ONE, mtu=1300)))
-    assert errors(outcomes) == ["interface vpc-1 is not ours"] * 2
-    assert asyncio.run(kernel.machine()).interfaces["vpc-1"].mtu == 1500
-
-
-def test_a_name_that_is_taken_is_refused_and_named_beforehand(xfrm: AnyKernel) -> None:
-    xfrm.add_foreign_link("vpc-1")
-    xfrm.add_foreign_link("other0", kind="xfrm", if_id=TWO.if_id)
-    clashes = asyncio.run(xfrm.clashes((ONE, TWO)))
-    assert [str(clash) for clash in clashes] == [
-        "the interface name vpc-1 is taken by vpc-1 (veth), which is not ours",
-        "if_id 18, wanted for vpc-2, is taken by other0 (xfrm), which is not ours",
-    ]
-    outcomes = apply(xfrm, Change(None, ONE), Change(None, TWO))
-    assert errors(outcomes) == [
-        "cannot add interface vpc-1: File exists (EEXIST)",
-        "cannot add interface vpc-2: File exists (EEXIST)",
-    ]
-    assert observe(xfrm) == frozenset()
-
-
-def test_our_own_links_are_no_clash(xfrm: AnyKernel) -> None:
-    build(xfrm, ONE)
-    assert asyncio.run(xfrm.clashes((ONE, TWO))) == ()
-
-
-@pytest.mark.parametrize(
-    "wanted",
-    [replace(ONE, mtu=1300), replace(ONE, alias="appliance:vpc/first"), replace(ONE, if_id=99)],
-    ids=["mtu", "alias", "if_id"],
-)
-def test_a_tunnel_changes_in_place(xfrm: AnyKernel, wanted: XfrmLink) -> None:
-    resting = (INSIDE, HOP_ONE, Route(ip_network("192.0.2.0/24"), 100, nexthop=1001))
-    build(xfrm, ONE, *resting)
-    assert errors(apply(xfrm, Change(ONE, wanted))) == []
-    assert observe(xfrm) == {wanted, *resting}
-
-
-@pytest.mark.parametrize("ids", [(18, 17), (18, 19), (19, 17)], ids=["both", "the one that is left", "none in use"])
-def test_tunnels_trade_their_if_ids(xfrm: AnyKernel, ids: tuple[int, int]) -> None:
-    build(xfrm, ONE, TWO)
-    wanted = {replace(link, if_id=number) for link, number in zip((ONE, TWO), ids, strict=True)}
-    assert errors(apply(xfrm, *make_plan(wanted, {ONE, TWO}))) == []
-    assert observe(xfrm) == wanted
-
-
-def test_an_if_id_of_a_tunnel_that_goes_is_free_for_another(xfrm: AnyKernel) -> None:
-    build(xfrm, ONE, TWO)
-    wanted = {replace(TWO, if_id=ONE.if_id)}
-    assert errors(apply(xfrm, *make_plan(wanted, {ONE, TWO}))) == []
-    assert observe(xfrm) == wanted
-
-
-def test_a_tunnel_set_down_by_hand_is_seen_and_comes_back_up(xfrm: AnyKernel) -> None:
-    build(xfrm, ONE)
-    xfrm.set_down("vpc-1")
-    down = replace(ONE, up=False)
-    assert observe(xfrm) == {down}
-    assert errors(apply(xfrm, Change(down, ONE))) == []
-    assert observe(xfrm) == {ONE}
-
-
-def test_a_tunnel_too_small_for_ipv6_carries_ipv4(xfrm: AnyKernel) -> None:
-    small = replace(ONE, mtu=1200)
-    build(xfrm, small, INSIDE)
-    assert observe(xfrm) == {small, INSIDE}
-    assert len(errors(apply(xfrm, Change(None, INSIDE6)))) == 1
-    assert observe(xfrm) == {small, INSIDE}
-
-
-def test_what_rests_on_a_link_goes_with_it(xfrm: AnyKernel) -> None:
-    build(xfrm, ONE, TWO, *EVERYTHING)
-    assert errors(apply(xfrm, Change(ONE, None))) == []
-    left = {TWO, INSIDE_TWO, TWIN, TWIN6, HOP_TWO, NOWHERE, replace(GROUP, members=((1002, 256),)), BALANCED, BY_LINK}
-    assert observe(xfrm) == left | {RULE, RULE6, OWN_PACKETS, NO_DEFAULT}
 
 
 def test_a_failed_change_stops_none_of_the_others(linked: AnyKernel) -> None:
@@ -474,12 +278,6 @@ def test_any_state_is_reached_from_any_other_in_one_pass(kernel: AnyKernel) -> N
         assert make_plan(desired, observe(kernel)) == ()
 
 
-@pytest.fixture
-def linux() -> Iterator[RealKernel]:
-    with own_namespace():
-        yield RealKernel()
-
-
 def test_counters_count_bytes(linux: RealKernel) -> None:
     """Linux only: the fake is told what to count."""
     linux.add_foreign_link("lan0")
@@ -490,23 +288,3 @@ def test_counters_count_bytes(linux: RealKernel) -> None:
         sender.sendto(bytes(1000), ("192.0.2.2", 9))
     after = asyncio.run(linux.counters())["lan0"]
     assert after.sent >= before.sent + 1000
-
-
-def test_a_tunnel_makes_no_noise_of_its_own(linux: RealKernel) -> None:
-    """Linux only: no link-local address, so no router solicitations and no MLD reports into the tunnel."""
-    for lack in asyncio.run(linux.lacks()):
-        pytest.skip(f"{lack.message}: {lack.hint}")
-    build(linux, ONE, INSIDE)
-    (shown,) = json.loads(ip("-j -d addr show dev vpc-1"))
-    assert [address["local"] for address in shown["addr_info"]] == ["169.254.23.6"]
-
-
-def test_a_link_whose_maker_was_killed_is_still_ours(linux: RealKernel) -> None:
-    """Linux only: between the message that makes a link and the one that names it, its group is our mark."""
-    for lack in asyncio.run(linux.lacks()):
-        pytest.skip(f"{lack.message}: {lack.hint}")
-    ip("link add vpc-1 mtu 1438 group 173 type xfrm if_id 17")
-    nameless = replace(ONE, alias="", up=False)
-    assert observe(linux) == {nameless}
-    assert errors(apply(linux, Change(nameless, ONE))) == []
-    assert observe(linux) == {ONE}
