@@ -23,16 +23,20 @@ SLOW = with_neighbors(replace(FIRST, keepalive=10, hold=30), replace(SECOND, kee
 """A restart of FRR takes longer than the hold time of a session in a hurry."""
 
 
+def tell(door: Frr, router: BgpRouter | None) -> None:
+    """Bring our FRR to this, from whatever it has of us."""
+    [old] = [*asyncio.run(door.observe()), None][:1]
+    [outcome] = asyncio.run(door.apply([Change(old, config(router) if router else None)]))
+    assert outcome.error is None
+
+
 class Bench:
     def __init__(self, pair: rig.Pair, record: Path) -> None:
         self.pair, self.record = pair, record
         self.door = Frr(pair.us.run_dir, record)
 
     def apply(self, router: BgpRouter | None) -> None:
-        [old] = [*asyncio.run(self.door.observe()), None][:1]
-        new = config(router) if router else None
-        [outcome] = asyncio.run(self.door.apply([Change(old, new)]))
-        assert outcome.error is None
+        tell(self.door, router)
 
     def sessions(self) -> dict[str, BgpSession]:
         return {str(one.address): one for one in asyncio.run(self.door.sessions())}

@@ -33,7 +33,7 @@ def render(router: BgpRouter) -> str:
 
 
 def config(router: BgpRouter) -> FrrConfig:
-    return FrrConfig(render(router))
+    return FrrConfig(render(router), router.secrets)
 
 
 def neighbor(address: str, local: str, tunnel: str, **changed: object) -> Neighbor:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from appliance.frr.vtysh import Frr
-from appliance.model.change import Change
-from appliance.model.peering import BgpRouter, Password
+from appliance.model.peering import Password
 from appliance.model.resources import FrrConfig
 from appliance.model.secret import Secret
 from tests.frr import rig
+from tests.frr.bench import tell
 from tests.frr.routers import FIRST, SECOND, render, with_neighbors
 
 KEY, OTHER = Secret("not-a-real/key.1"), Secret("not-a-real/key.2")
@@ -45,22 +44,9 @@ def test_another_key_is_another_configuration() -> None:
     assert FrrConfig(render(other)) != FrrConfig(render(with_neighbors(KEPT, SECOND)))
 
 
-@pytest.fixture(scope="module")
-def pair() -> Iterator[rig.Pair]:
-    with rig.speakers() as pair:
-        yield pair
-
-
 @pytest.fixture
 def door(pair: rig.Pair, tmp_path: Path) -> Frr:
     return Frr(pair.us.run_dir, tmp_path / "frr.json")
-
-
-def bring_to(door: Frr, router: BgpRouter | None) -> None:
-    [old] = [*asyncio.run(door.observe()), None][:1]
-    new = FrrConfig(render(router), router.secrets) if router else None
-    [outcome] = asyncio.run(door.apply([Change(old, new)]))
-    assert outcome.error is None
 
 
 def is_up(door: Frr) -> bool:
@@ -72,7 +58,7 @@ def test_a_session_stands_by_its_key_and_nobody_is_shown_it(pair: rig.Pair, door
     pair.far.configure(FAR)
     wrong = with_neighbors(replace(KEPT, password=Password("0a1c", OTHER)), SECOND)
     try:
-        bring_to(door, with_neighbors(KEPT, SECOND))
+        tell(door, with_neighbors(KEPT, SECOND))
         rig.until(lambda: is_up(door), lambda: "no session with the right key")
         assert asyncio.run(door.observe()) == {FrrConfig(render(with_neighbors(KEPT, SECOND)))}
         assert asyncio.run(door.drift()) == ()
@@ -81,11 +67,11 @@ def test_a_session_stands_by_its_key_and_nobody_is_shown_it(pair: rig.Pair, door
         [seen] = asyncio.run(door.observe())
         assert isinstance(seen, FrrConfig)
         assert " neighbor 169.254.23.5 password ***\n" in seen.text
-        bring_to(door, wrong)
+        tell(door, wrong)
         rig.until(lambda: not is_up(door), lambda: "a session with the wrong key")
         assert " neighbor 169.254.23.5 password not-a-real/key.2\n" in pair.us.vtysh("-c", "show running-config")
     finally:
-        bring_to(door, None)
+        tell(door, None)
 
 
 @pytest.mark.frr
@@ -95,4 +81,4 @@ def test_our_text_is_what_frr_itself_writes(pair: rig.Pair, door: Frr) -> None:
         pair.us.configure(text)
         assert pair.us.running() == text.rstrip("\n")
     finally:
-        bring_to(door, None)
+        tell(door, None)

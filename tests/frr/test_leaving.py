@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from appliance.frr.vtysh import Frr
-from appliance.model.change import Change
-from appliance.model.resources import FrrConfig
 from tests.frr import rig
-from tests.frr.routers import FIRST, render, with_neighbors
+from tests.frr.bench import tell
+from tests.frr.routers import FIRST, with_neighbors
 
 pytestmark = pytest.mark.frr
 
@@ -38,27 +35,15 @@ print(asyncio.run(reset_sessions([ends])))
 """
 
 
-@pytest.fixture(scope="module")
-def pair() -> Iterator[rig.Pair]:
-    with rig.speakers() as pair:
-        yield pair
-
-
 @pytest.fixture
 def door(pair: rig.Pair, tmp_path: Path) -> Frr:
     """FRR of ours with its session, over which the cloud learned our LAN."""
     door = Frr(pair.us.run_dir, tmp_path / "frr.json")
     pair.far.configure(FAR)
-    tell(door, FrrConfig(render(ROUTER)))
+    tell(door, ROUTER)
     rig.until(lambda: paths(pair), lambda: "the cloud does not learn our LAN")
     rig.until(lambda: not any(path.get("stale") for path in paths(pair)), lambda: "it is stale")
     return door
-
-
-def tell(door: Frr, new: FrrConfig | None) -> None:
-    [old] = [*asyncio.run(door.observe()), None][:1]
-    [outcome] = asyncio.run(door.apply([Change(old, new)]))
-    assert outcome.error is None
 
 
 def paths(pair: rig.Pair) -> list[dict[str, object]]:
