@@ -30,3 +30,22 @@ def folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     made.chmod(0o755)
     yield made
     shutil.rmtree(made)
+
+
+@pytest.fixture
+def heard(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the tests wait for must come from an event: no timer does it within a test's patience. Passes are counted by
+    what systemd hears of them."""
+    for name in ("EVERY", "AT_LEAST_EVERY"):
+        monkeypatch.setattr(f"appliance.daemon.loop.{name}", 600.0)
+    for name in ("UNEASY", "EASY"):
+        monkeypatch.setattr(f"appliance.daemon.tending.{name}", 600.0)
+    monkeypatch.setattr("appliance.daemon.loop.SPACING", 0.01)
+    heard: list[str] = []
+    monkeypatch.setattr("appliance.daemon.loop.notify", heard.append)
+    return heard
+
+
+@pytest.fixture
+def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("appliance.daemon.operating.POLL", 0.002)

@@ -10,14 +10,11 @@ from appliance.daemon.excusing import OVER_AFTER, Excuses
 from appliance.daemon.published import load_published
 from appliance.daemon.wiring import Systems
 from appliance.model.order import Commit, Drain, Made, Order, Restart
-from tests.daemon.test_loop import heard, over, until  # noqa: F401 - a fixture
-from tests.daemon.test_operating import (
-    STATIC,
-    play,
-    quickly,  # noqa: F401 - a fixture
-)
+from tests.daemon.working import STATIC, over, play, until
 from tests.fakes.box import Box
 from tests.fakes.surroundings import Clock
+
+pytestmark = pytest.mark.usefixtures("heard", "quickly")
 
 LINKS = {"vpc-1": "link1", "vpc-2": "link2"}
 COMMIT = Commit("", "configure vpc", None)

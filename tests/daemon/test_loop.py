@@ -3,84 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
 from ipaddress import ip_network
 from typing import Any
 
 import pytest
 
-from appliance.daemon.loop import converge_once, keep_converged
-from appliance.daemon.published import load_published
+from appliance.daemon.loop import converge_once
 from appliance.daemon.switching import Switchboard
-from appliance.design.numbering import nexthop_id, nowhere_id
 from appliance.model.fault import SystemLacks
 from appliance.model.resources import Blackhole, NexthopGroup, Route
-from tests.daemon.sites import ONE, TWO, applied, planned, settled
+from tests.daemon.sites import applied, planned, settled
+from tests.daemon.working import BOTH, STATIC, Said, healths, over, rested, running, until
 from tests.fakes.box import Box
 
-STATIC = ONE.replace("mode: bgp\n    peer-asn: 64512\n", "mode: static\n    networks: [10.0.0.0/16]\n")
-BOTH = TWO.replace("mode: bgp\n    peer-asn: 64512\n", "mode: static\n    networks: [10.0.0.0/16]\n", 1)
-Said = list[str]
-
-
-@pytest.fixture(autouse=True)
-def heard(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What the tests wait for must come from an event: no timer does it within a test's patience. Passes are counted by
-    what systemd hears of them."""
-    for name in ("EVERY", "AT_LEAST_EVERY"):
-        monkeypatch.setattr(f"appliance.daemon.loop.{name}", 600.0)
-    for name in ("UNEASY", "EASY"):
-        monkeypatch.setattr(f"appliance.daemon.tending.{name}", 600.0)
-    monkeypatch.setattr("appliance.daemon.loop.SPACING", 0.01)
-    heard: list[str] = []
-    monkeypatch.setattr("appliance.daemon.loop.notify", heard.append)
-    return heard
-
-
-def running(box: Box, scene: Callable[[Said], Coroutine[Any, Any, None]]) -> Said:
-    """The scene, with the daemon at work; what it said."""
-    said: Said = []
-
-    async def both() -> None:
-        stop = asyncio.Event()
-        daemon = asyncio.create_task(keep_converged(box.systems, said.append, stop))
-        try:
-            async with asyncio.timeout(20):
-                await scene(said)
-        finally:
-            stop.set()
-            await daemon
-
-    asyncio.run(both())
-    return said
-
-
-async def until(predicate: Callable[[], bool]) -> None:
-    while not predicate():
-        await asyncio.sleep(0.002)
-
-
-def healths(box: Box) -> set[str]:
-    """What the daemon holds of the tunnels with static routes."""
-    return {path.health for one in load_published(box.store.run_dir).verdicts.values() for path in one.paths.values()}
-
-
-async def rested(box: Box) -> None:
-    """The daemon knows that every tunnel is up."""
-    await until(lambda: healths(box) == {"up"})
+pytestmark = pytest.mark.usefixtures("heard")
 
 
 async def passes(heard: list[str], more: int) -> None:
     """So many passes are through from now on."""
     enough = len(heard) + more
     await until(lambda: len(heard) >= enough)
-
-
-def over(box: Box) -> tuple[str, ...]:
-    """The tunnels in the one group, ``nowhere`` when that leads there."""
-    names = {nexthop_id("vpc", name, 4): name for name in ("vpc-1", "vpc-2")} | {nowhere_id(4): "nowhere"}
-    groups = [held.resource for held in box.kernel._nexthops.values() if isinstance(held.resource, NexthopGroup)]
-    return tuple(names[id] for group in groups for id, _ in group.members)
 
 
 async def lose_every_sa(box: Box) -> None:

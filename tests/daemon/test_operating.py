@@ -3,60 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
-from typing import Any
 
 import pytest
 
-from appliance.cli.keys import change_key, draw_key, rotate_key
+from appliance.cli.keys import rotate_key
 from appliance.cli.operations import Patience, drain_tunnel, restart_tunnel, submit, switch_tunnel, undrain_tunnel
 from appliance.control.channel import FILE
-from appliance.daemon.loop import keep_converged
 from appliance.daemon.performing import asked
-from appliance.model.fault import ApplianceError, FaultyInput, Refused, Reverted, SystemFailure, SystemLacks, WrongUsage
+from appliance.model.fault import ApplianceError, Refused, SystemFailure, SystemLacks, WrongUsage
 from appliance.model.forwarding import BGP_PROTOCOL
 from appliance.model.operation import Drain as Drained
 from appliance.model.operation import Operations
 from appliance.model.order import Commit, Drain, Learn, Pin, Undrain
-from appliance.model.resources import Blackhole, SharedKey
+from appliance.model.resources import Blackhole
 from appliance.model.secret import Secret
 from tests.daemon.sites import ONE, TWO, applied, key_of
-from tests.daemon.test_loop import STATIC, heard, over, rested, until  # noqa: F401 - a fixture
+from tests.daemon.working import QUICK, STATIC, key_for, over, play, until
 from tests.fakes.box import Box
 
-QUICK = Patience(5.0)
-NEW = Secret("Another.fake.key_of_vpc_1")
-Said = list[str]
-
-
-@pytest.fixture(autouse=True)
-def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("appliance.daemon.operating.POLL", 0.002)
-
-
-def play(box: Box, text: str, scene: Callable[[], Coroutine[Any, Any, None]]) -> Said:
-    """The scene, with the intent applied and the daemon at work; what that said."""
-    said: Said = []
-
-    async def both() -> None:
-        await applied(box, text)
-        await applied(box)
-        stop = asyncio.Event()
-        daemon = asyncio.create_task(keep_converged(box.systems, said.append, stop))
-        try:
-            async with asyncio.timeout(30):
-                await until(lambda: (box.store.run_dir / FILE).is_socket())
-                await rested(box)
-                await scene()
-        finally:
-            stop.set()
-            await daemon
-
-    asyncio.run(both())
-    return said
+pytestmark = pytest.mark.usefixtures("heard", "quickly")
 
 
 # Draining
@@ -221,109 +189,6 @@ def test_a_restart_that_fails_says_why_and_uses_the_tunnel_again(box: Box, monke
 
     monkeypatch.setattr("appliance.cli.operations.OUT_WITHIN", 1.0)
     play(box, STATIC, scene)
-
-
-def key_for(box: Box, id: str, secret: Secret) -> SharedKey:
-    """The far end's own key for vpc-1."""
-    sa = box.charon.standing["vpc-1"]
-    return SharedKey(id, (sa.local_id, sa.remote_id), "", secret)
-
-
-def test_another_key_is_kept_used_and_named_nowhere(box: Box, capfd: pytest.CaptureFixture[str]) -> None:
-    async def scene() -> None:
-        before, text = dict(box.charon.standing), box.store.read_intent()
-        told = await change_key(box.systems, "vpc-1", NEW, QUICK)
-        assert (told["changed"], told["drained"]) == (True, False)
-        assert box.store.resolve_all({"k": psk_ref("vpc-1")})["k"] == NEW
-        assert box.charon.secret(box.charon.held["vpc-1"].connection) == NEW.reveal()
-        assert box.charon.standing["vpc-1"].ike_id != before["vpc-1"].ike_id
-        assert box.charon.standing["vpc-2"] == before["vpc-2"]
-        assert box.store.read_intent() == text
-        told = await change_key(box.systems, "vpc-1", NEW, QUICK)
-        assert not told["changed"]
-
-    said = play(box, STATIC, scene)
-    captured = capfd.readouterr()
-    shown = "\n".join((*said, captured.out, captured.err))
-    assert "vpc-1" in shown
-    assert NEW.reveal() not in shown
-    kept = [name for name, text in box.files().items() if NEW.reveal() in text]
-    assert kept == ["etc/secrets/vpc-1.psk"]
-
-
-def psk_ref(name: str) -> Any:
-    from appliance.model.intent import SecretRef
-
-    return SecretRef("file", f"secrets/{name}.psk")
-
-
-def test_a_key_that_the_cloud_cannot_have_changes_nothing(box: Box) -> None:
-    async def scene() -> None:
-        written = box.writes
-        with pytest.raises(FaultyInput):
-            await change_key(box.systems, "vpc-1", Secret("0 begins it"), QUICK)
-        assert box.writes == written
-
-    play(box, STATIC, scene)
-
-
-def test_a_rotated_key_waits_for_the_cloud(box: Box, capfd: pytest.CaptureFixture[str]) -> None:
-    async def scene() -> None:
-        box.cloud.keys["theirs"] = key_for(box, "theirs", key_of("vpc-1"))
-        box.inbound = [4, 0]
-        rotation = asyncio.create_task(rotate_key(box.systems, "vpc-1", NEW, True, QUICK))
-        await until(lambda: box.charon.authenticated == ["vpc-1"])
-        assert over(box) == ("vpc-2",)
-        assert not rotation.done()
-        box.cloud.keys["theirs"] = key_for_connection(box, NEW)
-        await box.charon.initiate("vpc-1")
-        told = await rotation
-        assert told["changed"]
-        assert "modify-vpn-tunnel-options" in told["todo"][0]["command"]
-        assert "/secrets/vpc-1.psk" in told["todo"][0]["command"]
-        await until(lambda: over(box) == ("vpc-1",))
-
-    play(box, STATIC, scene)
-    captured = capfd.readouterr()
-    assert NEW.reveal() not in captured.out + captured.err
-
-
-def key_for_connection(box: Box, secret: Secret) -> SharedKey:
-    one = box.charon.held["vpc-1"].connection
-    return SharedKey("theirs", (one.local_id, one.remote_id), "", secret)
-
-
-def test_a_cloud_that_gets_no_key_keeps_the_old_one(box: Box) -> None:
-    async def scene() -> None:
-        box.cloud.keys["theirs"] = key_for(box, "theirs", key_of("vpc-1"))
-        with pytest.raises(Reverted) as reverted:
-            await rotate_key(box.systems, "vpc-1", NEW, True, Patience(0.1))
-        assert reverted.value.exit == 5
-        assert box.store.resolve_all({"k": psk_ref("vpc-1")})["k"] == key_of("vpc-1")
-        assert box.charon.standing["vpc-1"].up
-        assert box.store.load_operations().drained == {}
-
-    play(box, STATIC, scene)
-
-
-def test_no_key_is_changed_under_traffic(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("appliance.cli.keys.QUIET_WITHIN", 0.01)
-
-    async def scene() -> None:
-        box.inbound = [50]
-        with pytest.raises(Refused) as refused:
-            await rotate_key(box.systems, "vpc-1", NEW, True, QUICK)
-        assert refused.value.code == "cloud-still-sends"
-        assert box.charon.authenticated == []
-        assert box.store.load_operations().drained == {}
-
-    play(box, STATIC, scene)
-
-
-def test_a_drawn_key_suits_every_cloud() -> None:
-    keys = {draw_key().reveal() for _ in range(50)}
-    assert len(keys) == 50
-    assert all(len(key) == 32 and key.isalnum() and key[0].isalpha() for key in keys)
 
 
 # The one writer

@@ -13,16 +13,10 @@ from appliance.daemon.published import load_published
 from appliance.model.change import Change, Outcome
 from appliance.model.resources import NexthopGroup
 from tests.daemon.sites import applied
-from tests.daemon.test_loop import (
-    BOTH,
-    STATIC,
-    heard,  # noqa: F401 - a fixture
-    over,
-    rested,
-    running,
-    until,
-)
+from tests.daemon.working import BOTH, STATIC, over, rested, running, until
 from tests.fakes.box import Box
+
+pytestmark = pytest.mark.usefixtures("heard")
 
 
 def carrying(box: Box) -> Any:

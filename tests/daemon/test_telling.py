@@ -17,8 +17,10 @@ from appliance.daemon.loop import keep_converged
 from appliance.daemon.telling import read_status
 from appliance.model.fault import ApplianceError
 from tests.daemon.sites import TWO, announce, applied
-from tests.daemon.test_loop import heard, rested, until  # noqa: F401 - a fixture
+from tests.daemon.working import rested, until
 from tests.fakes.box import Box
+
+pytestmark = pytest.mark.usefixtures("heard")
 
 PASSING = {"at", "drift"}
 """What differs from one look to the next, and what a pass of the daemon's mends meanwhile."""
