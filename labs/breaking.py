@@ -25,7 +25,7 @@ from injecting import (
     wire,
     wired,
 )
-from measuring import ask, talking
+from measuring import talking, transfer
 
 WATCHED = 4.0
 """Seconds for which what must not happen is waited for."""
@@ -133,7 +133,7 @@ def a_narrow_way_that_tells_nobody(field: Field) -> None:
     """An MTU of 1400 on the way, with no ICMP to tell of it: 1 MB arrives whole."""
     wait_until_whole(field)
     with wired("narrow", "1400"):
-        result = ask(LAN, "bulk.py", "send", field.host, "--megabytes", "1", "--timeout", "40", timeout=60)
+        result = transfer(LAN, field.host, 1, timeout=40)
     assert result["whole"], result
 
 

@@ -7,22 +7,20 @@ is runs in nodes, which have the programs at /opt/traffic.
 from __future__ import annotations
 
 import argparse
-import json
-import selectors
 import signal
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from os import kill, read
+from os import kill
 from pathlib import Path
+from select import select
 from typing import Any
 
 from checking import Failed, node
 
-from tests.traffic import sniff, stream
+from tests.traffic import bulk, probe, sniff, stream
 
 TRAFFIC = "/opt/traffic"
 CLEAR = (
@@ -36,66 +34,16 @@ ENCRYPTED = "esp or udp port 4500"
 FRAGMENTS = "ip[6:2] & 0x3fff != 0"
 
 
-class Program:
-    """A program of tests/traffic at work in a node: it says that it is ready, and its result when it ends."""
-
-    def __init__(self, where: str, *words: str) -> None:
-        self.what = f"{words[0]} on {where}"
-        self.process = node(where).start("python3", f"{TRAFFIC}/{words[0]}", *words[1:])
-        self.lines: list[str] = []
-        self._rest = b""
-        self._await_line(60, "ready")
-
-    def result(self, timeout: float) -> dict[str, Any]:
-        """Wait for its own end, at most ``timeout`` seconds, and take what it said last."""
-        self._drain(timeout)
-        if self.process.wait(timeout):
-            raise Failed(f"{self.what} ended with {self.process.returncode}: {' | '.join(self.lines[-5:])}")
-        found = json.loads(self.lines[-1])
-        assert isinstance(found, dict)
-        return found
-
-    def stop(self) -> dict[str, Any]:
-        """End it, and take its result."""
-        self._signal(signal.SIGTERM)
-        return self.result(120)
-
-    def kill(self) -> None:
-        """End it for sure, whatever it has to say."""
-        if self.process.poll() is None:
-            self._signal(signal.SIGKILL)
-            self.process.wait(10)
-
-    def _signal(self, number: signal.Signals) -> None:
-        """nsenter waits for the program it forked and hands no signal on."""
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        for pid in children or [str(self.process.pid)]:
-            with suppress(ProcessLookupError):
-                kill(int(pid), number)
-
-    def _await_line(self, timeout: float, word: str) -> None:
-        deadline = time.monotonic() + timeout
-        while not any(word in line for line in self.lines):
-            if not self._read(deadline - time.monotonic()):
-                self.kill()
-                raise Failed(f"{self.what} did not get ready: {' | '.join(self.lines[-5:])}")
-
-    def _drain(self, timeout: float) -> None:
-        deadline = time.monotonic() + timeout
-        while self._read(deadline - time.monotonic()):
-            pass
-
-    def _read(self, timeout: float) -> bool:
-        """Take in what it said; False at its end, or when it says nothing in time."""
-        assert self.process.stdout is not None
-        with selectors.DefaultSelector() as selector:
-            selector.register(self.process.stdout, selectors.EVENT_READ)
-            if not selector.select(max(0.0, timeout)):
-                return False
-        chunk = read(self.process.stdout.fileno(), 65536)
-        *lines, self._rest = (self._rest + chunk).split(b"\n")
-        self.lines += [line.decode(errors="replace") for line in lines if line.strip()]
-        return bool(chunk)
+def start_programs(where: str, *programs: Sequence[str]) -> None:
+    """Start programs of tests/traffic in a node, side by side; each has said that it is ready when this returns. They
+    stay as long as the lab."""
+    started = [(words, node(where).start("python3", f"{TRAFFIC}/{words[0]}", *words[1:])) for words in programs]
+    for words, process in started:
+        assert process.stdout is not None
+        said = ""
+        while "ready" not in said:
+            if not select([process.stdout], [], [], 60)[0] or not (said := process.stdout.readline()):
+                raise Failed(f"{words[0]} on {where} did not get ready: {said}")
 
 
 @dataclass(slots=True)
@@ -124,8 +72,11 @@ def watching(where: str, interfaces: Sequence[str], **filters: str) -> Iterator[
 
 
 @contextmanager
-def streaming(where: str, target: str, flows: int = 8, rate: float = 50, port: int = 7000) -> Iterator[dict[str, Any]]:
-    """Numbered UDP packets to an echo (``echoing``) while the block runs; what became of them is filled in after it."""
+def streaming(
+    where: str, target: str, flows: int = 8, rate: float = 12.5, port: int = 7000
+) -> Iterator[dict[str, Any]]:
+    """Numbered UDP packets to an echo (``echoing``) while the block runs; what became of them is filled in after it.
+    Every packet crosses the whole lab twice: a hundred a second are what a slow machine carries beside its work."""
     found: dict[str, Any] = {}
     sender, options = _open_sender(where, target, "--flows", str(flows), "--rate", str(rate), "--port", str(port))
 
@@ -171,12 +122,42 @@ def _beside(work: Callable[[], None], stop: Callable[[], None]) -> Iterator[None
 def talking(where: str, target: str) -> Iterator[dict[str, Any]]:
     """One TCP session while the block runs; what became of it is filled in after it."""
     found: dict[str, Any] = {}
-    program = Program(where, "bulk.py", "send", target, "--until-told")
-    try:
+    over = threading.Event()
+    with node(where).network():
+        plug = bulk.connect(target)
+    with plug, _beside(lambda: found.update(bulk.trickle(plug, lambda: not over.is_set())), over.set):
         yield found
-        found.update(program.stop())
+    if not found:
+        raise Failed("the TCP session broke")
+
+
+def transfer(where: str, target: str, megabytes: int, timeout: float = 60) -> dict[str, object]:
+    """One TCP transfer to its end; ``timeout``: seconds that a single step of it may take."""
+    with node(where).network(), bulk.connect(target, timeout=timeout) as plug:
+        return bulk.send(plug, megabytes)
+
+
+def probing_mss(where: str, target: str, watched: tuple[str, Sequence[str]], mss: int = 1460) -> tuple[int, int]:
+    """The maximum segment size of a SYN to port 8080 where it arrives, on one of a node's links, and of its answer."""
+    seer, links = watched
+    with node(seer).network():
+        plugs = [sniff.watch(link, sniff.compile_filter(probe.SYNS.format(8080))) for link in links]
+    try:
+        with node(where).network():
+            answer = probe.send_syn(target, 8080, mss)
+        arrived = probe.take_syn(plugs)
     finally:
-        program.kill()
+        for plug in plugs:
+            plug.close()
+    if arrived is None or answer is None:
+        raise Failed(f"a SYN to {target} arrived with {arrived}, and was answered with {answer}")
+    return arrived, answer
+
+
+def refusal(where: str, target: str, length: int, port: int = 8080) -> dict[str, Any]:
+    """The ICMP error that answers a UDP datagram of so many bytes that must not be fragmented."""
+    with node(where).network():
+        return probe.send_datagram(target, port, length)
 
 
 def send_stream(where: str, target: str, *options: str) -> dict[str, Any]:
@@ -198,16 +179,9 @@ def answered(where: str, target: str, seconds: float = 0.5, port: int = 7000) ->
     return not send_stream(where, target, *words)["lost"]
 
 
-def start_services(where: str) -> tuple[Program, Program]:
-    """The far side of streams (UDP 7000), of transfers and SYN probes (TCP 8080); it stays as long as the lab."""
-    return Program(where, "stream.py", "echo"), Program(where, "bulk.py", "serve")
-
-
-def ask(where: str, program: str, *words: str, timeout: float = 60) -> dict[str, Any]:
-    """Run one of the programs to its end and take its answer."""
-    found = node(where).run("python3", f"{TRAFFIC}/{program}", *words, timeout=timeout).json()
-    assert isinstance(found, dict)
-    return found
+def start_services(where: str) -> None:
+    """The far side of streams (UDP 7000), of transfers and SYN probes (TCP 8080)."""
+    start_programs(where, ("stream.py", "echo"), ("bulk.py", "serve"))
 
 
 def end(process: subprocess.Popen[str]) -> str:

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from checking import Failed, check, main, node, wait_for
-from measuring import Program, ask, send_stream, start_services, streaming
+from measuring import probing_mss, send_stream, start_services, streaming
 from observing import ip
 from operating import (
     Tunnel,
@@ -105,14 +105,9 @@ def traffic_flows_both_ways() -> None:
 @check(timeout=180)
 def syns_are_clamped_both_ways() -> None:
     """A SYN of 1460 arrives smaller, and so does the SYN/ACK that answers it."""
-    watcher = Program("vpc", "probe.py", "watch-syn", "-i", "eth1", "--port", "8080")
-    try:
-        answer = ask("lan", "probe.py", "syn", HOST, "--port", "8080", "--mss", "1460")
-        arrived = watcher.result(20)
-    finally:
-        watcher.kill()
-    assert arrived["mss"] == answer["mss"], (arrived, answer)
-    assert 1200 < arrived["mss"] < 1400, arrived
+    arrived, answer = probing_mss("lan", HOST, ("vpc", ["eth1"]))
+    assert arrived == answer, (arrived, answer)
+    assert 1200 < arrived < 1400, arrived
 
 
 @check(timeout=240)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from checking import check, node
-from measuring import ENCRYPTED, FRAGMENTS, Program, ask, watching
+from measuring import ENCRYPTED, FRAGMENTS, probing_mss, refusal, transfer, watching
 from observing import if_ids, paths
 from scene import FIRST, OUTSIDE, appliance, interface, mtu, only_child, received, told_of
 from spreading import spread
@@ -61,21 +61,16 @@ def syns_are_clamped_both_ways() -> None:
     """A SYN of 1460 arrives with the tunnel's MTU less 40, and so does the SYN/ACK that answers it."""
     wanted = mtu(FIRST.tunnels[0]) - 40
     assert wanted <= UNFRAGMENTED - 40, f"an MSS of {wanted} does not fit the tunnel"
-    watcher = Program("vpc", "probe.py", "watch-syn", "-i", "eth1", "-i", "eth2", "--port", "8080")
-    try:
-        answer = ask("lan", "probe.py", "syn", FIRST.host, "--port", "8080", "--mss", "1460")
-        arrived = watcher.result(20)
-    finally:
-        watcher.kill()
-    assert arrived["mss"] == wanted, f"the SYN arrived with {arrived['mss']}, not {wanted}"
-    assert answer["mss"] == wanted, f"the SYN/ACK came back with {answer['mss']}, not {wanted}"
+    arrived, answer = probing_mss("lan", FIRST.host, ("vpc", ["eth1", "eth2"]))
+    assert arrived == wanted, f"the SYN arrived with {arrived}, not {wanted}"
+    assert answer == wanted, f"the SYN/ACK came back with {answer}, not {wanted}"
 
 
 @check(timeout=90)
 def ten_megabytes_arrive_unfragmented() -> None:
     """10 MB arrive whole over TCP without one fragment on the wire."""
     with watching("internet", OUTSIDE, fragments=FRAGMENTS, encrypted=ENCRYPTED) as seen:
-        result = ask("lan", "bulk.py", "send", FIRST.host, "--megabytes", "10", timeout=80)
+        result = transfer("lan", FIRST.host, 10)
     assert result["whole"], result
     assert seen.counts["encrypted"] > 5000, seen.each
     assert not seen.counts["fragments"], seen.packets
@@ -84,11 +79,11 @@ def ten_megabytes_arrive_unfragmented() -> None:
 @check(timeout=60)
 def a_datagram_too_big_is_refused_with_the_mtu() -> None:
     """A UDP datagram of 1500 bytes with DF is answered by frag-needed and the tunnel's MTU; one of that MTU arrives."""
-    answer = ask("lan", "probe.py", "datagram", FIRST.host, "--length", "1500")
+    answer = refusal("lan", FIRST.host, 1500)
     wanted = mtu(FIRST.tunnels[0])
     assert (answer["type"], answer["code"], answer["mtu"]) == (3, 4, wanted), f"{answer}, the MTU is {wanted}"
     with watching("internet", OUTSIDE, fragments=FRAGMENTS, encrypted=ENCRYPTED) as seen:
-        fits = ask("lan", "probe.py", "datagram", FIRST.host, "--port", "9", "--length", str(wanted))
+        fits = refusal("lan", FIRST.host, wanted, port=9)
     assert (fits["type"], fits["code"]) == (3, 3), f"no port unreachable from the VPC host for {wanted} bytes: {fits}"
     assert not seen.counts["fragments"], seen.packets
     node("lan").run("ip", "route", "flush", "cache")

@@ -56,7 +56,7 @@ def a_second_connection_leaves_the_first_alone() -> float:
 
 @check(timeout=180)
 def ikev2_rekeys_without_loss() -> float:
-    """IKEv2: IKE SAs and children rekey from either side under 400 packets a second, and none is lost."""
+    """IKEv2: IKE SAs and children rekey from either side under 100 packets a second, and none is lost."""
     with streaming("lan", SECOND.host) as result:
         rekey_everything(SECOND.tunnels)
         wait_for(lambda: not leftovers(SECOND.tunnels), 30, "the old SAs to go")

@@ -69,7 +69,7 @@ def a_second_apply_writes_nothing() -> None:
 
 @check(timeout=240)
 def rekeys_lose_nothing() -> float:
-    """IKE SAs and children of one connection rekey from either side under 400 packets a second, and none is lost."""
+    """IKE SAs and children of one connection rekey from either side under 100 packets a second, and none is lost."""
     return rekey_without_loss((A1, A2), HOST)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from checking import check, node, wait_for
-from measuring import Program, send_stream, start_services, watching
+from measuring import send_stream, start_programs, start_services, watching
 from observing import sas
 from scene import (
     FIRST,
@@ -48,7 +48,7 @@ def far_ends_are_ready() -> None:
         loaded = node(name).run("swanctl", "--list-conns").out
         assert "vpc: IKEv1/2" in loaded, loaded
     start_services("vpc")
-    Program("internet", "stream.py", "echo")
+    start_programs("internet", ("stream.py", "echo"))
     for deed, _look in STRANGERS:
         node("gw").shell(deed)
     BEFORE.extend(strangers())

@@ -1,85 +1,108 @@
-#!/usr/bin/env python3
-"""Single crafted packets, and what becomes of them.
+"""Single crafted packets, and what becomes of them, on sockets in the network of the calling thread.
 
-    probe.py syn 10.1.0.4 --port 8080 --mss 1460     send a SYN; print the MSS of the SYN/ACK that answers
-    probe.py watch-syn -i eth1 -i eth2 --port 8080   print the MSS of the first SYN that arrives
-    probe.py datagram 10.1.0.4 --length 1500         send a UDP datagram that must not be fragmented; print the
-                                                     ICMP error that answers, and the MTU it names
-
-Lengths in bytes, of the whole IP packet. Each prints one JSON value; what did not come is null.
+Lengths in bytes, of the whole IPv4 packet. What did not come within ``timeout`` seconds is None.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
+import select
+import socket
+import struct
+import time
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from scapy.config import conf
-from scapy.layers.inet import ICMP, IP, TCP, UDP
-from scapy.sendrecv import sniff, sr1
-
+SYN, ACK = 0x02, 0x10
+END_OF_OPTIONS, PADDING, MSS = 0, 1, 2  # RFC 9293, section 3.2
 HEADERS = 28  # an IPv4 and a UDP header
+PROBING = 3  # IP_PMTUDISC_PROBE (ip(7)): never fragment, whatever is known of the way
+ETHERNET = 14
+SYNS = "tcp dst port {} and tcp[13] & 18 = 2"
+"""What libpcap calls a SYN that is no answer."""
 
 
-def mss_of(packet: Any) -> int | None:
-    """The maximum segment size a TCP packet names, or None."""
-    return next((value for name, value in packet[TCP].options if name == "MSS"), None)
+def body_of(packet: bytes) -> bytes:
+    """What an IPv4 packet carries."""
+    return packet[(packet[0] & 0x0F) * 4 :]
 
 
-def send_syn(target: str, port: int, mss: int, source_port: int, timeout: float) -> dict[str, Any]:
-    packet = IP(dst=target) / TCP(sport=source_port, dport=port, flags="S", seq=1000, options=[("MSS", mss)])
-    answer = sr1(packet, timeout=timeout)
-    if answer is None or TCP not in answer:
-        return {"sent": mss, "answer": answer and answer.summary(), "mss": None}
-    return {"sent": mss, "answer": str(answer[TCP].flags), "mss": mss_of(answer)}
+def mss_of(segment: bytes) -> int | None:
+    """The maximum segment size that a TCP segment names."""
+    options = segment[20 : (segment[12] >> 4) * 4]
+    while options and options[0] != END_OF_OPTIONS:
+        length = 1 if options[0] == PADDING else options[1] if len(options) > 1 else 0
+        if options[0] == MSS and length == 4:
+            return int.from_bytes(options[2:4])
+        options = options[length:] if length else b""
+    return None
 
 
-def watch_syn(interfaces: list[str], port: int, timeout: float) -> dict[str, Any]:
-    seen = sniff(
-        iface=interfaces,
-        count=1,
-        timeout=timeout,
-        filter=f"tcp dst port {port} and tcp[13] & 18 = 2",
-        started_callback=lambda: print(json.dumps({"ready": True}), flush=True),
-    )
-    if not seen:
-        return {"source": None, "mss": None}
-    return {"source": seen[0][IP].src, "mss": mss_of(seen[0])}
+def checksum(data: bytes) -> int:
+    """The Internet checksum (RFC 1071) of an even number of bytes."""
+    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
 
 
-def send_datagram(target: str, port: int, length: int, timeout: float) -> dict[str, Any]:
-    packet = IP(dst=target, flags="DF") / UDP(sport=40999, dport=port) / (b"\0" * (length - HEADERS))
-    answer = sr1(packet, timeout=timeout)
-    if answer is None or ICMP not in answer:
-        return {"length": length, "from": answer and answer.src, "type": None, "code": None, "mtu": None}
-    icmp = answer[ICMP]
-    return {"length": length, "from": answer.src, "type": icmp.type, "code": icmp.code, "mtu": icmp.nexthopmtu or None}
+def syn(source: tuple[str, int], target: tuple[str, int], mss: int) -> bytes:
+    """A TCP segment that asks for a session."""
+    option = struct.pack("!BBH", MSS, 4, mss)
+    begin = struct.pack("!HHIIBBH", source[1], target[1], 1000, 0, 6 << 4, SYN, 65535)
+    pseudo = socket.inet_aton(source[0]) + socket.inet_aton(target[0]) + struct.pack("!HH", socket.IPPROTO_TCP, 24)
+    return begin + struct.pack("!HH", checksum(pseudo + begin + bytes(4) + option), 0) + option
 
 
-def main() -> None:
-    conf.verb = 0
-    parser = argparse.ArgumentParser(description="single crafted packets")
-    acts = parser.add_subparsers(dest="act", required=True)
-    for name in ("syn", "datagram", "watch-syn"):
-        act = acts.add_parser(name)
-        act.add_argument("--port", type=int, default=8080)
-        act.add_argument("--timeout", type=float, default=10)
-        if name != "watch-syn":
-            act.add_argument("target")
-    acts.choices["syn"].add_argument("--mss", type=int, default=1460)
-    acts.choices["syn"].add_argument("--from-port", type=int, default=41000)
-    acts.choices["datagram"].add_argument("--length", type=int, default=1500)
-    acts.choices["watch-syn"].add_argument("-i", "--interface", action="append", required=True)
-    options = parser.parse_args()
-    if options.act == "syn":
-        result = send_syn(options.target, options.port, options.mss, options.from_port, options.timeout)
-    elif options.act == "datagram":
-        result = send_datagram(options.target, options.port, options.length, options.timeout)
-    else:
-        result = watch_syn(options.interface, options.port, options.timeout)
-    print(json.dumps(result), flush=True)
+def send_syn(target: str, port: int, mss: int, from_port: int = 41000, timeout: float = 10) -> int | None:
+    """Send a SYN; the maximum segment size of the SYN/ACK that answers."""
+
+    def answers(packet: bytes) -> bool:
+        segment = body_of(packet)
+        ports = struct.unpack_from("!HH", segment)
+        return ports == (port, from_port) and segment[13] & (SYN | ACK) == (SYN | ACK)
+
+    with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP) as plug:
+        plug.connect((target, 0))
+        plug.send(syn((plug.getsockname()[0], from_port), (target, port), mss))
+        found = _first(plug, answers, timeout)
+    return mss_of(body_of(found)) if found else None
 
 
-if __name__ == "__main__":
-    main()
+def take_syn(plugs: Iterable[socket.socket], timeout: float = 10) -> int | None:
+    """The maximum segment size of the first SYN on any of these packet sockets, which pass nothing else (``SYNS``)."""
+    ready = select.select([*plugs], [], [], timeout)[0]
+    return mss_of(body_of(ready[0].recv(65535)[ETHERNET:])) if ready else None
+
+
+def send_datagram(target: str, port: int, length: int, timeout: float = 10) -> dict[str, Any]:
+    """Send a UDP datagram that must not be fragmented; the ICMP error that answers: whose it is (``from``), its
+    ``type`` and ``code``, and the ``mtu`` it names."""
+
+    def concerns(packet: bytes) -> bool:
+        about = body_of(packet)[8:]
+        return len(about) >= 20 and about[16:20] == socket.inet_aton(target)
+
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as ear,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as plug,
+    ):
+        plug.setsockopt(socket.IPPROTO_IP, 10, PROBING)  # IP_MTU_DISCOVER
+        plug.sendto(bytes(length - HEADERS), (target, port))
+        found = _first(ear, concerns, timeout)
+    return icmp_in_words(found)
+
+
+def icmp_in_words(packet: bytes | None) -> dict[str, Any]:
+    """An ICMP error (RFC 792; the MTU: RFC 1191)."""
+    if packet is None:
+        return {"from": None, "type": None, "code": None, "mtu": None}
+    kind, code, mtu = struct.unpack_from("!BB4xH", body_of(packet))
+    return {"from": socket.inet_ntoa(packet[12:16]), "type": kind, "code": code, "mtu": mtu or None}
+
+
+def _first(plug: socket.socket, wanted: Callable[[bytes], bool], timeout: float) -> bytes | None:
+    end = time.monotonic() + timeout
+    while (left := end - time.monotonic()) > 0:
+        if select.select([plug], [], [], left)[0] and wanted(packet := plug.recv(65535)):
+            return packet
+    return None
