@@ -6,6 +6,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
     $$p -c '$(NEW_ENOUGH)' 2>/dev/null && echo $$p && break; done)
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 BIN := .venv/bin
+ON_HOST := -m "not guest and not frr and not image"
 SPOKEN := alibaba-dual-egress-bgp alibaba-single-egress-bgp aws-bgp-ecmp aws-ipv6 aws-plus-alibaba aws-tgw-4-tunnels
 APT := DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends
 
@@ -15,7 +16,7 @@ help:
 	@echo "make demo    the main job, shown: a document goes in, encrypted packets come out; no cloud needed"
 	@echo "make check   seconds: unit and pipeline tests, formatter, linter, types"
 	@echo "make test    everything that proves the product, labs in a guest included; time per group"
-	@echo "make soak    the labs again and again (ROUNDS=20)"
+	@echo "make soak    the labs again and again (ROUNDS=20), and what must hold for whatever chance finds"
 	@echo "make bench   what is promised in figures, ours beside the peers; GOAL=C3 one of them, RECORD=1 keeps it"
 	@echo "make fuzz    damaged documents to every parser for MINUTES=10"
 	@echo "make labs    every lab's checks"
@@ -58,7 +59,8 @@ demo: venv
 
 soak: venv
 	@for round in $$(seq $(or $(ROUNDS),20)); do echo "== round $$round"; $(BIN)/appliance lab run all \
-		&& $(BIN)/appliance lab run --speaker exabgp $(SPOKEN) || exit 1; done
+		&& $(BIN)/appliance lab run --speaker exabgp $(SPOKEN) \
+		&& HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest -q -p no:cacheprovider $(ON_HOST) tests || exit 1; done
 
 bench: venv
 	@$(BIN)/python -m tests.bench $(GOAL) $(if $(RECORD),--record)

@@ -8,12 +8,17 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile(
-    "suite", deadline=None, database=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+    "suite",
+    deadline=None,
+    database=None,
+    derandomize=True,
+    max_examples=50,
+    suppress_health_check=[HealthCheck.too_slow],
 )
 settings.register_profile("fuzz", settings.get_profile("suite"), derandomize=False, max_examples=250)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 # No deadline: a busy machine is no failure. No database: a run leaves nothing behind. The same examples at every run:
-# what was not changed does not fail today and pass tomorrow; chance is for `make fuzz`.
+# what was not changed does not fail today and pass tomorrow; chance, and five times as many, are for `make soak`.
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 
 from appliance.intent.read import locate, read_intent
 from appliance.intent.rules import check_intent, check_numbers, check_psk
@@ -380,7 +380,6 @@ def test_numbers_that_collide_are_faults_of_the_later_tunnel() -> None:
 
 
 @given(INTENTS)
-@settings(max_examples=100, deadline=None)
 def test_any_intent_can_be_judged(intent: Intent) -> None:
     """And what is said points at a place that its text has."""
     faults, _ = check_intent(intent)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
@@ -80,7 +80,6 @@ def mutations(draw: st.DrawFn) -> Any:
 
 
 @given(mutations())
-@settings(max_examples=400, deadline=None)
 def test_what_the_schema_refuses_the_reader_refuses(document: Any) -> None:
     text = yaml.safe_dump(document)
     intent, faults, _ = read_intent(text, "f")
@@ -91,7 +90,6 @@ def test_what_the_schema_refuses_the_reader_refuses(document: Any) -> None:
 
 
 @given(st.sampled_from([*EXAMPLES.values(), *(path.read_text() for path in CASES)]), st.data())
-@settings(max_examples=400, deadline=None)
 def test_no_text_makes_the_reader_raise(text: str, data: st.DataObject) -> None:
     for _ in range(data.draw(st.integers(1, 4))):
         start = data.draw(st.integers(0, len(text)))

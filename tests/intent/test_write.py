@@ -15,7 +15,6 @@ from tests.intent.intents import INTENTS
 
 
 @given(INTENTS)
-@settings(max_examples=100, deadline=None)
 def test_reading_what_was_written_gives_the_same(intent: Intent) -> None:
     reader = _Reader()
     assert reader.read(INTENT, parse_tree(write_intent(intent)), "") == intent
@@ -23,7 +22,7 @@ def test_reading_what_was_written_gives_the_same(intent: Intent) -> None:
 
 
 @given(INTENTS)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_no_yaml_reader_takes_a_string_for_something_else(intent: Intent) -> None:
     data = yaml.safe_load(write_intent(intent))
     assert data["site"]["name"] == intent.site.name

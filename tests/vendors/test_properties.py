@@ -22,8 +22,8 @@ DOCUMENTS = st.one_of(*WRITTEN.values())
 
 ROBUST = ("aws/generic-text", "aws/strongswan-text")
 """Formats in which even blanks and line ends have little meaning."""
-EXAMPLES = settings.default.max_examples if settings.default else 100
-"""100; more where a profile says so (``make fuzz``)."""
+EXAMPLES = settings.default.max_examples if settings.default else 50
+"""50; more where a profile says so (``make fuzz``, ``make soak``)."""
 
 
 def read(content: bytes | str) -> ImportReport:
