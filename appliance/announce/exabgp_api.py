@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from appliance.announce.answers import parse_filtered, parse_paths, parse_sessions
-from appliance.announce.process import speaker_command, speaker_group
+from appliance.announce.process import speaker_command, speaker_group, wait_for_end
 from appliance.announce.render import BRIDGE
 from appliance.model.address import IPAddress
 from appliance.model.change import Change, Outcome
@@ -55,6 +55,11 @@ class Exabgp:
         return self.folder / "exabgp.wished"
 
     @property
+    def mark(self) -> Path:
+        """The number of its process, as long as it is to run."""
+        return self.folder / "exabgp.pid"
+
+    @property
     def handed_on(self) -> Path:
         """Stands while another speaker takes over all that ExaBGP is told to leave: it then ends without a word."""
         return self.folder / "handed-on"
@@ -71,6 +76,14 @@ class Exabgp:
     async def apply(self, changes: Sequence[Change]) -> Sequence[Outcome]:
         """Write it, or take it away: the daemon follows."""
         return [self._write(change) for change in changes]
+
+    async def hand_on(self) -> None:
+        """End it without a word, and wait for that: whoever takes its sessions over would call neighbours that it still
+        talks to, and each would end what the other has begun."""
+        self.handed_on.touch()
+        self.file.unlink(missing_ok=True)
+        self._wished.unlink(missing_ok=True)
+        await wait_for_end(self.mark)
 
     async def sessions(self) -> tuple[BgpSession, ...]:
         """Every session, by address."""

@@ -12,6 +12,7 @@ import sys
 from asyncio.subprocess import DEVNULL, Process
 from contextlib import suppress
 from pathlib import Path
+from time import monotonic
 
 from appliance.model.fault import SystemFailure
 
@@ -118,15 +119,30 @@ async def start_speaker(config: Path, address: str, mark: Path) -> Speaker:
 def end_leftover(mark: Path) -> bool:
     """End the ExaBGP of a daemon that was killed, and did not get to. Whether there was one."""
     try:
-        pid, since = mark.read_text(encoding="utf-8").split()
-        if since != begun(int(pid)) or since == "?":
-            return False
-        os.kill(int(pid), signal.SIGKILL)
-    except (OSError, ValueError):
+        pid = _standing(mark)
+        if pid is not None:
+            os.kill(pid, signal.SIGKILL)
+    except OSError:
         return False
     finally:
         mark.unlink(missing_ok=True)
-    return True
+    return pid is not None
+
+
+async def wait_for_end(mark: Path) -> None:
+    """Until the ExaBGP of this mark has ended, for a while at most: its own daemon ends it."""
+    deadline = monotonic() + 2 * ENDS_WITHIN
+    while _standing(mark) is not None and monotonic() < deadline:
+        await asyncio.sleep(0.05)
+
+
+def _standing(mark: Path) -> int | None:
+    """The process of this mark, as long as it runs."""
+    try:
+        pid, since = mark.read_text(encoding="utf-8").split()
+        return int(pid) if since == begun(int(pid)) != "?" else None
+    except (OSError, ValueError):
+        return None
 
 
 def begun(pid: int) -> str:

@@ -29,7 +29,7 @@ async def hand_over(systems: Systems, wish: Wish, changes: Iterable[Change]) -> 
     if ours is None or theirs is None:
         return
     if ours.new is None and theirs.new is not None:
-        systems.exabgp.handed_on.touch()
+        await systems.exabgp.hand_on()
     await systems.reset([(one.local_address, one.address) for one in _joining(wish, ours)])
 
 

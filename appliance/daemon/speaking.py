@@ -62,7 +62,7 @@ class Keeper:
 
     @property
     def _mark(self) -> Path:
-        return self._systems.exabgp.folder / "exabgp.pid"
+        return self._systems.exabgp.mark
 
     async def keep(self, stop: asyncio.Event) -> None:
         """Until told to stop. The speaker then ends without a word, and what it brought stays in the kernel."""

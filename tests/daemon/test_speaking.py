@@ -275,7 +275,9 @@ def test_frrs_routes_stay_while_the_embedded_speaker_learns_them_and_the_other_w
         [standing] = await at.systems.exabgp.observe()
         theirs = Wish(parse_loaded(frr, "site.yaml").intent, read_templates())
         changes = [Change(standing, None), *(Change(None, one) for one in router_configs(theirs))]
+        child = at.process
         await hand_over(at.systems, theirs, changes)
+        assert not Path(f"/proc/{child}").exists(), "both speak at once"
         await at.want(text=frr)
         await until(lambda: not any(end.up for end in at.ends.values()))
         assert at.routes() == {"10.2.0.0/16": {"vpc-1", "vpc-2"}}
