@@ -14,7 +14,7 @@ import pytest
 
 from appliance.kernel.netlink import Kernel
 from appliance.model.change import Change
-from appliance.model.resources import OWN_POLICIES, Resource, XfrmPolicy
+from appliance.model.resources import CHARON_POLICIES, LAST_POLICIES, OWN_POLICIES, Resource, XfrmPolicy
 from appliance.plan.diff import make_plan
 from tests.contracts.namespace import own_namespace
 from tests.fakes.kernel import FakeKernel
@@ -30,6 +30,8 @@ MIXED = replace(SIX, destination=ip_network("2001:db8:30::/48"), reqid=9, outer_
 CLOSED = XfrmPolicy("out", OURS, ip_network("10.0.0.0/8"), OWN_POLICIES.start)
 ALL = frozenset((OUT, INTO, THROUGH, SIX, MIXED, CLOSED))
 FOREIGN = "src 10.9.0.0/24 dst 10.8.0.0/24"
+CHARONS = "src 172.16.20.0/24 dst 192.168.0.0/16"
+MARKED = f"mark 0 mask 0x1000000 priority {CHARON_POLICIES.start}"
 
 
 @pytest.fixture(params=["fake", "linux"])
@@ -69,16 +71,26 @@ def test_another_tunnel_takes_over_in_place(kernel: FakeKernel | Kernel) -> None
     assert observe(kernel) == ALL - {OUT} | {moved}
 
 
+def test_a_policy_that_stood_last_leads_and_stands_last_again(kernel: FakeKernel | Kernel) -> None:
+    last = replace(OUT, priority=LAST_POLICIES.start, reqid=0, outer_source=None, outer_destination=None)
+    bring(kernel, *(ALL - {OUT}), last)
+    for was, now in ((last, OUT), (OUT, last)):
+        (outcome,) = asyncio.run(kernel.apply([Change(was, now)]))
+        assert outcome.error is None
+        assert observe(kernel) == ALL - {OUT} | {now}
+
+
 def test_a_policy_can_be_closed_and_opened(kernel: FakeKernel | Kernel) -> None:
     for policy in (OUT, replace(OUT, reqid=0, outer_source=None, outer_destination=None), OUT):
         assert bring(kernel, policy) == []
         assert observe(kernel) == {policy}
 
 
-def test_others_policies_are_not_seen_and_stay() -> None:
-    """Linux only: the fake holds no others'."""
+@pytest.mark.parametrize("others", [f"{FOREIGN} dir out priority 100", f"{CHARONS} dir out {MARKED}"])
+def test_others_policies_are_not_seen_and_stay(others: str) -> None:
+    """Linux only: the fake holds no others'. charon's are for what ours are for, and have a mark."""
     with own_namespace():
-        done = subprocess.run(f"ip xfrm policy add {FOREIGN} dir out priority 100 tmpl src 203.0.113.9 dst 198.51.100.9"
+        done = subprocess.run(f"ip xfrm policy add {others} tmpl src 203.0.113.9 dst 198.51.100.9"
                               " proto esp reqid 1 mode tunnel".split(), capture_output=True, check=False)  # fmt: skip
         if done.returncode:
             pytest.skip(f"ip xfrm policy add: {done.stderr.decode().strip()}")
@@ -87,4 +99,4 @@ def test_others_policies_are_not_seen_and_stay() -> None:
         assert observe(linux) == ALL
         assert bring(linux) == []
         shown = subprocess.run(["ip", "xfrm", "policy"], capture_output=True, check=True, text=True).stdout
-    assert shown.count(FOREIGN) == 1
+    assert shown.count(others.partition(" dir")[0]) == 1
