@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from appliance.firewall.amending import find_amendment
 from appliance.firewall.listing import digest_listing, first_error, parse_counters
 from appliance.firewall.ruleset import REMOVAL
 from appliance.model.change import Change, Outcome
@@ -40,6 +41,7 @@ class Nft:
 
     def __init__(self, record_file: Path = Path("/run/appliance/firewall.json")) -> None:
         self._record_file = record_file
+        self._seen: tuple[str, str] | None = None
 
     async def lacks(self) -> tuple[SystemLacks, ...]:
         """What is missing before anything here can work: the program, the privilege or the kernel's nf_tables."""
@@ -51,14 +53,18 @@ class Nft:
 
     async def observe(self) -> frozenset[Resource]:
         """Our table: as loaded while nobody has touched it, otherwise as nft lists it now (which differs)."""
-        listing = await self._listing()
+        listing, self._seen = await self._listing(), None
         if listing is None:
             return frozenset()
         text, digest = self._recall()
-        return frozenset({FirewallTable(text if digest == digest_listing(listing) else listing)})
+        if digest != digest_listing(listing):
+            return frozenset({FirewallTable(listing)})
+        self._seen = text, listing
+        return frozenset({FirewallTable(text)})
 
     async def apply(self, changes: Sequence[Change]) -> Sequence[Outcome]:
-        """Load the new table or remove ours: the new rules or the old ones, at no moment none."""
+        """Load the new table or remove ours: the new rules or the old ones, at no moment none. Where only elements of
+        sets differ, only those are changed."""
         return [await self._outcome(change) for change in changes]
 
     async def counters(self) -> Mapping[str, int]:
@@ -73,14 +79,29 @@ class Nft:
 
     async def _outcome(self, change: Change) -> Outcome:
         try:
-            await self._load(change.new)
+            if not await self._amend(change):
+                await self._load(change.new)
         except SystemFailure as failure:
             return Outcome(change, failure.message, failure.retry)
         except ApplianceError as error:
             return Outcome(change, error.message)
         return Outcome(change)
 
+    async def _amend(self, change: Change) -> bool:
+        """Whether that was enough. If somebody else touched the table meanwhile, the digest tells the next look."""
+        old, new, seen = change.old, change.new, self._seen
+        if not isinstance(old, FirewallTable) or not isinstance(new, FirewallTable) or not seen or seen[0] != old.text:
+            return False
+        amendment = find_amendment(old.text, new.text)
+        if amendment is None or (await self._nft("-f", "-", script=amendment.script)).status:
+            return False
+        listing = amendment.foretell(seen[1])
+        self._remember(new.text, listing)
+        self._seen = new.text, listing
+        return True
+
     async def _load(self, table: Resource | None) -> None:
+        self._seen = None
         if table is None:
             _accepted(await self._nft("-f", "-", script=REMOVAL))
             self._record_file.unlink(missing_ok=True)

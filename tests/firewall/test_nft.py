@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from appliance.firewall.amending import find_amendment
 from appliance.firewall.listing import digest_listing, first_error, parse_counters
 from appliance.firewall.nft import Nft
 from appliance.firewall.ruleset import render_ruleset
@@ -180,3 +181,68 @@ def test_the_digest_knows_elements_and_not_their_order() -> None:
 def test_counters_that_are_none_are_refused(text: str) -> None:
     with pytest.raises((ValueError, KeyError)):
         parse_counters(text)
+
+
+def amended() -> Iterator[FirewallTable]:
+    """One tunnel after the other is another; then all but one go, and come back."""
+    tunnels = SHARED.tunnels
+    for index, one in enumerate(tunnels):
+        changed = replace(
+            one, neighbors=tuple(peer + 9 for peer in one.neighbors), mss=one.mss - 7, remote=one.remote + 3
+        )
+        yield FirewallTable(render_ruleset(replace(SHARED, tunnels=(*tunnels[:index], changed, *tunnels[index + 1 :]))))
+    yield FirewallTable(render_ruleset(replace(SHARED, tunnels=tunnels[:1])))
+    yield TABLE
+
+
+def test_where_only_elements_differ_only_those_change(nft: Nft, record: Path) -> None:
+    """By the record alone, which tells what nft will list: a look finds the table that is wanted, and its rules are the
+    same ones."""
+    load(nft)
+    asyncio.run(nft.observe())
+    handles, standing = run("-a list chain inet appliance from_tunnel"), TABLE
+    for table in amended():
+        assert find_amendment(standing.text, table.text) is not None
+        (outcome,) = asyncio.run(nft.apply([Change(standing, table)]))
+        assert outcome.error is None
+        assert asyncio.run(nft.observe()) == {table}
+        assert run("-a list chain inet appliance from_tunnel") == handles
+        standing = table
+
+
+def test_an_amended_table_is_the_one_that_is_loaded_whole(nft: Nft) -> None:
+    load(nft)
+    asyncio.run(nft.observe())
+    (wanted, *_) = amended()
+    asyncio.run(nft.apply([Change(TABLE, wanted)]))
+    listed = digest_listing(run("-s list table inet appliance"))
+    run("delete table inet appliance")
+    load(nft, wanted)
+    assert digest_listing(run("-s list table inet appliance")) == listed
+
+
+def test_a_strangers_rule_is_seen_after_an_amendment_too(nft: Nft) -> None:
+    load(nft)
+    asyncio.run(nft.observe())
+    run("add rule inet appliance input udp dport 7 drop")
+    (wanted, *_) = amended()
+    asyncio.run(nft.apply([Change(TABLE, wanted)]))
+    assert asyncio.run(nft.observe()) != {wanted}
+
+
+def test_a_table_that_went_meanwhile_is_loaded_whole(nft: Nft) -> None:
+    load(nft)
+    asyncio.run(nft.observe())
+    run("delete table inet appliance")
+    (wanted, *_) = amended()
+    (outcome,) = asyncio.run(nft.apply([Change(TABLE, wanted)]))
+    assert outcome.error is None
+    assert asyncio.run(nft.observe()) == {wanted}
+
+
+def test_other_intervals_or_rules_are_no_amendment() -> None:
+    for filter in (
+        replace(SHARED, protected=(*SHARED.protected, ip_network("172.31.0.0/16"))),
+        replace(SHARED, host_is_ours=True),
+    ):
+        assert find_amendment(TABLE.text, render_ruleset(filter)) is None
