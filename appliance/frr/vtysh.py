@@ -15,6 +15,7 @@ from typing import TypeVar
 from appliance.frr.applying import Refused, carry_out, policy_delay, refusal, tidy
 from appliance.frr.asking import read_established, read_filtered, read_paths, read_sessions
 from appliance.frr.diff import BGPD, MGMTD, Parts, split, steps
+from appliance.frr.narrowing import narrowed
 from appliance.frr.record import (
     Instances,
     Record,
@@ -139,9 +140,13 @@ class Frr:
         recalled = self._recalled(vtys)
         return render_tree(together(ours(_settled(vtys)))) if recalled is None else recalled
 
-    def _standing(self, vtys: dict[str, Vty]) -> Parts:
+    def _compared(self, vtys: dict[str, Vty], text: str) -> tuple[Parts, Parts]:
+        """What stands, and what is wanted; of both only as much as they can differ in, where that is known."""
         recalled = self._recalled(vtys)
-        return ours(_settled(vtys)) if recalled is None else split(parse_tree(recalled))
+        if recalled is None:
+            return ours(_settled(vtys)), split(parse_tree(text))
+        had, want = narrowed(recalled, text)
+        return split(parse_tree(had)), split(parse_tree(want))
 
     def _outcome(self, vtys: dict[str, Vty], change: Change) -> Outcome:
         config = change.new
@@ -157,11 +162,11 @@ class Frr:
 
     def _bring_to(self, vtys: dict[str, Vty], text: str) -> Sequence[Refused]:
         """There is no record while we write. What did not work together is tried once more line by line."""
-        wanted, standing = split(parse_tree(text)), self._standing(vtys)
+        standing, wanted = self._compared(vtys, text)
         self._record_file.unlink(missing_ok=True)
         refused = carry_out(vtys, steps(standing, wanted), delay=policy_delay(wanted[BGPD]))
         if refused:
-            refused = carry_out(vtys, steps(ours(_running(vtys)), wanted), singly=True)
+            refused = carry_out(vtys, steps(ours(_running(vtys)), split(parse_tree(text))), singly=True)
         if not refused:
             self._remember(vtys, text)
         return refused

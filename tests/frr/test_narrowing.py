@@ -1,0 +1,60 @@
+"""What is told to FRR follows from the parts that differ, whatever stands beside them."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from ipaddress import ip_address
+
+import pytest
+
+from appliance.frr.diff import Step, split, steps
+from appliance.frr.narrowing import narrowed
+from appliance.frr.tree import parse_tree
+from appliance.model.peering import BgpRouter, Neighbor
+from tests.frr.routers import FIRST, SECOND, neighbor, random_router, render, with_neighbors
+
+EXTRA = """\
+ip prefix-list strange seq 5 permit 10.0.0.0/8
+route-map strange permit 10
+ match ip address prefix-list strange
+exit
+router bgp 65000
+ neighbor 169.254.23.5 allowas-in 2
+ neighbor 192.0.2.9 remote-as 65001
+exit
+"""
+
+
+def between(had: str, want: str) -> tuple[Step, ...]:
+    return steps(split(parse_tree(had)), split(parse_tree(want)))
+
+
+def some_of(chance: random.Random, router: BgpRouter) -> BgpRouter:
+    """The same with a few neighbours more, less and changed."""
+    kept = tuple(one for one in router.neighbors if chance.random() < 0.8)
+    return replace(router, neighbors=tuple(replace(one, hold=chance.choice((one.hold, 90))) for one in kept))
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_the_same_is_told_as_by_comparing_everything(seed: int) -> None:
+    chance = random.Random(seed)
+    old = replace(random_router(chance), extra=chance.choice(("", EXTRA)))
+    new = some_of(chance, old) if seed % 2 else replace(random_router(chance), extra=chance.choice(("", EXTRA)))
+    for one, other in ((old, new), (new, old), (old, old)):
+        had, want = render(one), render(other)
+        assert between(*narrowed(had, want)) == between(had, want)
+    assert between(*narrowed("", render(new))) == between("", render(new))
+    assert between(*narrowed(render(new), "")) == between(render(new), "")
+
+
+def many(count: int) -> tuple[Neighbor, ...]:
+    return tuple(neighbor(str(ip_address("169.254.30.1") + 4 * n), "169.254.30.2", f"t{n}") for n in range(count))
+
+
+def test_of_many_neighbours_only_the_changed_one_is_looked_at() -> None:
+    one, other = (render(with_neighbors(replace(FIRST, hold=hold), SECOND, *many(50))) for hold in (30, 90))
+    had, want = narrowed(one, other)
+    assert len(had) < len(one) / 10
+    assert "169.254.24.5" not in had + want
+    assert between(had, want) == between(one, other)
