@@ -35,6 +35,12 @@ POLL = 0.02
 """Seconds between two looks at whether closed SAs are gone."""
 
 
+FEW = 20
+"""Connections of which each is asked for by its name; more of them: all there are."""
+
+Names = Sequence[str] | None
+"""Connections to look at; None: all there are."""
+
 Request = tuple[str, Mapping[str, Any]]
 """A vici command and its message."""
 
@@ -60,9 +66,11 @@ class Talk(Protocol):
 class Batch:
     """One apply as it goes. ``loaded`` names the connections of ours in charon, ``foreign`` all others; ``keys`` holds
     the vici ids of our keys by our id, ``stale`` those replaced. ``close`` are IKE_SAs, ``gone`` connections whose
-    IKE_SAs go, whichever they are. ``refused`` maps a connection to why it could not be closed or started."""
+    IKE_SAs go, whichever they are. ``refused`` maps a connection to why it could not be closed or started. ``about``
+    are the connections that are looked at; None: all."""
 
     talk: Talk
+    about: Names
     connections: dict[str, Loaded]
     owners: dict[str, tuple[str, ...]]
     loaded: Set[str]
@@ -76,17 +84,24 @@ class Batch:
     refused: dict[str, str] = field(default_factory=dict)
 
 
-def ike_ids(talk: Talk) -> dict[str, set[int]]:
+def ike_ids(talk: Talk, names: Names = None) -> dict[str, set[int]]:
     """The unique ids of the IKE_SAs that stand now, by connection."""
     found: dict[str, set[int]] = {}
-    for sa in parse_sas(talk.stream("list-sas", "list-sa")):
+    for sa in parse_sas(_listed(talk, "list-sas", "list-sa", names)):
         found.setdefault(sa.name, set()).add(sa.ike_id)
     return found
 
 
-def snapshots(talk: Talk) -> dict[str, Any]:
-    """All connections as ``list-conns`` shows them."""
-    return {name: plain(value) for message in talk.stream("list-conns", "list-conn") for name, value in message.items()}
+def snapshots(talk: Talk, names: Names = None) -> dict[str, Any]:
+    """Connections as ``list-conns`` shows them."""
+    listed = _listed(talk, "list-conns", "list-conn", names)
+    return {name: plain(value) for message in listed for name, value in message.items()}
+
+
+def _listed(talk: Talk, command: str, event: str, names: Names) -> list[Mapping[str, Any]]:
+    if names is None:
+        return talk.stream(command, event)
+    return [message for name in names for message in talk.stream(command, event, {"ike": name})]
 
 
 def key_ids(talk: Talk) -> list[str]:
@@ -97,17 +112,19 @@ def key_ids(talk: Talk) -> list[str]:
 def carry_out(talk: Talk, record: Record, changes: Sequence[Change], keep: Callable[[Record], None]) -> list[Outcome]:
     """Carry out the changes; the outcomes in their order. ``keep`` gets the record before anything is loaded (what we
     load is ours even if we are killed meanwhile) and as it is afterwards."""
-    shown = snapshots(talk)
+    touched = sorted({change.resource.name for change in changes if isinstance(change.resource, IkeConnection)})
+    about = touched if len(touched) <= FEW else None
+    shown = snapshots(talk, about)
     foreign = frozenset(shown) - ours(record, shown)
     keep(_intended(record, changes, foreign))
     batch = Batch(
-        talk, dict(record.connections), dict(record.owners), shown.keys() - foreign, foreign, ike_ids(talk),
-        _our_keys(talk),
+        talk, about, dict(record.connections), dict(record.owners), shown.keys() - foreign, foreign,
+        ike_ids(talk, about), _our_keys(talk) if len(touched) < len(changes) else {},
     )  # fmt: skip
     outcomes = _load(batch, changes)
     _close(batch)
     _start(batch)
-    keep(Record(record.instance, _as_seen(batch, snapshots(talk), changes), batch.owners))
+    keep(Record(record.instance, _as_seen(batch, snapshots(talk, about), changes), batch.owners))
     return [_with_refusal(outcome, batch.refused) for outcome in outcomes]
 
 
@@ -198,28 +215,31 @@ def _with_refusal(outcome: Outcome, refused: Mapping[str, str]) -> Outcome:
 
 def _close(batch: Batch) -> None:
     """Say goodbye on all at once, wait for the answers together, then drop what is left without an answer."""
-    now = ike_ids(batch.talk) if batch.close or batch.gone else {}
+    now = ike_ids(batch.talk, batch.about) if batch.close or batch.gone else {}
     doomed = batch.close.union(*(now.get(name, set()) for name in batch.gone))
-    left = close_sas(batch.talk, doomed & set().union(*now.values()))
+    left = close_sas(batch.talk, doomed & set().union(*now.values()), batch.about)
     for name, ids in left.items():
         batch.refused[name] = f"the IKE_SA of {name} does not go away (id {', '.join(map(str, sorted(ids)))})"
 
 
-def close_sas(talk: Talk, ids: Iterable[int]) -> dict[str, set[int]]:
-    """Close these IKE_SAs; returns those that still stand, by connection."""
+def close_sas(talk: Talk, ids: Iterable[int], names: Names = None) -> dict[str, set[int]]:
+    """Close these IKE_SAs, of these connections; returns those that still stand, by connection."""
     doomed = set(ids)
     for force in ("no", "yes"):
         # An SA that went by itself meanwhile is a failure to charon; what stands is looked at anyway.
         talk.requests(
-            [("terminate", {"ike-id": str(one), "timeout": AT_ONCE, "force": force}) for one in _still(talk, doomed)]
+            [
+                ("terminate", {"ike-id": str(one), "timeout": AT_ONCE, "force": force})
+                for one in _still(talk, doomed, names)
+            ]
         )
         waited = 0.0
-        while (left := _still(talk, doomed)) and waited < PATIENCE:
+        while (left := _still(talk, doomed, names)) and waited < PATIENCE:
             talk.pause(POLL)
             waited += POLL
         if not left:
             return {}
-    return {name: found & doomed for name, found in ike_ids(talk).items() if found & doomed}
+    return {name: found & doomed for name, found in ike_ids(talk, names).items() if found & doomed}
 
 
 def close_surplus(talk: Talk, sas: Sequence[TunnelSa], settled_s: int) -> int:
@@ -230,13 +250,13 @@ def close_surplus(talk: Talk, sas: Sequence[TunnelSa], settled_s: int) -> int:
     return len(doomed) + len(children)
 
 
-def _still(talk: Talk, doomed: set[int]) -> set[int]:
-    return doomed & set().union(*ike_ids(talk).values()) if doomed else set()
+def _still(talk: Talk, doomed: set[int], names: Names) -> set[int]:
+    return doomed & set().union(*ike_ids(talk, names).values()) if doomed else set()
 
 
 def _start(batch: Batch) -> None:
     """Start each tunnel once: if the peer called first, there is nothing left to start."""
-    standing = ike_ids(batch.talk) if batch.start else {}
+    standing = ike_ids(batch.talk, batch.about) if batch.start else {}
     missing = [one for one in batch.start if not standing.get(one.name, set()) - batch.close]
     answers = batch.talk.requests([("initiate", initiate_message(one)) for one in missing])
     for connection, error in zip(missing, answers, strict=True):

@@ -14,9 +14,19 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
-from appliance.ipsec.applying import carry_out, close_sas, close_surplus, ike_ids, initiate_message, key_ids, snapshots
+from appliance.ipsec.applying import (
+    FEW,
+    carry_out,
+    close_sas,
+    close_surplus,
+    ike_ids,
+    initiate_message,
+    key_ids,
+    snapshots,
+)
 from appliance.ipsec.conversation import Conversation, connected, heard, register
 from appliance.ipsec.record import (
+    Loaded,
     Record,
     fallen,
     ours,
@@ -57,6 +67,10 @@ class Charon:
         self._record_file = record_file
         self._settings = settings
         self._lock = asyncio.Lock()
+        self._recalled: tuple[_Mark, Record] | None = None
+        self._written: dict[str, tuple[Loaded, str]] = {}
+        self.met: tuple[str, ...] | None = None
+        """Whom :meth:`foreign` would name, by the last look at everything; None before one."""
 
     @property
     def places(self) -> tuple[Path, ...]:
@@ -159,6 +173,7 @@ class Charon:
     def _observe(self, talk: Conversation) -> frozenset[Resource]:
         record = self._record(talk)
         shown = snapshots(talk)
+        self.met = strangers(record, shown)
         return standing(record, shown) | fallen(record, shown) | standing_keys(record, key_ids(talk))
 
     def _apply(self, talk: Conversation, changes: Sequence[Change]) -> Sequence[Outcome]:
@@ -187,11 +202,12 @@ class Charon:
     def _tend(self, talk: Conversation, book: Book) -> Book:
         sas = parse_sas(talk.stream("list-sas", "list-sa"))
         close_surplus(talk, sas, SETTLED)
-        ours = {
-            one.name: one for one in standing(self._record(talk), snapshots(talk)) if "start" in one.child.start_action
-        }
-        names, book = choose_calls(ours, sas, book, time.monotonic(), random.random)
-        talk.requests([("initiate", initiate_message(ours[name])) for name in names])
+        record = self._record(talk)
+        startable = [name for name, one in record.connections.items() if "start" in one.connection.child.start_action]
+        names, book = choose_calls(startable, sas, book, time.monotonic(), random.random)
+        shown = snapshots(talk, names if len(names) <= FEW else None)
+        ours = {one.name: one for one in standing(record, shown)}
+        talk.requests([("initiate", initiate_message(ours[name])) for name in names if name in ours])
         return book
 
     def _tidy(self, talk: Conversation, settled_s: int) -> int:
@@ -220,14 +236,19 @@ class Charon:
             return sock.dup()
 
     def _record(self, talk: Conversation) -> Record:
-        instance = talk.instance()
-        try:
-            return parse_record(self._record_file.read_text(), instance)
-        except FileNotFoundError:
+        """What the file says of this charon. A file that is the one we know is not read again."""
+        instance, mark = talk.instance(), _mark_of(self._record_file)
+        if mark is None:
             return Record(instance)
+        if self._recalled is None or self._recalled[0] != mark or self._recalled[1].instance != instance:
+            self._recalled = mark, parse_record(self._record_file.read_text(), instance)
+        return self._recalled[1]
 
     def _keep(self, record: Record) -> None:
-        _write_privately(self._record_file, render_record(record))
+        self._written = {name: known for name, known in self._written.items() if name in record.connections}
+        _write_privately(self._record_file, render_record(record, self._written))
+        mark = _mark_of(self._record_file)
+        self._recalled = (mark, record) if mark is not None else None
 
 
 class Listener:
@@ -267,6 +288,18 @@ class Listener:
             self._news.clear()
             await self._news.wait()
         return self._unread.popleft()
+
+
+_Mark = tuple[int, int, int]
+"""Inode, time and size of a file: another one has others."""
+
+
+def _mark_of(path: Path) -> _Mark | None:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def _hear(sock: socket.socket, tell: Callable[[IkeLine | SaEvent | None], None]) -> None:

@@ -40,14 +40,19 @@ class Record:
     owners: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-def render_record(record: Record) -> str:
-    """The record as the text of its file."""
-    connections = {
-        name: {"connection": _plain(loaded.connection), "snapshot": loaded.snapshot}
-        for name, loaded in sorted(record.connections.items())
-    }
-    value = {"version": VERSION, "instance": record.instance, "connections": connections, "owners": record.owners}
-    return json.dumps(value, default=str) + "\n"
+def render_record(record: Record, written: dict[str, tuple[Loaded, str]] | None = None) -> str:
+    """The record as the text of its file. ``written`` keeps each connection's text from one time to the next."""
+    known = {} if written is None else written
+    for name, loaded in record.connections.items():
+        if name not in known or known[name][0] is not loaded:
+            known[name] = loaded, f"{json.dumps(name)}: {_rendered(loaded)}"
+    connections = ", ".join(known[name][1] for name in sorted(record.connections))
+    head = json.dumps({"version": VERSION, "instance": record.instance, "owners": record.owners}, default=str)
+    return f'{head.removesuffix("}")}, "connections": {{{connections}}}}}\n'
+
+
+def _rendered(loaded: Loaded) -> str:
+    return json.dumps({"connection": _plain(loaded.connection), "snapshot": loaded.snapshot}, default=str)
 
 
 def _plain(connection: IkeConnection) -> dict[str, Any]:

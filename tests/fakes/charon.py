@@ -70,6 +70,7 @@ class FakeCharon:
         self.held: dict[str, Held] = {}
         self.keys: dict[str, SharedKey] = {}
         self.standing: dict[str, TunnelSa] = {}
+        self._met: tuple[str, ...] | None = None
         self._listeners: list[FakeListener] = []
         self._ids = count(1)
         self._spis = count(0xC000_0001)
@@ -84,6 +85,7 @@ class FakeCharon:
 
     async def observe(self) -> frozenset[Resource]:
         self._ask()
+        self._met = await self.foreign()
         ours = (held.connection if held.ours else nothing_known(held.connection)
                 for held in self.held.values() if held.known)  # fmt: skip
         keys = (replace(key, secret=None) for key in self.keys.values())
@@ -100,6 +102,10 @@ class FakeCharon:
     async def foreign(self) -> tuple[str, ...]:
         self._ask()
         return tuple(f"connection {name}" for name, held in sorted(self.held.items()) if not held.known)
+
+    @property
+    def met(self) -> tuple[str, ...] | None:
+        return self._met
 
     async def adopt(self, backup: Path) -> tuple[str, ...]:
         names = await self.foreign()
