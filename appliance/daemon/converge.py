@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from appliance.model.change import Change, Door, Outcome
@@ -12,6 +12,10 @@ from appliance.plan.diff import make_plan
 from appliance.plan.order import held_back
 
 Progress = Callable[[Outcome], None]
+Look = Callable[[Door], Awaitable[frozenset[Resource]]]
+"""Whoever tells what a door holds."""
+Note = Callable[[Door, Sequence[Outcome]], None]
+"""Whoever keeps what was done through a door."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,26 +30,31 @@ class Report:
         return tuple(outcome for outcome in self.outcomes if outcome.error is not None)
 
 
-async def observe_all(doors: Iterable[Door]) -> frozenset[Resource]:
+async def observe_all(doors: Iterable[Door], look: Look | None = None) -> frozenset[Resource]:
     """What every system holds of ours. The doors look at the same time."""
-    found = await asyncio.gather(*(door.observe() for door in doors))
+    found = await asyncio.gather(*(look(door) if look else door.observe() for door in doors))
     return frozenset[Resource]().union(*found)
 
 
-async def plan_once(desired: Iterable[Resource], doors: Sequence[Door]) -> tuple[Change, ...]:
-    """What a pass would change."""
-    return make_plan(desired, await observe_all(doors))
+async def plan_once(desired: Iterable[Resource], doors: Sequence[Door], look: Look | None = None) -> tuple[Change, ...]:
+    """What a pass would change. ``look`` None: every door looks now."""
+    return make_plan(desired, await observe_all(doors, look))
 
 
-async def carry_out(changes: Sequence[Change], doors: Sequence[Door], progress: Progress | None = None) -> Report:
+async def carry_out(
+    changes: Sequence[Change], doors: Sequence[Door], progress: Progress | None = None, note: Note | None = None
+) -> Report:
     """Make the changes in order, each run of one door's as a batch. Goes on past a failure, but never onto what
-    rests on it."""
+    rests on it. ``note`` hears of what was tried."""
     outcomes: list[Outcome] = []
     for door, batch in _batches(changes, doors):
         failed = [outcome.change for outcome in outcomes if outcome.error is not None]
         reasons = {change: held_back(change, failed) for change in batch}
         outcomes += [Outcome(change, reason) for change, reason in reasons.items() if reason]
-        outcomes += await door.apply([change for change in batch if reasons[change] is None])
+        tried = await door.apply([change for change in batch if reasons[change] is None])
+        outcomes += tried
+        if note:
+            note(door, tried)
         for outcome in outcomes[-len(batch) :] if progress else ():
             assert progress is not None
             progress(outcome)

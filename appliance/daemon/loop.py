@@ -28,6 +28,7 @@ from appliance.daemon.passes import (
     refuse_strangers,
     resolve_secrets,
 )
+from appliance.daemon.picturing import Known
 from appliance.daemon.protecting import learn
 from appliance.daemon.serving import serve_control
 from appliance.daemon.speaking import keep_speaking
@@ -86,7 +87,7 @@ async def keep_converged(systems: Systems, log: Log, stop: asyncio.Event) -> Non
             asyncio.create_task(task)
             for task in (
                 feed_watchdog(),
-                serve_control(systems, board, memory.hands, lambda: _ring(bells.look, bells.judge), stop, log),
+                serve_control(systems, board, memory, lambda: _ring(bells.look, bells.judge), stop, log),
                 ring_on_stop(stop, *bells.all),
                 follow_files(systems, bells.look, bells.judge),
                 follow_charon(systems, bells.look, bells.tunnels),
@@ -130,7 +131,13 @@ def _hear(systems: Systems, memory: Memory, bells: Bells, kind: str) -> None:
         bells.look.ring_within(EVERY)
         bells.sessions.ring()
         return
-    memory.doors |= {systems.firewall} if kind == FILTER else {systems.kernel, systems.sysctl}
+    if kind == FILTER:
+        memory.doors.add(systems.firewall)
+        memory.known.pictures.forget(systems.firewall)
+    else:
+        memory.doors |= {systems.kernel, systems.sysctl}
+        memory.known.pictures.forget(systems.kernel, systems.sysctl)
+        memory.known.pictures.forget_machine()
     bells.mend.ring()
     bells.look.ring_within(SPACING)
 
@@ -167,28 +174,32 @@ async def converge_once(systems: Systems, board: Switchboard | None = None, memo
     revision = systems.store.last_revision()
     if revision is None or not revision.intent:
         return 0
-    loaded = memory.parsed.get(revision.intent) or parse_loaded(revision.intent, f"revision {revision.number}")
+    loaded = memory.parsed.get(revision.intent)
+    if loaded is None:
+        loaded = parse_loaded(revision.intent, f"revision {revision.number}", memory.known.reading)
     memory.parsed = {revision.intent: loaded}
     gone = await _gone(systems)
-    prepared = await _look(systems, loaded, board, gone)
+    prepared = await _look(systems, loaded, board, gone, memory.known)
     made = 0
     if await board.settle(prepared.changes):
         async with memory.hands:
             with systems.store.lock():
-                prepared = await _look(systems, loaded, board, gone)  # again: another writer may just have done it
+                prepared = await _look(
+                    systems, loaded, board, gone, memory.known
+                )  # again: another writer may just have done it
                 if marks(wish_places(systems)) != written:
                     return 0
-                made = await _carry_out(systems, board, prepared)
+                made = await _carry_out(systems, board, prepared, memory.known)
     memory.desired, memory.written = prepared.desired, written
     for lack in _needed(prepared, gone):
         raise lack
     return made
 
 
-async def _carry_out(systems: Systems, board: Switchboard, prepared: Prepared) -> int:
+async def _carry_out(systems: Systems, board: Switchboard, prepared: Prepared, known: Known) -> int:
     await refuse_strangers(systems, prepared, adopt=False)
     generation, changes = board.generation, await board.settle(prepared.changes)
-    report = await carry_out(changes, prepared.doors)
+    report = await carry_out(changes, prepared.doors, note=known.pictures.correct)
     if board.generation != generation:  # switched meanwhile
         await board.enforce()
     if report.failed:
@@ -214,14 +225,14 @@ def _needed(prepared: Prepared, gone: Gone) -> list[SystemLacks]:
     return [lacks[0] for door, lacks in gone.items() if any(wanted.get(kind.__name__) for kind in door.owns)]
 
 
-async def _look(systems: Systems, loaded: Loaded, board: Switchboard, gone: Gone) -> Prepared:
+async def _look(systems: Systems, loaded: Loaded, board: Switchboard, gone: Gone, known: Known) -> Prepared:
     """What differs now, with what was learned since the last look."""
     secrets = resolve_secrets(systems, loaded.intent)
-    wish = await make_wish(systems, loaded.intent, secrets, choice=(board.carrying, board.stances))
+    wish = await make_wish(systems, loaded.intent, secrets, choice=(board.carrying, board.stances), known=known)
     if wish.tunnels and await learn(systems, wish):
-        wish = await make_wish(systems, loaded.intent, secrets, choice=(board.carrying, board.stances))
+        wish = await make_wish(systems, loaded.intent, secrets, choice=(board.carrying, board.stances), known=known)
     wish = replace(wish, bridged=board.bridge.spans)
     board.follow(wish)
     if board.listening is not None:
         await board.listening.follow(replace(wish, stances=board.stances))  # looking took its time
-    return await prepare(systems, wish, gone=gone)
+    return await prepare(systems, wish, gone=gone, pictures=known.pictures)

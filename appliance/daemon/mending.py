@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from appliance.daemon.converge import carry_out, plan_once
-from appliance.daemon.passes import Loaded
+from appliance.daemon.passes import Loaded, start_rereading
+from appliance.daemon.picturing import Known
 from appliance.daemon.switching import Switchboard
 from appliance.daemon.waking import Bell, Marks, marks, wish_places
 from appliance.daemon.wiring import Systems
@@ -26,7 +27,8 @@ SPACING = 0.1
 class Memory:
     """What the last pass wanted, and by which files; ``hands`` is held by whoever changes the machine.
 
-    ``doors`` are those that there is news of, ``parsed`` the intent in force by its text.
+    ``doors`` are those that there is news of, ``parsed`` the intent in force by its text, ``known`` what orders need
+    not find out again.
     """
 
     desired: frozenset[Resource]
@@ -34,11 +36,12 @@ class Memory:
     hands: asyncio.Lock
     doors: set[Door]
     parsed: dict[str, Loaded]
+    known: Known
 
 
 def remember(systems: Systems) -> Memory:
     """Nothing yet."""
-    return Memory(frozenset(), marks(wish_places(systems)), asyncio.Lock(), set(), {})
+    return Memory(frozenset(), marks(wish_places(systems)), asyncio.Lock(), set(), {}, Known(start_rereading()))
 
 
 async def keep_mended(
@@ -71,7 +74,7 @@ async def mend(systems: Systems, board: Switchboard, memory: Memory, doors: Iter
             wanted = frozenset(resource for resource in memory.desired if isinstance(resource, kinds))
             changes = await board.settle(await plan_once(wanted, chosen))
             generation = board.generation
-            report = await carry_out(changes, chosen)
+            report = await carry_out(changes, chosen, note=memory.known.pictures.correct)
             if board.generation != generation:
                 await board.enforce()
     return tuple(outcome.change.resource.key for outcome in report.outcomes if outcome.error is None)

@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
 
-from appliance.daemon.converge import Progress, Report, carry_out, plan_once
+from appliance.daemon.converge import Note, Progress, Report, carry_out, plan_once
 from appliance.daemon.handing import hand_over
+from appliance.daemon.picturing import Known, Pictures
 from appliance.daemon.published import load_published
 from appliance.daemon.wiring import IMAGE_MARK, Systems, read_templates
 from appliance.design.announcing import find_reached, transit_links
@@ -21,11 +22,12 @@ from appliance.design.underlay import lack_of, uplink_links
 from appliance.design.wish import Wish
 from appliance.history.revision import Down
 from appliance.intent.read import locate, read_intent
+from appliance.intent.rereading import Rereading
 from appliance.intent.rules import check_numbers
 from appliance.intent.tree import Unreadable, decode
 from appliance.model.change import Change, Door
 from appliance.model.fault import Fault, FaultyInput, Notice, Refused, SystemLacks, WrongUsage
-from appliance.model.intent import Intent
+from appliance.model.intent import Connection, Intent, Tunnel
 from appliance.model.machine import Carrying, Machine, Reached
 from appliance.model.peering import PASSWORD_RULE, Stances, is_password
 from appliance.model.resources import FrrConfig, IkeConnection, Resource, SharedKey, Sysctl, XfrmLink
@@ -75,16 +77,28 @@ def _read_text(path: Path) -> str:
         raise FaultyInput(f"{path} has 1 fault", hint="nothing was changed", faults=(fault,)) from None
 
 
-def parse_loaded(text: str, where: str) -> Loaded:
-    """Read and check an intent's text; FaultyInput with every fault."""
+def parse_loaded(text: str, where: str, before: Rereading | None = None) -> Loaded:
+    """Read and check an intent's text; FaultyInput with every fault. ``before`` knows what was read before."""
+    known = before.read(text) if before is not None else None
+    if known is not None:
+        return Loaded(known[0], text, known[1])
     intent, faults, notices = read_intent(text, where)
     if intent is not None and not faults:
-        numbers = check_numbers(intent, tunnel_if_id, lambda _, tunnel: tunnel_link(tunnel))
+        numbers = check_numbers(intent, tunnel_if_id, _link)
         faults = locate(text, where, tuple(numbers))
     if intent is None or faults:
         count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
         raise FaultyInput(f"{where} has {count}", hint="nothing was changed", faults=tuple(faults))
     return Loaded(intent, text, tuple(notices))
+
+
+def _link(_: Connection, tunnel: Tunnel) -> str:
+    return tunnel_link(tunnel)
+
+
+def start_rereading() -> Rereading:
+    """Nothing was read yet."""
+    return Rereading(tunnel_if_id, _link)
 
 
 def resolve_secrets(systems: Systems, intent: Intent, base: Path | None = None) -> dict[str, Secret]:
@@ -111,16 +125,19 @@ async def make_wish(
     secrets: Mapping[str, Secret],
     down: Down | None = None,
     choice: Choice | None = None,
+    known: Known | None = None,
+    *,
+    anew: bool = True,
 ) -> Wish:
     """The intent with this machine's facts. ``down`` None: what the operator took down stays down. ``choice`` None:
-    what the daemon chose stays chosen."""
+    what the daemon chose stays chosen. ``anew``: the machine is looked at now, whether or not it is ``known``."""
     carrying, stances = choice or _chosen(systems)
     reached = await find_beyond(systems, intent, carrying)
     taken = systems.store.load_down() if down is None else down
     return Wish(
         intent=intent,
         templates=read_templates(),
-        machine=await systems.kernel.machine(),
+        machine=await _machine(systems, known, anew=anew),
         learned=systems.store.load_learned(),
         secrets=secrets,
         fingerprint=systems.store.fingerprint,
@@ -131,7 +148,15 @@ async def make_wish(
         carrying=carrying,
         stances=stances,
         reached=reached,
+        drawn={} if known is None else known.drawn,
     )
+
+
+async def _machine(systems: Systems, known: Known | None, *, anew: bool) -> Machine:
+    pictures = known.pictures if known else Pictures()
+    if anew or pictures.machine is None:
+        return await pictures.look_around(systems.kernel.machine)
+    return pictures.machine
 
 
 async def find_beyond(systems: Systems, intent: Intent, carrying: Carrying) -> Reached | None:
@@ -149,26 +174,34 @@ def _chosen(systems: Systems) -> Choice:
     return {name: tunnels for name, tunnels in published.carrying.items() if tunnels}, {}
 
 
-async def prepare(systems: Systems, wish: Wish, *, gone: Collection[Door] | None = None) -> Prepared:
+async def prepare(
+    systems: Systems, wish: Wish, *, gone: Collection[Door] | None = None, pictures: Pictures | None = None
+) -> Prepared:
     """Compare the wish with what stands. SystemLacks names everything that is missing for it. With ``gone`` nobody is
-    asked: what belongs to those doors is left out, for the rest must not wait for a daemon that ended."""
+    asked: what belongs to those doors is left out, for the rest must not wait for a daemon that ended; and every door
+    looks now. Without, what ``pictures`` show is taken for what stands."""
     machine = wish.machine
     assert machine is not None
     desired = await asyncio.to_thread(compose, wish)
+    look = None if pictures is None else pictures.recall if gone is None else pictures.look
     if gone is None:
-        await require(systems, desired)
+        await require(systems, desired, pictures)
         doors = await answering(systems, desired)
     else:
         left_out = tuple(kind for door in gone for kind in door.owns)
         desired = frozenset(one for one in desired if not isinstance(one, left_out))
         doors = tuple(door for door in systems.doors if door not in gone)
-    systems.sysctl.watch(resource for resource in desired if isinstance(resource, Sysctl))
-    return Prepared(wish, machine, desired, await plan_once(desired, doors), doors)
+    if systems.sysctl.watch(resource for resource in desired if isinstance(resource, Sysctl)) and pictures is not None:
+        pictures.forget(systems.sysctl)
+    return Prepared(wish, machine, desired, await plan_once(desired, doors, look), doors)
 
 
-async def require(systems: Systems, desired: Collection[Resource]) -> None:
-    """Refuse what cannot work: a missing privilege, feature or daemon, all of them named."""
+async def require(systems: Systems, desired: Collection[Resource], pictures: Pictures | None = None) -> None:
+    """Refuse what cannot work: a missing privilege, feature or daemon, all of them named. A daemon may have ended since
+    it was seen in ``pictures``; the kernel is still there."""
     needed = [door for door in systems.doors if any(isinstance(resource, door.owns) for resource in desired)]
+    seen = [door for door in (systems.kernel, systems.firewall) if pictures is not None and pictures.knows(door)]
+    needed = [door for door in needed if door not in seen]
     found = await asyncio.gather(*(door.lacks() for door in needed if hasattr(door, "lacks")))
     lacks: list[SystemLacks] = [lack for lacking in found for lack in lacking]
     if len(lacks) == 1:
@@ -189,14 +222,17 @@ async def answering(systems: Systems, desired: Collection[Resource]) -> tuple[Do
     return tuple(door for door in systems.doors if door not in absent)
 
 
-async def refuse_strangers(systems: Systems, prepared: Prepared, *, adopt: bool) -> None:
-    """Refuse when charon, FRR or a link holds what is not ours, unless it is to be adopted."""
-    links = [resource for resource in prepared.desired if isinstance(resource, XfrmLink)]
-    clashes = [str(clash) for clash in await systems.kernel.clashes(links)]
+async def refuse_strangers(
+    systems: Systems, prepared: Prepared, *, adopt: bool, pictures: Pictures | None = None
+) -> None:
+    """Refuse when charon, FRR or a link holds what is not ours, unless it is to be adopted. What stands as it should is
+    no stranger's; whom charon showed when it was looked at for ``pictures``, it is not asked about again."""
+    links = [change.new for change in prepared.changes if isinstance(change.new, XfrmLink)]
+    clashes = [str(clash) for clash in await systems.kernel.clashes(links)] if links else []
     if clashes:
         hint = "remove those links, or give the tunnels other names or if-ids"
         raise Refused("; ".join(clashes), hint=hint, code="foreign-link")
-    charon, frr = await _strangers(systems, prepared)
+    charon, frr = await _strangers(systems, prepared, pictures)
     if (charon or frr) and not adopt:
         hint = "--adopt backs this up and takes it over; or remove it yourself first"
         raise Refused("; ".join((*charon, *frr)), hint=hint, code="foreign-charon" if charon else "foreign-frr")
@@ -210,8 +246,11 @@ async def adopt_strangers(systems: Systems, prepared: Prepared) -> tuple[str, ..
     return (*from_charon, *(await systems.frr.adopt(backup / "frr.conf") if frr else ()))
 
 
-async def _strangers(systems: Systems, prepared: Prepared) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    charon = await systems.charon.foreign() if _wants(prepared, IkeConnection) else ()
+async def _strangers(
+    systems: Systems, prepared: Prepared, pictures: Pictures | None = None
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    met = systems.charon.met if pictures is not None and pictures.knows(systems.charon) else None
+    charon = () if not _wants(prepared, IkeConnection) else await systems.charon.foreign() if met is None else met
     return charon, await systems.frr.foreign() if _wants(prepared, FrrConfig) else ()
 
 
@@ -239,7 +278,14 @@ def _refuse_stranded(wish: Wish) -> None:
         raise FaultyInput(message, hint="nothing was changed", code="no-uplink", faults=faults)
 
 
-async def apply(systems: Systems, prepared: Prepared, text: str, summary: str, progress: Progress | None) -> Report:
+async def apply(
+    systems: Systems,
+    prepared: Prepared,
+    text: str,
+    summary: str,
+    progress: Progress | None,
+    note: Note | None = None,
+) -> Report:
     """Carry the plan out under a journal, re-authenticate tunnels with a new key, and keep the revision. An intent that
     changes nothing here is a revision too: the daemon goes by the last one."""
     last = systems.store.last_revision()
@@ -252,7 +298,7 @@ async def apply(systems: Systems, prepared: Prepared, text: str, summary: str, p
     doors = await answering(systems, prepared.desired)
     await hand_over(systems, prepared.wish, prepared.changes)
     with systems.store.journal(summary, [change.resource.key for change in prepared.changes], now) as done:
-        report = await carry_out(prepared.changes, doors, progress)
+        report = await carry_out(prepared.changes, doors, progress, note)
         for outcome in report.outcomes:
             if outcome.error is None:
                 done(outcome.change.resource.key)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from appliance.daemon.converge import Report
+from appliance.daemon.converge import Progress, Report
 from appliance.daemon.passes import (
     Loaded,
     adopt_strangers,
@@ -17,7 +17,9 @@ from appliance.daemon.passes import (
     prepare,
     refuse_strangers,
     resolve_secrets,
+    start_rereading,
 )
+from appliance.daemon.picturing import Known
 from appliance.daemon.protecting import learn, protect_learned
 from appliance.daemon.wiring import Systems
 from appliance.history.revision import Down
@@ -32,11 +34,12 @@ from appliance.model.order import Commit, Drain, Learn, Made, Order, Pin, Restar
 Tell = Callable[[Made], None]
 
 
-async def perform(systems: Systems, order: Order, tell: Tell) -> tuple[Made, ...]:
-    """Carry an order out. Nobody else may be writing; ``tell`` hears of every step, and all of them come back."""
+async def perform(systems: Systems, order: Order, tell: Tell, known: Known | None = None) -> tuple[Made, ...]:
+    """Carry an order out. Nobody else may be writing; ``tell`` hears of every step, and all of them come back. What is
+    ``known`` is neither read nor looked at again: then an order costs what it changes."""
     match order:
         case Commit():
-            return await _commit(systems, order, tell)
+            return await _commit(systems, order, tell, known or Known(start_rereading()))
         case Learn():
             return await _learn(systems)
         case Restart():
@@ -64,28 +67,34 @@ def asked(before: Operations, order: Drain | Undrain | Pin, now: datetime) -> Op
     return Operations(drained, pinned)
 
 
-async def _commit(systems: Systems, order: Commit, tell: Tell) -> tuple[Made, ...]:
+async def _commit(systems: Systems, order: Commit, tell: Tell, known: Known) -> tuple[Made, ...]:
     """Look, write down what is wanted, and change what differs. What fails after that is left to be done, by hand or by
     the daemon."""
     store = systems.store
     if store.read_intent() != order.seen:
         hint = "nothing was done; look at what is there now, and run it again"
         raise SystemFailure("the intent was changed by somebody else meanwhile", hint=hint, code="changed-meanwhile")
-    loaded = parse_loaded(order.text, str(store.intent_file)) if order.text else Loaded(Intent(Site("none")), "", ())
-    wish = await make_wish(systems, loaded.intent, order.secrets, Down(order.down, order.unprotected))
+    loaded, pictures = Loaded(Intent(Site("none")), "", ()), known.pictures
+    if order.text:
+        loaded = parse_loaded(order.text, str(store.intent_file), known.reading)
+    down = Down(order.down, order.unprotected)
+    wish = await make_wish(systems, loaded.intent, order.secrets, down, known=known, anew=False)
     wish = replace(wish, learned=_taught(order, wish.learned))
-    prepared = await prepare(systems, wish)
-    await refuse_strangers(systems, prepared, adopt=order.adopt)
+    prepared = await prepare(systems, wish, pictures=pictures)
+    await refuse_strangers(systems, prepared, adopt=order.adopt, pictures=pictures)
     for taken in await adopt_strangers(systems, prepared) if order.adopt and prepared.changes else ():
         tell(Made("adopt", taken))
     _write_down(systems, order)
-    report = await apply(
-        systems, prepared, order.text, order.summary, lambda outcome: tell(_made(outcome)) if outcome.error else None
-    )
+    failed = _tells_failures(tell)
+    report = await apply(systems, prepared, order.text, order.summary, failed, pictures.correct)
     if not report.failed:
         for tunnel in sorted(order.dropped):
             store.remove_secret(tunnel)
     return made_of(report)
+
+
+def _tells_failures(tell: Tell) -> Progress:
+    return lambda outcome: tell(_made(outcome)) if outcome.error else None
 
 
 def _write_down(systems: Systems, order: Commit) -> None:

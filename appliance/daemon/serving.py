@@ -11,7 +11,9 @@ from typing import Any, TypeVar
 from appliance import __version__
 from appliance.control.channel import FILE, Tell, listening
 from appliance.control.wire import Question
+from appliance.daemon.mending import Memory
 from appliance.daemon.performing import perform
+from appliance.daemon.picturing import Known
 from appliance.daemon.switching import Switchboard
 from appliance.daemon.telling import Teller
 from appliance.daemon.wiring import Systems
@@ -28,19 +30,19 @@ T = TypeVar("T")
 async def serve_control(
     systems: Systems,
     board: Switchboard,
-    hands: asyncio.Lock,
+    memory: Memory,
     wake: Callable[[], None],
     stop: asyncio.Event,
     log: Callable[[str], None],
 ) -> None:
-    """Until told to stop. ``hands`` is held by whoever changes the machine; ``wake`` is called after every order."""
+    """Until told to stop. ``wake`` is called after every order."""
     teller = Teller(systems)
 
     async def carry(order: Order, tell: Tell) -> tuple[Made, ...]:
         generation = board.generation
-        async with hands:
+        async with memory.hands:
             with board.senses.excuses.during(order, board.links) as done:
-                made = await _locked(systems, order, tell)
+                made = await _locked(systems, order, tell, memory.known)
                 done += made
             if board.generation != generation:  # switched meanwhile
                 await board.enforce()
@@ -60,13 +62,13 @@ async def serve_control(
         log(error.message)
 
 
-async def _locked(systems: Systems, order: Order, tell: Tell) -> tuple[Made, ...]:
+async def _locked(systems: Systems, order: Order, tell: Tell, known: Known) -> tuple[Made, ...]:
     """Without holding up the daemon's other work while another process writes."""
     end = monotonic() + PATIENCE
     while True:
         try:
             with systems.store.lock():
-                return await perform(systems, order, tell)
+                return await perform(systems, order, tell, known)
         except ApplianceError as error:
             if error.code != "locked" or monotonic() > end:
                 raise

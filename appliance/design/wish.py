@@ -40,6 +40,8 @@ class Wish:
     stances: Stances = field(default_factory=dict)
     bridged: Learned = field(default_factory=dict)
     reached: Reached | None = None
+    drawn: dict[object, Any] = field(default_factory=dict, repr=False, compare=False)
+    """What was drawn for wishes before this one, by all that it was drawn from."""
     memory: dict[object, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
     """What was found out from all this before. A wish with other facts begins with none."""
 

@@ -25,7 +25,7 @@ def read_intent(text: str | bytes, file: str | None = None, profiles: Mapping[st
         tree = parse_tree(decode(text) if isinstance(text, bytes) else text)
     except Unreadable as unreadable:
         return None, (unreadable.fault(file),), ()
-    reader = _Reader()
+    reader = Reader()
     intent = reader.read(INTENT, tree, "")
     findings = tuple(finding for finding in find_all(intent, profiles) if not reader.touched(finding.keys))
     by_rule, notices = split(findings)
@@ -37,13 +37,13 @@ def locate(text: str | bytes, file: str | None, faults: tuple[Fault, ...]) -> tu
     """Faults found later about the intent of ``text``, with its file and their lines."""
     if not faults:
         return ()
-    reader = _Reader()
+    reader = Reader()
     reader.read(INTENT, parse_tree(decode(text) if isinstance(text, bytes) else text), "")
     return reader.place(faults, file)
 
 
 @dataclass(slots=True)
-class _Reader:
+class Reader:
     """Collects faults and where each key stands. ``broken`` keys hold a placeholder that no rule may judge."""
 
     faults: list[Fault] = field(default_factory=list)
@@ -143,7 +143,7 @@ class _Reader:
         if key.later is None:
             value = self.read(key.shape, entry.value, place)
             return value if key.required or place not in self.broken else _ABSENT
-        aside = _Reader()
+        aside = Reader()
         value = aside.read(key.shape, entry.value, place)
         if aside.faults or value in key.later.harmless:
             self.lines |= aside.lines

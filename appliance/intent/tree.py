@@ -96,6 +96,15 @@ def parse_tree(text: str) -> Node:
         raise Unreadable("not YAML", None) from None
 
 
+def count_nodes(node: Node) -> int:
+    """How many values there are, repeated ones included."""
+    if isinstance(node, Items):
+        return 1 + sum(map(count_nodes, node.items))
+    if isinstance(node, Entries):
+        return 1 + sum(1 + count_nodes(entry.value) for entry in node.entries)
+    return 1
+
+
 def _plain_problem(error: yaml.MarkedYAMLError) -> str:
     """What the parser says without what it quotes."""
     words = " ".join(part for part in (error.context, error.problem) if part)

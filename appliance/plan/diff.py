@@ -13,7 +13,8 @@ from appliance.plan.order import in_order
 
 def make_plan(desired: Iterable[Resource], observed: Iterable[Resource]) -> tuple[Change, ...]:
     """What has to change, in order. Empty when nothing does."""
-    want, have = ({resource.key: resource for resource in side} for side in (desired, observed))
+    wanted, standing = frozenset(desired), frozenset(observed)
+    want, have = ({one.key: one for one in side} for side in (wanted - standing, standing - wanted))
     pairs = ((have.get(key), want.get(key)) for key in want.keys() | have.keys())
     return _aside(in_order([Change(old, new) for old, new in pairs if old != new]))
 

@@ -28,9 +28,10 @@ class Procsys:
         self._root = root
         self._watched: dict[str, Sysctl] = {}
 
-    def watch(self, resources: Iterable[Sysctl]) -> None:
-        """Look at these from now on, and at no others but the recorded ones."""
-        self._watched = {resource.name: resource for resource in resources}
+    def watch(self, resources: Iterable[Sysctl]) -> bool:
+        """Look at these from now on, and at no others but the recorded ones. Whether that are others than before."""
+        before, self._watched = self._watched, {resource.name: resource for resource in resources}
+        return before != self._watched
 
     async def observe(self) -> frozenset[Resource]:
         """The watched settings that exist and the recorded ones, with their values of now."""

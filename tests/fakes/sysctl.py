@@ -21,8 +21,9 @@ class FakeProcsys:
         self.writes = 0
         self._watched: dict[str, Sysctl] = {}
 
-    def watch(self, resources: Iterable[Sysctl]) -> None:
-        self._watched = {resource.name: resource for resource in resources}
+    def watch(self, resources: Iterable[Sysctl]) -> bool:
+        before, self._watched = self._watched, {resource.name: resource for resource in resources}
+        return before != self._watched
 
     async def observe(self) -> frozenset[Resource]:
         seen = (self._seen(name) for name in self._watched.keys() | self.originals.keys())

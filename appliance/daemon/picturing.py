@@ -1,0 +1,83 @@
+"""What each system held when it was looked at last: good for an order as long as nothing told of a change since.
+
+A pass looks for itself, and leaves here what it saw; so does whoever changes something. News of a change makes a
+picture worthless, and so does a change that failed. What tells no news (charon, FRR, single settings) is looked at by
+the passes at any rate, which come after every order and at least every half minute.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from appliance.intent.rereading import Rereading
+from appliance.model.change import Door, Outcome
+from appliance.model.machine import Machine
+from appliance.model.resources import Resource
+
+
+class Pictures:
+    """One for each door, and one of the machine's own interfaces and routes."""
+
+    def __init__(self) -> None:
+        self._found: dict[Door, frozenset[Resource]] = {}
+        self._news: Counter[Door | None] = Counter()
+        self.machine: Machine | None = None
+
+    def knows(self, door: Door) -> bool:
+        """Whether there is a picture."""
+        return door in self._found
+
+    async def look(self, door: Door) -> frozenset[Resource]:
+        """Look now, and keep it unless there was news meanwhile."""
+        before = self._news[door]
+        found = await door.observe()
+        if before == self._news[door]:
+            self._found[door] = found
+        return found
+
+    async def look_around(self, describe: Callable[[], Awaitable[Machine]]) -> Machine:
+        """The machine as it is now; kept unless there was news meanwhile."""
+        before = self._news[None]
+        found = await describe()
+        self.machine = found if before == self._news[None] else None
+        return found
+
+    async def recall(self, door: Door) -> frozenset[Resource]:
+        """What was seen last, else a look."""
+        return self._found[door] if door in self._found else await self.look(door)
+
+    def correct(self, door: Door, outcomes: Iterable[Outcome]) -> None:
+        """After changes. One that failed may have done anything."""
+        if door not in self._found:
+            return
+        made = tuple(outcomes)
+        if any(outcome.error is not None for outcome in made):
+            self.forget(door)
+            return
+        gone = {outcome.change.old for outcome in made if outcome.change.old is not None}
+        come = {outcome.change.new for outcome in made if outcome.change.new is not None}
+        self._found[door] = self._found[door] - gone | come
+
+    def forget(self, *doors: Door) -> None:
+        """There is news of them."""
+        for door in doors:
+            self._news[door] += 1
+            self._found.pop(door, None)
+
+    def forget_machine(self) -> None:
+        """There is news of the network."""
+        self._news[None] += 1
+        self.machine = None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What one order leaves for the next: the intent as it was read, the machine as it was seen, and ``drawn``, what
+    was composed of both."""
+
+    reading: Rereading
+    pictures: Pictures = field(default_factory=Pictures)
+    drawn: dict[object, Any] = field(default_factory=dict)

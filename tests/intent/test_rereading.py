@@ -1,0 +1,174 @@
+"""An intent read again is what a whole reading makes of the text, or is left to one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from ipaddress import IPv4Interface, ip_address, ip_network
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from appliance.design.tunnels import tunnel_if_id, tunnel_link
+from appliance.intent.examples import EXAMPLES
+from appliance.intent.read import read_intent
+from appliance.intent.rereading import Rereading
+from appliance.intent.rules import check_numbers
+from appliance.intent.write import write_intent
+from appliance.model.intent import Connection, Esp, Intent, SecretRef, Site, Tunnel, Uplink
+from tests.intent.intents import CONNECTIONS, INTENTS
+
+ALIASED = ("tgw",)
+"""Their connections share values by aliases: one cannot be read without the other."""
+CASES = sorted(Path(__file__).parent.glob("cases/*.yaml"))
+
+
+def rereading() -> Rereading:
+    return Rereading(tunnel_if_id, lambda _, tunnel: tunnel_link(tunnel))
+
+
+def agrees(again: Rereading, text: str) -> bool:
+    """Whether it was read again, which must give the same. Never anything for a text with a fault."""
+    intent, faults, notices = read_intent(text)
+    found = again.read(text)
+    if found is None:
+        return False
+    assert not faults
+    assert intent is not None
+    assert not check_numbers(intent, tunnel_if_id, lambda _, tunnel: tunnel_link(tunnel))
+    assert found[0] == intent
+    assert set(found[1]) == set(notices)
+    return True
+
+
+def tunnel(number: int, **changed: object) -> Tunnel:
+    fields = {
+        "name": f"t{number}",
+        "remote": ip_address("198.51.100.1") + number,
+        "psk": SecretRef("file", f"secrets/t{number}.psk"),
+        "inside": IPv4Interface(f"169.254.10.{number * 4 + 2}/30"),
+        "peer_inside": ip_address(f"169.254.10.{number * 4 + 1}"),
+    }
+    return Tunnel(**(fields | changed))  # type: ignore[arg-type]
+
+
+def connection(number: int, *tunnels: Tunnel, **changed: object) -> Connection:
+    fields = {
+        "name": f"c{number}", "cloud": "aws", "mode": "bgp", "peer_asn": 64512,
+        "networks": (ip_network(f"10.{number}.0.0/16"),), "tunnels": tunnels,
+    }  # fmt: skip
+    return Connection(**(fields | changed))  # type: ignore[arg-type]
+
+
+def site(*connections: Connection, **changed: object) -> Intent:
+    base = Intent(
+        Site("bench", 65010, None, (ip_network("192.0.2.0/24"),)),
+        uplinks=(Uplink("isp1", "wan0"),),
+        connections=connections,
+    )
+    return replace(base, **changed)  # type: ignore[arg-type]
+
+
+BEFORE = site(connection(0, tunnel(0), tunnel(1)), connection(1, tunnel(2), tunnel(3)), connection(2, tunnel(4)))
+CHANGES = {
+    "a cipher": site(connection(0, tunnel(0, esp=Esp(("aes128-sha1-modp1024",))), tunnel(1)), *BEFORE.connections[1:]),
+    "an inside address": site(
+        connection(0, tunnel(0), tunnel(1)),
+        connection(1, tunnel(2, inside=IPv4Interface("169.254.99.2/30"), peer_inside=ip_address("169.254.99.1")),
+                   tunnel(3)),
+        BEFORE.connections[2],
+    ),
+    "one gone": site(*BEFORE.connections[1:]),
+    "one more": site(*BEFORE.connections, connection(3, tunnel(5))),
+    "another order": site(*reversed(BEFORE.connections)),
+    "another uplink": replace(BEFORE, uplinks=(Uplink("isp2", "wan1"),)),
+    "both with a priority on one network": site(
+        connection(0, tunnel(0), priority=100, networks=(ip_network("10.0.0.0/8"),)),
+        connection(1, tunnel(2), priority=200, networks=(ip_network("10.0.0.0/8"),)),
+    ),
+}  # fmt: skip
+FAULTS = {
+    "an inside network twice": site(connection(0, tunnel(0)), connection(1, tunnel(1, inside=IPv4Interface(
+        "169.254.10.2/30"), peer_inside=ip_address("169.254.10.1")))),
+    "a far end twice": site(connection(0, tunnel(0)), connection(1, tunnel(1, remote=ip_address("198.51.100.1")))),
+    "a tunnel's name twice": site(connection(0, tunnel(0)), connection(1, tunnel(1, name="t0"))),
+    "a connection's name twice": site(connection(0, tunnel(0)), connection(1, tunnel(1), name="c0")),
+    "an id twice": site(connection(0, tunnel(0), id="vpn-1"), connection(1, tunnel(1), id="vpn-1")),
+    "an if_id twice": site(connection(0, tunnel(0, if_id=7)), connection(1, tunnel(1, if_id=7))),
+    "an interface twice": site(connection(0, tunnel(0)), connection(1, tunnel(1, interface="t0"))),
+    "networks without a priority": site(connection(0, tunnel(0)), connection(1, tunnel(1), networks=(ip_network(
+        "10.0.7.0/24"),))),
+    "a default route without a priority": site(
+        connection(0, tunnel(0), mode="static", peer_asn=None, networks=(ip_network("0.0.0.0/0"),)),
+        connection(1, tunnel(1), mode="static", peer_asn=None)),
+    "a far end behind a cloud": site(connection(0, tunnel(0)), connection(1, tunnel(1), networks=(ip_network(
+        "198.51.100.0/24"),))),
+    "modes that meet": site(connection(0, tunnel(0), priority=1), connection(1, tunnel(1), mode="static", peer_asn=None,
+        networks=(ip_network("10.0.7.0/24"),), priority=2)),
+    "several numbers of ours": site(connection(0, tunnel(0), asn=65001), connection(1, tunnel(1), asn=65002),
+        site=Site("bench", None, None, (ip_network("192.0.2.0/24"),))),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_change_is_read_without_reading_all_again(name: str) -> None:
+    again = rereading()
+    assert agrees(again, write_intent(BEFORE))
+    assert agrees(again, write_intent(CHANGES[name]))
+    assert agrees(again, write_intent(BEFORE))
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_what_is_in_each_others_way_is_left_to_a_whole_reading(name: str) -> None:
+    again, wrong = rereading(), FAULTS[name]
+    agrees(again, write_intent(site(*wrong.connections[:1], site=wrong.site)))
+    intent, faults, _ = read_intent(write_intent(wrong))
+    assert faults or (intent and check_numbers(intent, tunnel_if_id, lambda _, tunnel: tunnel_link(tunnel)))
+    assert again.read(write_intent(wrong)) is None
+
+
+def test_what_did_not_change_is_the_same_object() -> None:
+    again = rereading()
+    first, second = (again.read(write_intent(one)) for one in (BEFORE, CHANGES["an inside address"]))
+    assert first is not None
+    assert second is not None
+    assert second[0].connections[0] is first[0].connections[0]
+    assert second[0].connections[1] is not first[0].connections[1]
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+def test_every_case_is_read_alike(path: Path) -> None:
+    again = rereading()
+    agrees(again, path.read_text(errors="replace"))
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_every_example_is_read_alike(name: str) -> None:
+    again = rereading()
+    assert agrees(again, EXAMPLES[name]) == agrees(again, EXAMPLES[name]) == (name not in ALIASED)
+
+
+@given(INTENTS, CONNECTIONS)
+def test_any_intent_is_read_alike(intent: Intent, more: Connection) -> None:
+    again = rereading()
+    agrees(again, write_intent(intent))
+    agrees(again, write_intent(replace(intent, connections=(*intent.connections, more))))
+
+
+TRICKS = [
+    "connections: []\n", "connections:\n", 'frr-extra: "a\n', 'foo"\n', "  - name: c9\n", "  - &a {name: c9}\n",
+    "  - *a\n", "---\n", "...\n", "# a remark\n", "\n", "    # deep\n", "probe: {lost: 3}\n", "      - name: t9\n",
+    "  -\n", "  - {}\n", "   - name: odd\n", " oddly: placed\n", "    networks: |\n", "'\n", "\ufeff", "\t- x\n",
+    "\r\n",
+]  # fmt: skip
+
+
+@given(st.lists(st.tuples(st.sampled_from(TRICKS), st.floats(0, 1)), min_size=1, max_size=3))
+def test_no_text_is_taken_for_another(tricks: list[tuple[str, float]]) -> None:
+    again = rereading()
+    lines = write_intent(BEFORE).splitlines(keepends=True)
+    agrees(again, "".join(lines))
+    for trick, place in tricks:
+        lines.insert(round(place * len(lines)), trick)
+    agrees(again, "".join(lines))
