@@ -70,7 +70,7 @@ def losses(box: Box) -> dict[str, int]:
 def test_a_tunnel_that_an_order_takes_down_is_not_blamed_and_one_that_falls_by_itself_is(
     box: Box, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def perform(systems: Systems, order: Order, tell: Tell) -> tuple[Made, ...]:
+    async def perform(systems: Systems, order: Order, tell: Tell, known: object) -> tuple[Made, ...]:
         box.cloud.silent = True
         box.charon.fall("vpc-1")
         await until(lambda: over(box) == ("vpc-2",))
