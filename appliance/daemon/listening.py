@@ -41,6 +41,8 @@ HANDING = 60.0
 LOOK_EVERY = 30.0
 """Seconds between two comparisons with the kernel, where there are many prefixes."""
 MANY = 2000
+AT_ONCE = 1000
+"""Prefixes that are chosen for until others get their turn: some 10 ms."""
 
 Log = Callable[[str], None]
 Tell = Callable[[Iterable[IPAddress] | None, object], None]
@@ -124,14 +126,20 @@ class Listening:
     async def settle(self) -> None:
         """Tell the kernel what changed since the last time."""
         self._sweep_overdue()
-        changed = self.rib.settle()
-        if self._handing is not None:
-            changed = {prefix: choice for prefix, choice in changed.items() if choice.paths}
-        self._ledger.want({prefix: choice.tunnels for prefix, choice in changed.items()})
+        self._choose()
+        while not self.rib.settled:  # a verdict waits for no table
+            await asyncio.sleep(0)
+            self._choose()
         await self._tell(())
         events, self.rib.events = self.rib.events, []
         for event in events:
             self._log(event)
+
+    def _choose(self) -> None:
+        changed = self.rib.settle(AT_ONCE)
+        if self._handing is not None:
+            changed = {prefix: choice for prefix, choice in changed.items() if choice.paths}
+        self._ledger.want({prefix: choice.tunnels for prefix, choice in changed.items()})
 
     def counted_sessions(self) -> tuple[BgpSession, ...]:
         """Every session, with how much came and was taken, and how much was told."""

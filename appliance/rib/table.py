@@ -6,6 +6,7 @@ Work is done per changed prefix: what is taken in marks prefixes, and :meth:`Rib
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 
 from appliance.model.address import IPAddress, IPNetwork
 from appliance.model.bgp import Attributes, EndOfRib, Opened, Update
@@ -116,9 +117,18 @@ class Rib:
 
     # What follows
 
-    def settle(self) -> dict[IPNetwork, Choice]:
-        """The prefixes whose choice changed since the last time, with the new one."""
-        dirty, self._dirty = self._dirty, {}
+    @property
+    def settled(self) -> bool:
+        """Whether all is chosen that there is to choose."""
+        return not self._dirty
+
+    def settle(self, at_most: int | None = None) -> dict[IPNetwork, Choice]:
+        """The prefixes whose choice changed since the last time, with the new one; of ``at_most`` so many."""
+        dirty = tuple(islice(self._dirty, at_most))
+        if len(dirty) == len(self._dirty):
+            self._dirty = {}
+        for prefix in dirty if self._dirty else ():
+            del self._dirty[prefix]
         changed = {}
         for prefix in dirty:
             candidates = self._accepted.get(prefix)

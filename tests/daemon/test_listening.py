@@ -16,7 +16,7 @@ from appliance.design.wish import Wish
 from appliance.model.bgp import Attributes, EndOfRib, Origin, Update
 from appliance.model.change import Change, Outcome
 from appliance.model.peering import BEHIND, CLOSED, OPEN, SHUT, BgpRouter
-from appliance.model.resources import NexthopGroup, XfrmLink
+from appliance.model.resources import NexthopGroup, Route, XfrmLink
 from appliance.rib.table import Rib
 from tests.daemon.sites import HEAD, VPC_1, VPC_2, connection
 from tests.fakes.box import Box
@@ -204,6 +204,33 @@ def test_a_session_that_becomes_another_keeps_what_it_brought_until_all_is_said_
         assert await at.ways() == SECOND
 
     asyncio.run(scene())
+
+
+def test_choosing_for_many_prefixes_gives_others_their_turn_and_is_one_batch(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("appliance.daemon.listening.AT_ONCE", 3)
+    apply, batches, turns = box.kernel.apply, list[int](), list[None]()
+
+    async def applying(changes: Sequence[Change]) -> Sequence[Outcome]:
+        batches.append(sum(isinstance(change.resource, Route) for change in changes))
+        return await apply(changes)
+
+    async def other() -> None:
+        while True:
+            turns.append(None)
+            await asyncio.sleep(0)
+
+    async def scene() -> None:
+        at = await Told.begin(box)
+        monkeypatch.setattr(box.kernel, "apply", applying)
+        at.offer("vpc-1", "vpc-2")
+        beside = asyncio.create_task(other())
+        await at.listening.settle()
+        beside.cancel()
+
+    asyncio.run(scene())
+    assert (batches, len(turns) >= len(NETS) // 3) == ([len(NETS)], True)
 
 
 def test_whoever_asks_last_has_the_last_word(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
