@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from renewing import rekey_everything
 BOX = "gw"
 SITE = "/root/site"
 INTENT = "/etc/appliance/intent.yaml"
+REBOOT = 150.0
+"""Seconds from a reboot until traffic flows, at most; generous, for machines of every speed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +83,11 @@ def appliance(*words: str) -> Any:
     return node(BOX).run("appliance", *words, "--json", timeout=120).json()
 
 
-def forget_everything() -> None:
-    """What a reboot takes: processes, what they kept in /run, and all that the kernel held of ours. Files stay."""
+def forget_everything(more: str = "") -> None:
+    """What a reboot takes: processes, what they kept in /run, and all that the kernel held of ours; ``more``, as a
+    shell has it. Files stay."""
     node(BOX).shell(
+        f"{more}\n"
         """
         kill -9 $(pgrep -f '^/usr/bin/python3 .*appliance run$') $(pgrep charon) $(pgrep watchfrr)
         kill -9 $(pgrep -x 'zebra|bgpd|mgmtd|staticd')
@@ -190,6 +195,11 @@ def flowing(host: str, where: str = "lan") -> AbstractContextManager[dict[str, A
     return streaming(where, host, flows=4, rate=25)
 
 
+def must_reach(where: str, source: str, target: str) -> None:
+    """Fail unless somebody behind the cloud, who begins, is answered."""
+    node(where).run("ping", "-c", "3", "-i", "0.2", "-W", "3", "-I", source, target)
+
+
 def wait_until_over(prefix: str, tunnels: Iterable[Tunnel], timeout: float) -> None:
     """Until exactly these carry the prefix."""
     wanted = {tunnel.name for tunnel in tunnels}
@@ -238,13 +248,22 @@ def reopen_without_loss(host: str, back: Callable[[], None]) -> float:
 
 
 def come_back_from_a_reboot(
-    host: str, links: Sequence[str], back: Callable[[], object] = lambda: None, timeout: float = 60
-) -> None:
-    """Take away all that a reboot takes: what ``back`` waits for is there again, and ``timeout`` seconds later traffic
-    flows; none in clear."""
+    host: str, links: Sequence[str], back: Callable[[], object] = lambda: None, late: tuple[str, str] | None = None
+) -> float:
+    """Take away all that a reboot takes: what ``back`` waits for is there again, and traffic flows, ``REBOOT`` later at
+    most; none in clear. ``late``: commands that take the network away, and bring it when all daemons already run. How
+    long it took, in ms, the last second being the proof."""
+    gone, there = late or ("", "")
     with watching_outside(links) as seen:
-        forget_everything()
+        forget_everything(gone)
+        begun = time.monotonic()
+        if there:
+            wait_for(lambda: node(BOX).run("test", "-e", "/run/appliance/paths.json", ok=False).code == 0, REBOOT,
+                     "the daemon to decide")  # fmt: skip
+            node(BOX).shell(there)
         back()
-        wait_for(lambda: not send_stream("lan", host, "--seconds", "1")["lost"], timeout, "traffic to flow")
+        left = begun + REBOOT - time.monotonic()
+        wait_for(lambda: not send_stream("lan", host, "--seconds", "1")["lost"], left, "traffic to flow")
     assert seen.counts["encrypted"], "no ESP was seen: the capture proves nothing"
     assert not seen.counts["clear"], seen.packets
+    return (time.monotonic() - begun) * 1000

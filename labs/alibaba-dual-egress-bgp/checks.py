@@ -12,6 +12,7 @@ from operating import (
     cut_silently,
     lay_out_site,
     must_configure,
+    must_reach,
     refuse_a_second_write,
     rekey_everything,
     rekey_without_loss,
@@ -22,7 +23,7 @@ from operating import (
     watching_outside,
 )
 
-LAN, VPC, HOST = "172.16.20.0/24", "192.168.0.0/16", "192.168.30.4"
+LAN, VPC, HOST, LAN_HOST = "172.16.20.0/24", "192.168.0.0/16", "192.168.30.4", "172.16.20.10"
 ONE = Tunnel("vco-1", "198.51.100.151", "ali1")
 TWO = Tunnel("vco-2", "192.0.2.87", "ali2")
 LINKS = {ONE: "eth1", TWO: "eth2"}
@@ -65,6 +66,7 @@ def each_tunnel_leaves_by_its_own_uplink() -> None:
     stray = {tunnel.name: f"host {tunnel.remote}" for tunnel in (ONE, TWO)}
     with watching_outside(OUTSIDE, one=stray["vco-1"], two=stray["vco-2"], esp="esp") as seen:
         result = send_stream("lan", HOST, "--flows", "32", "--rate", "10", "--seconds", "3")
+        must_reach("vpc", HOST, LAN_HOST)
     assert not result["lost"], result
     assert seen.each["eth1"]["one"] > 100, seen.each
     assert seen.each["eth2"]["two"] > 100, seen.each
@@ -150,9 +152,9 @@ def an_uplink_without_address_calls_from_nowhere_else() -> None:
 
 
 @check(timeout=300)
-def a_reboot_brings_everything_back() -> None:
+def a_reboot_brings_everything_back() -> float:
     """All that a reboot takes is gone: the box comes back by itself, and nothing leaves in clear meanwhile."""
-    come_back_from_a_reboot(HOST, OUTSIDE, lambda: wait_for_paths(ONE, TWO, timeout=120))
+    return come_back_from_a_reboot(HOST, OUTSIDE, lambda: wait_for_paths(ONE, TWO, timeout=120))
 
 
 main()

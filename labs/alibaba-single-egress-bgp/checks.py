@@ -11,6 +11,7 @@ from operating import (
     cut_silently,
     lay_out_site,
     must_configure,
+    must_reach,
     refuse_a_second_write,
     rekey_without_loss,
     reopen_without_loss,
@@ -18,7 +19,7 @@ from operating import (
     watching_outside,
 )
 
-LAN, VPC, HOST = "172.16.20.0/24", "192.168.0.0/16", "192.168.30.4"
+LAN, VPC, HOST, LAN_HOST = "172.16.20.0/24", "192.168.0.0/16", "192.168.30.4", "172.16.20.10"
 ONE = Tunnel("vco-1", "198.51.100.151", "ali1")
 TWO = Tunnel("vco-2", "192.0.2.87", "ali2")
 OUTSIDE = ("eth1", "eth2", "eth3")
@@ -51,6 +52,7 @@ def traffic_flows_encrypted() -> None:
     """32 flows are answered, and outside there is nothing but IKE and ESP."""
     with watching_outside(OUTSIDE) as seen:
         result = send_stream("lan", HOST, "--flows", "32", "--rate", "10", "--seconds", "3")
+        must_reach("vpc", HOST, LAN_HOST)
     assert not result["lost"], result
     assert seen.counts["encrypted"] >= 2 * result["sent"], seen.each
     assert not seen.counts["clear"], seen.packets
@@ -81,9 +83,9 @@ def the_return_costs_nothing() -> float:
 
 
 @check(timeout=300)
-def a_reboot_brings_everything_back() -> None:
+def a_reboot_brings_everything_back() -> float:
     """All that a reboot takes is gone: the box comes back by itself, and nothing leaves in clear meanwhile."""
-    come_back_from_a_reboot(HOST, OUTSIDE, lambda: wait_for_paths(ONE, TWO, timeout=200))
+    return come_back_from_a_reboot(HOST, OUTSIDE, lambda: wait_for_paths(ONE, TWO, timeout=200))
 
 
 main()

@@ -11,6 +11,7 @@ from operating import (
     cut_silently,
     lay_out_site,
     must_configure,
+    must_reach,
     refuse_a_second_write,
     rekey_without_loss,
     reopen_without_loss,
@@ -20,7 +21,7 @@ from operating import (
 OUTSIDE = ("eth1", "eth2")
 """The Internet router's links: to the appliance, and to the far end."""
 LAN, FIRST, SECOND = "2001:db8:20::/48", "2001:db8:100::/48", "2001:db8:200::/48"
-IN_FIRST, IN_SECOND = "2001:db8:100::4", "2001:db8:200::4"
+IN_FIRST, IN_SECOND, LAN_HOST = "2001:db8:100::4", "2001:db8:200::4", "2001:db8:20::10"
 SIX1 = Tunnel("six-1", "2001:db8:a::2", "aws")
 SIX2 = Tunnel("six-2", "2001:db8:a::3", "aws")
 FOUR1 = Tunnel("four-1", "198.51.100.2", "aws")
@@ -57,6 +58,8 @@ def flows_use_both_tunnels_both_ways() -> None:
     with watching("internet", OUTSIDE, clear=CLEAR, six="ip6 proto 50", four="ip proto 50") as seen:
         results = [send_stream("lan", host, "--flows", "32", "--rate", "5", "--seconds", "2")
                    for host in (IN_FIRST, IN_SECOND)]  # fmt: skip
+        for host in (IN_FIRST, IN_SECOND):
+            must_reach("aws", host, LAN_HOST)
     took = [sent_packets("gw", tunnel.name) - was for tunnel, was in zip(tunnels, before, strict=True)]
     sent = [result["sent"] for result in results]
     assert not any(result["lost"] for result in results), results
@@ -102,9 +105,9 @@ def the_return_costs_nothing() -> float:
 
 
 @check(timeout=240)
-def a_reboot_brings_everything_back() -> None:
+def a_reboot_brings_everything_back() -> float:
     """All that a reboot takes is gone: the box comes back by itself, and nothing leaves in clear meanwhile."""
-    come_back_from_a_reboot(IN_FIRST, OUTSIDE, back=wait_for_paths)
+    return come_back_from_a_reboot(IN_FIRST, OUTSIDE, back=wait_for_paths)
 
 
 main()

@@ -20,6 +20,7 @@ from operating import (
     edit_intent,
     lay_out_site,
     must_configure,
+    must_reach,
     refuse_a_second_write,
     rekey_everything,
     spis,
@@ -29,7 +30,7 @@ from operating import (
 
 OUTSIDE = ("eth1", "eth2", "eth3")
 LAN, AWS, ALI, BOTH = "172.16.20.0/24", "10.1.0.0/16", "192.168.0.0/16", "10.50.0.0/16"
-IN_AWS, IN_ALI, IN_BOTH = "10.1.0.4", "192.168.30.4", "10.50.0.4"
+IN_AWS, IN_ALI, IN_BOTH, LAN_HOST = "10.1.0.4", "192.168.30.4", "10.50.0.4", "172.16.20.10"
 A1 = Tunnel("aws-1", "198.51.100.2", "aws")
 A2 = Tunnel("aws-2", "198.51.100.3", "aws")
 B1 = Tunnel("vco-1", "192.0.2.2", "ali")
@@ -94,6 +95,8 @@ def the_lan_reaches_both_clouds() -> None:
     with watching("internet", OUTSIDE, clear=CLEAR, encrypted=ENCRYPTED) as seen:
         results = [send_stream("lan", host, "--flows", "32", "--seconds", "2", "--rate", "5")
                    for host in (IN_AWS, IN_ALI)]  # fmt: skip
+        must_reach("aws", IN_AWS, LAN_HOST)
+        must_reach("ali", IN_ALI, LAN_HOST)
     lossless(*results)
     assert seen.counts["encrypted"] >= 2 * sum(result["sent"] for result in results), seen.each
     assert not seen.counts["clear"], seen.packets
@@ -192,9 +195,9 @@ def the_return_costs_a_moment() -> float:
 
 
 @check(timeout=240)
-def a_reboot_brings_everything_back() -> None:
+def a_reboot_brings_everything_back() -> float:
     """All that a reboot takes is gone: the box comes back by itself, and nothing leaves in clear meanwhile."""
-    come_back_from_a_reboot(IN_AWS, OUTSIDE, back=wait_for_paths)
+    return come_back_from_a_reboot(IN_AWS, OUTSIDE, back=wait_for_paths)
 
 
 main()
