@@ -29,7 +29,8 @@ class Window:
 
     A target is *suspect* after ``pace.lost`` probes in a row went unanswered; then ``BURST`` quick ones are due
     (``quick``), and only when those are lost as well is it *lost*. It is good again after ``pace.recovered`` answers in
-    a row, or at once when the answer to a probe comes that was held for lost too soon.
+    a row, or at once when the answer to a probe comes that was held for lost too soon. A cut that is over is no loss of
+    the path as it is now: after those answers in a row the window begins anew with the first of them.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class Window:
         self.target, self.pace, self.confirm = target, pace, confirm
         self.state, self.since, self.streak = ANSWERING if state == SUSPECT else state, now, 0
         self.newest, self.newest_answered = -1, -1
+        self._first = 0  # the oldest probe that counts
         self.quick = 0  # quick probes still to be sent
         self.live, self.place = True, -1  # is it asked, and where its asker keeps what it needs for that
         self._last_quick = -1
@@ -72,7 +74,7 @@ class Window:
     def answered(self, wire_number: int, at: float) -> bool:
         """An answer arrived at ``at``; whether that is news worth a verdict. Doubled and ancient ones are none."""
         number = self.newest - ((self.newest - wire_number) & 0xFFFF)
-        if number < 0 or number <= self.newest - self._size or self._answered[number % self._size]:
+        if number < self._first or number <= self.newest - self._size or self._answered[number % self._size]:
             return False
         sent = self._sent[number % self._size]
         self._answered[number % self._size] = 1
@@ -86,8 +88,11 @@ class Window:
     def _heard(self, sent: float, at: float) -> bool:
         """What the newest answer means."""
         if self.state == LOST:
-            too_soon = sent <= self._decided_at
-            if too_soon or self.streak >= self.pace.recovered:
+            if sent <= self._decided_at:
+                self._become(ANSWERING, at)
+                return True
+            if self.streak >= self.pace.recovered:
+                self._begin_with(self.newest_answered - self.streak + 1)
                 self._become(ANSWERING, at)
                 return True
             return self.streak == 1
@@ -126,7 +131,7 @@ class Window:
 
     def health(self, now: float) -> TargetHealth:
         """Everything about the target at this moment."""
-        counted = min(self.newest + 1, self._size)
+        counted = min(self.newest + 1 - self._first, self._size)
         waiting = self._outstanding(now)
         answers = self._answered.count(1)
         settled = max(0, counted - waiting)
@@ -141,6 +146,12 @@ class Window:
             rtt=self._rtt,
             samples=settled,
         )
+
+    def _begin_with(self, number: int) -> None:
+        """Forget what became of the probes before this one."""
+        for older in range(max(self._first, self.newest - self._size + 1), number):
+            self._answered[older % self._size] = 0
+        self._first = max(self._first, number)
 
     def _time_of(self, number: int) -> float:
         """When the probe was sent; the oldest known time for one that fell out of the window."""

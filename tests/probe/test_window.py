@@ -13,6 +13,7 @@ from appliance.model.health import ANSWERING, LOST, SUSPECT, UNARMED, Target
 from appliance.model.intent import Probing
 from appliance.probe.schedule import Schedule
 from appliance.probe.window import MARGIN, Window, burst_gap
+from appliance.verdict.manner import Manner
 from tests.probe.simulation import Tunnels, answering
 
 PACE = Probing(0.1, 3, 5)
@@ -104,6 +105,36 @@ def test_recovered_is_so_many_answers_in_a_row() -> None:
     assert window.state == ANSWERING
 
 
+def test_a_cut_that_is_over_is_no_loss_of_the_path_as_it_is_now() -> None:
+    window = Window(FAR, PACE, 0.0)
+    now = unanswered(window, confirmed_lost(window, answered(window, 0.0, 300)), 200)
+    now = answered(window, now, PACE.recovered - 1)
+    assert window.health(now).loss > 0.4
+    now = answered(window, now, 1)
+    health = window.health(now)
+    assert (health.state, health.loss, health.samples) == (ANSWERING, 0.0, PACE.recovered)
+    now = unanswered(window, now, 1)
+    health = window.health(answered(window, now, 4))
+    assert (health.loss, health.samples) == (pytest.approx(1 / 10), 10)
+
+
+def test_an_answer_to_what_was_forgotten_says_nothing() -> None:
+    window = Window(FAR, PACE, 0.0)
+    now = confirmed_lost(window, answered(window, 0.0, 10))
+    missing = window.sent(now)
+    now = answered(window, now + 0.1, PACE.recovered)
+    assert not window.answered(missing, now)
+    assert window.health(now).samples == PACE.recovered
+
+
+def test_one_that_is_lost_again_and_again_begins_anew_each_time() -> None:
+    window, now = Window(FAR, PACE, 0.0), 0.0
+    for _ in range(50):
+        now = confirmed_lost(window, answered(window, now, 30))
+        now = answered(window, now + PACE.interval, PACE.recovered)
+        assert (window.health(now).loss, window.health(now).samples) == (0.0, PACE.recovered)
+
+
 def test_the_first_answer_after_a_loss_is_news() -> None:
     window = Window(FAR, PACE, 0.0)
     now = confirmed_lost(window, answered(window, 0.0, 10)) + 1
@@ -158,7 +189,10 @@ def test_loss_is_what_was_lost(seed: int, loss: float) -> None:
     tunnels = Tunnels({"a": answering(loss=loss)}, PACE, seed=seed)
     tunnels.run(135)
     (window,) = tunnels.schedule.windows.values()
-    assert window.health(tunnels.now).loss == pytest.approx(loss, abs=0.2)
+    health = window.health(tunnels.now)
+    if health.samples >= Manner().poor_samples:  # fewer, after a cut, are not judged by
+        assert health.loss == pytest.approx(loss, abs=0.2)
+    assert loss > 0.3 or health.samples >= Manner().poor_samples
 
 
 def targets(count: int) -> list[Target]:
