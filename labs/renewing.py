@@ -23,14 +23,18 @@ class Tunnel(Protocol):
 
 
 def rekey_everything(tunnels: Iterable[Tunnel], kinds: Sequence[str] = ("child", "ike")) -> None:
-    """New IKE SAs (``ike``) and children (``child``), asked for by us, then by the cloud."""
+    """New IKE SAs (``ike``) and children (``child``) of all these tunnels at once, asked for by us, then by the
+    cloud."""
+    all_of_them = tuple(tunnels)
     for kind in kinds:
-        for tunnel in tunnels:
-            for where, outside in ((BOX, "remote-host"), (tunnel.end, "local-host")):
-                before = _generation(kind, tunnel)
+        for is_ours in (True, False):
+            before = [_generation(kind, tunnel) for tunnel in all_of_them]
+            for tunnel in all_of_them:
+                where, outside = (BOX, "remote-host") if is_ours else (tunnel.end, "local-host")
                 _rekey(where, kind, tunnel, outside)
-                what = f"a new {kind} SA to {tunnel.remote}, asked for by {where}"
-                wait_for(partial(_is_new, kind, tunnel, before), 60, what)
+            for tunnel, old in zip(all_of_them, before, strict=True):
+                what = f"a new {kind} SA to {tunnel.remote}, asked for by {'us' if is_ours else 'the cloud'}"
+                wait_for(partial(_is_new, kind, tunnel, old), 60, what)
 
 
 def _rekey(where: str, kind: str, tunnel: Tunnel, outside: str) -> None:

@@ -25,7 +25,7 @@ from appliance.report.evidence import Evidence
 from appliance.report.judging import TunnelState, judge_tunnel, sa_of, session_of
 
 LOOK_EVERY = 0.5  # seconds
-SETTLED_AFTER = 10.0
+SETTLED_AFTER = 5.0
 """Seconds after which a refusal that keeps its reason counts as the answer; silence is waited out to the end."""
 FINAL = frozenset(
     {

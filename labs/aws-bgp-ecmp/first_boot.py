@@ -13,7 +13,7 @@ def first_boot_leaks_nothing_and_says_why() -> None:
     """With IKE blocked, configure names the silence on UDP 500 and 4500, and no LAN packet leaves in clear."""
     wire("block")
     with watching("internet", OUTSIDE, clear=CLEAR, ike="udp port 500") as seen, streaming("lan", FIRST.host):
-        done = configure(FIRST, wait=20)
+        done = configure(FIRST, wait=10)
     assert done.code == 1, f"configure ended with {done.code}: {done.out[-400:]} {done.err[-400:]}"
     said = reason(done)
     assert "500 and 4500" in said.replace("/", " and "), f"configure does not name the ports: {said[-400:]}"
