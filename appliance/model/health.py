@@ -103,7 +103,8 @@ class PathVerdict:
     of the last hour at which it was lost by a fault of its own; ``lost_at`` is when it last was, whosever the fault,
     ``back_at`` when it came back after that. ``answering``: probes come back, though not long enough yet. ``remark`` is
     said of a path that is all right. ``long_dead``: nothing came back for so long that its routing session may be given
-    up too. ``unsettled``: it is silent, and that may be its target's doing.
+    up too. ``unsettled``: it is silent, and that may be its target's doing. ``together``: whoever is asked was silent
+    on all tunnels, and is not back on this one for sure; ``awaited``: since when he is heard on another.
     """
 
     state: str
@@ -122,6 +123,8 @@ class PathVerdict:
     reuse_at: float | None = None
     long_dead: bool = False
     unsettled: bool = False
+    together: bool = False
+    awaited: float | None = None
 
     def penalty_at(self, now: float) -> float:
         """The penalty, decayed until now."""

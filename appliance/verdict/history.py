@@ -32,6 +32,8 @@ def remember(was: PathVerdict | None, found: Finding, seen: PathEvidence, *, now
         remark=found.remark,
         answering=found.answering,
         unsettled=found.unsettled,
+        together=found.together,
+        awaited=found.awaited,
         since=before.since if _goes_on(before, found) else now,
         up_since=_up_since(before, found.health, now),
         flaps=tuple(at for at in before.flaps if now - at < HOUR),
@@ -39,7 +41,8 @@ def remember(was: PathVerdict | None, found: Finding, seen: PathEvidence, *, now
     )
     if before.health in DEAD and found.health not in DEAD:
         verdict = replace(verdict, back_at=now)
-    if before.health in WORKS and found.health in DEAD and not drained:
+    worked = before.health in WORKS or before.together
+    if worked and found.health in DEAD and not found.together and not drained:
         verdict = _lose(verdict, found, seen, now, manner)
     if verdict.reuse_at is not None and verdict.reuse_at <= now:
         verdict = replace(verdict, reuse_at=None)

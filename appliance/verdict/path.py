@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 
 from appliance.model.address import IPAddress
@@ -25,13 +25,15 @@ Elsewhere = Mapping[Question, float]
 @dataclass(frozen=True, slots=True)
 class Finding:
     """A path's health now, without its history. ``unsettled``: whoever is asked is silent, and whether that is the path
-    or himself another tunnel is about to tell."""
+    or himself another tunnel is about to tell. ``together`` and ``awaited`` as in :class:`PathVerdict`."""
 
     health: str
     why: str | None = None
     remark: str | None = None
     answering: bool = False
     unsettled: bool = False
+    together: bool = False
+    awaited: float | None = None
 
 
 def newest_answers(evidence: Mapping[str, PathEvidence], name: str) -> Elsewhere:
@@ -78,7 +80,26 @@ def _examine(seen: PathEvidence, elsewhere: Elsewhere, still: frozenset[Question
     voting = [health for health in armed if health not in silent_everywhere]
     if not voting:
         return _unsettled(silent_everywhere, still, was, now) or _by_traffic(seen, silent_everywhere)
-    return _by_votes(voting, silent_everywhere, was, manner)
+    found = _by_votes(voting, silent_everywhere, was, manner)
+    if was is None or not was.together or found.health != GONE_SILENT:
+        return found
+    return _with_the_others(found, voting, still, was, now)
+
+
+def _with_the_others(
+    found: Finding, voting: list[TargetHealth], still: frozenset[Question], was: PathVerdict, now: float
+) -> Finding:
+    """Whoever was silent on all tunnels is back, and one of them is the first to hear him: the others are given the
+    time in which they found him lost. He is back for all that hear him as soon as he is for one."""
+    lost = [health for health in voting if health.state == LOST]
+    awaited = now if was.awaited is None else was.awaited
+    hears = found.answering
+    if not hears and now - awaited > max(health.since - (health.lost_at or 0.0) for health in lost):
+        return found
+    back = hears and any(health.streak and health.target.question in still for health in lost)
+    if back or was.health in (UP, POOR):
+        return Finding(UP, answering=True, unsettled=not hears, together=True, awaited=awaited)
+    return replace(found, answering=True, unsettled=not hears, together=True, awaited=awaited)
 
 
 def _lives_without(seen: PathEvidence, armed: Iterable[TargetHealth]) -> bool:
@@ -91,7 +112,7 @@ def _lives_without(seen: PathEvidence, armed: Iterable[TargetHealth]) -> bool:
 def _nobody_hears(health: TargetHealth, elsewhere: Elsewhere) -> bool:
     """Whether the target is lost here and has answered on no other tunnel since: then it may be the target that is
     dead. When only this path is, another one has heard it since, for probes go out on all of them alike."""
-    if health.state != LOST or health.lost_at is None or health.target.question not in elsewhere:
+    if health.state != LOST or health.lost_at is None or health.streak or health.target.question not in elsewhere:
         return False
     return elsewhere[health.target.question] <= _arrived(health, health.lost_at) + STRAY
 
@@ -122,8 +143,9 @@ def _by_traffic(seen: PathEvidence, silent: list[TargetHealth]) -> Finding:
     names = ", ".join(health.target.name for health in silent)
     since = min(health.lost_at or 0.0 for health in silent)
     if seen.inbound_at is not None and seen.inbound_at > since:
-        return Finding(UP, remark=f"{names} answers on no tunnel while traffic comes in: a problem of the target")
-    return Finding(GONE_SILENT, f"{names} answers on no tunnel")
+        remark = f"{names} answers on no tunnel while traffic comes in: a problem of the target"
+        return Finding(UP, remark=remark, together=True)
+    return Finding(GONE_SILENT, f"{names} answers on no tunnel", together=True)
 
 
 def _by_votes(

@@ -150,6 +150,42 @@ def test_a_target_that_dies_for_all_tunnels_switches_nothing(prefer: str, rtts: 
         assert (tunnels.verdict.carrying, tunnels.verdict.changes) == (before, 0)
 
 
+@pytest.mark.parametrize("prefer", ["ordered", "equal"])
+@pytest.mark.parametrize("rtts", [(0.01, 0.01), (0.12, 0.005), (0.005, 0.12), (0.2, 0.3)])
+def test_a_target_that_comes_back_switches_nothing_and_is_no_fault_of_a_tunnel(
+    prefer: str, rtts: tuple[float, float]
+) -> None:
+    """At thirty phases; one of the tunnels is the first to hear it, and the first to have heard enough."""
+    chance = Random(9)
+    for seed in range(30):
+        died = 120 + chance.random()
+        slow, quick = (answering(rtt, cuts=((died - rtt / 2, died + 30 - rtt / 2),)) for rtt in rtts)
+        tunnels = Tunnels({"a": slow, "b": quick}, manner=Manner(prefer=prefer), shared=True, seed=seed)
+        tunnels.run(died + 40)
+        assert tunnels.verdict is not None
+        assert (tunnels.verdict.changes, tunnels.losses) == (0, 0)
+        assert {path.health for path in tunnels.verdict.paths.values()} == {"up"}
+
+
+@pytest.mark.parametrize(("rtts", "within"), [((0.01, 0.01), 0.4), ((0.12, 0.005), 0.7)])
+def test_when_all_were_cut_and_one_comes_back_it_carries_soon(rtts: tuple[float, float], within: float) -> None:
+    """Nobody can tell that from a target that was dead: the others are waited for as long as it takes to lose one. The
+    one that stays silent has failed then."""
+    chance = Random(5)
+    for seed in range(30):
+        cut = 120 + chance.random()
+        fates = {
+            n: answering(rtt, cuts=((cut, end),)) for n, rtt, end in zip("ab", rtts, (9999, cut + 30), strict=True)
+        }
+        tunnels = Tunnels(fates, manner=ORDERED, shared=True, seed=seed)
+        tunnels.run(cut + 30)
+        assert tunnels.verdict is not None
+        assert tunnels.verdict.carrying == ("a",)
+        tunnels.run(cut + 30 + within)
+        assert (tunnels.verdict.carrying, tunnels.verdict.changes) == (("b",), 1)
+        assert (len(tunnels.verdict.paths["a"].flaps), tunnels.losses) == (1, 1)
+
+
 @pytest.mark.parametrize("rtts", [(0.01, 0.01), (0.12, 0.005), (0.005, 0.12)])
 def test_one_tunnel_that_dies_is_found_as_soon_though_both_ask_the_same_target(rtts: tuple[float, float]) -> None:
     chance = Random(4)

@@ -123,6 +123,18 @@ def test_a_target_silent_on_all_tunnels_is_no_dead_path_where_traffic_comes_in()
     assert shared(quiet["a"], quiet["b"]).last_resort
 
 
+def test_a_target_that_is_back_on_one_tunnel_first_loses_no_path_where_traffic_came_in() -> None:
+    def heard(name: str, streak: int) -> PathEvidence:
+        silent = replace(lost(name, 50.0, SHARED, streak=streak), since=50.3)
+        return PathEvidence(True, (silent,), inbound_at=60.0)
+
+    held = reconsider(None, {"a": heard("a", 0), "b": heard("b", 0)}, ORDERED, 100.0)
+    for now, streaks in ((100.1, (0, 1)), (100.2, (0, 2)), (100.3, (1, 3))):
+        held = reconsider(held, {"a": heard("a", streaks[0]), "b": heard("b", streaks[1])}, ORDERED, now)
+        assert {path.health for path in held.paths.values()} == {"up"}
+    assert (held.carrying, held.changes) == (("a",), 0)
+
+
 def test_a_target_silent_on_one_tunnel_is_a_dead_path() -> None:
     verdict = shared(PathEvidence(True, (lost("a", 50.0, SHARED),)), PathEvidence(True, (up("b", 99.0, SHARED),)))
     assert verdict.carrying == ("b",)
