@@ -30,6 +30,8 @@ import oci
 import papers
 import staging
 from locking import read_lock
+from mapping import become_root
+from pruning import clear_tree
 from staging import WORKBENCH, Job, at_workbench, files_of, name_uuid
 
 import build as recipe
@@ -49,24 +51,10 @@ INITRD_MODULES = (
     *("sha256_generic", "libcrc32c"),
 )
 INITRD_PROGRAMS = ("usr/sbin/dmsetup", "usr/sbin/e2fsck")
-NOT_NEEDED = (
-    *("usr/share/doc", "usr/share/man", "usr/share/info", "usr/share/lintian", "usr/share/locale", "usr/share/perl5"),
-    *(
-        "usr/lib/python3/dist-packages/pip",
-        "usr/share/bash-completion",
-        "usr/share/zoneinfo/right",
-        "usr/share/i18n",
-        "usr/include",
-    ),
-    *("var/lib/apt/lists", "var/cache/apt", "var/cache/ldconfig", "var/cache/debconf", "var/lib/dpkg/info"),
-    *("usr/lib/udev/hwdb.d", "usr/lib/udev/hwdb.bin", "usr/lib/apt", "usr/bin/perl", "usr/bin/perl5.40.1"),
-    *("usr/bin/localedef", "usr/bin/ssh-keyscan", "usr/bin/sqv", "usr/bin/openssl", "usr/share/perl", "usr/share/vim"),
-    *("var/log", "boot", "initrd.img", "vmlinuz", "initrd.img.old", "vmlinuz.old", "proc", "sys", "dev", "run", "tmp"),
-)
-"""Left out of the root: what no running machine reads, and what is another at every build."""
-FOLDERS = ("proc", "sys", "dev", "run", "tmp", "state", "var/log", "var/cache", "boot")
-
 ROOT = Image("root", ("appliance.packages", "disk.packages"), (), ())
+ENGINE = Image("engine", ("engine.packages",), (), (recipe.write_disk,))
+SUPPLIED = {image.name: image for image in (WORKBENCH, ROOT, ENGINE, recipe.TOOLS)}
+"""Roots that tests and benches take from here."""
 
 
 def is_current(out: Path) -> bool:
@@ -179,23 +167,6 @@ def copy_modules(tree: Path, stage: Path) -> None:
         shutil.copy(source / name, stage / "usr/lib/modules" / source.name / name)
 
 
-def clear_tree(job: Job) -> None:
-    """Nothing of the build host, of this build's hour, of an identity, and no way to become another user."""
-    tree = shlex.quote(str(job.tree))
-    gone = " ".join(NOT_NEEDED)
-    folders = " ".join(FOLDERS)
-    run(
-        "sh",
-        "-ec",
-        f"cd {tree}; rm -rf --one-file-system {gone}; mkdir -p {folders}; chmod 1777 tmp; "
-        "find . -xdev -perm /6000 -type f -exec chmod ug-s {} +; : > etc/machine-id; rm -f var/lib/dbus/machine-id; "
-        "rm -f etc/ssh/ssh_host_* etc/*- var/lib/systemd/random-seed var/lib/dpkg/*-old etc/ld.so.cache.new; "
-        "rm -rf root/.[!.]* root/* etc/apt/apt.conf.d/99mmdebstrap; echo appliance > etc/hostname; "
-        "sed -i 's/^\\([^:]*:[^:]*\\):[0-9]*:/\\1:20000:/' etc/shadow",
-        as_root=True,
-    )
-
-
 def write_root(job: Job) -> None:
     """The root as erofs, and the tree of hashes by which the kernel checks it."""
     at_workbench(
@@ -302,12 +273,11 @@ def main() -> None:
     parser.add_argument("--disk", action="store_true", help="no containers")
     parser.add_argument("--if-changed", action="store_true", help="nothing where OUT has it from the same sources")
     parser.add_argument("--lock", type=Path, help="the manifest of an image: from its packages and wheels again")
-    parser.add_argument(
-        "--where", choices=["workbench", "root", "tools"], help="build that root when missing, name its folder"
-    )
+    parser.add_argument("--where", choices=sorted(SUPPLIED), help="build that root when missing, name its folder")
     given = parser.parse_args()
+    become_root()
     if given.where:
-        print(recipe.build({"workbench": WORKBENCH, "root": ROOT, "tools": recipe.TOOLS}[given.where]))
+        print(recipe.build(SUPPLIED[given.where]))
         return
     given.out.mkdir(parents=True, exist_ok=True)
     with (given.out / ".lock").open("w") as lock:

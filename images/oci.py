@@ -23,6 +23,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import staging
+from mapping import become_root
 from staging import RUNTIME, Job, at_workbench
 
 from build import BUILD, HERE, Image, run
@@ -172,6 +173,7 @@ def main() -> None:
     parser.add_argument("out", nargs="?", type=Path, default=BUILD / "image")
     parser.add_argument("names", nargs="*", choices=names, default=names)
     given = parser.parse_args()
+    become_root()
     given.out.mkdir(parents=True, exist_ok=True)
     for container in CONTAINERS:
         if container.name in given.names:

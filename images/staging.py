@@ -19,6 +19,17 @@ from build import ARCHIVE, BUILD, HERE, REPO, SECURITY, SUITE, Image, run
 RUNTIME = frozenset({"click", "exabgp", "jinja2", "markupsafe", "pyroute2", "pyyaml", "vici"})
 """The Python packages the product itself needs; the lock names more, for tests."""
 PRODUCT = ("appliance", "frr-templates", "exabgp")
+METHODS = """\
+import pkgutil
+from importlib import import_module
+import appliance
+from appliance.cli.compiled import keep_methods
+methods = keep_methods()
+for module in pkgutil.walk_packages(appliance.__path__, "appliance."):
+    import_module(module.name)
+methods.save()
+"""
+"""What a start would compile and keep, if it could write there."""
 NAMES = uuid.UUID("8d7ff9c5-6b0f-5f0e-9d0a-6b3bb33c9f6e")
 """The namespace of the UUIDs of partitions and file systems."""
 
@@ -125,14 +136,17 @@ def compile_python(job: Job) -> None:
         *("/opt/appliance", "/usr/lib/python3", "/usr/lib/python3.13"),
         as_root=True,
     )
+    plain = ("env", "-u", "PYTHONDONTWRITEBYTECODE", "PYTHONHASHSEED=0")
+    run("chroot", job.tree, *plain, "python3", "-c", METHODS, as_root=True)
 
 
 def at_workbench(job: Job, script: str) -> str:
     """Run a shell text in the root of disk tools, with the work folder at /mnt; returns stdout."""
     bench = shlex.quote(str(recipe.build(WORKBENCH) / "root"))
-    inner = f"mount -t proc proc /proc; mount -t tmpfs tmpfs /tmp; set -e; {script}"
+    inner = f"mount -t tmpfs tmpfs /tmp; set -e; {script}"
     outer = (
-        f"mount --bind {shlex.quote(str(job.work))} {bench}/mnt && mount --bind /dev {bench}/dev && "
+        f"mount --bind {shlex.quote(str(job.work))} {bench}/mnt && mount --rbind /dev {bench}/dev && "
+        f"mount --rbind /proc {bench}/proc && "
         f"exec chroot {bench} /usr/bin/env -i PATH=/usr/sbin:/usr/bin LC_ALL=C.UTF-8 SOURCE_DATE_EPOCH={job.epoch} "
         f"E2FSPROGS_FAKE_TIME={job.epoch} sh -ec {shlex.quote(inner)}"
     )

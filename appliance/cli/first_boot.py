@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from appliance.cli.guiding import ask_for_all, wait_for_somebody
+from appliance.cli.guiding import agrees, ask_for_all, wait_for_somebody
 from appliance.cli.output import report_error, say
 from appliance.cli.statuses import see_status
 from appliance.history.store import Store
@@ -59,7 +59,7 @@ def _guide(seed: Seed) -> None:
     while not _is_configured() and wait_for_somebody(_is_configured):
         try:
             answers = ask_for_all()
-            if not click.confirm("Configure it so?", default=True):
+            if not agrees("Configure it so?"):
                 continue
         except (click.Abort, KeyboardInterrupt):
             click.echo()

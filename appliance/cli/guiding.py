@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import ip_network
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -17,6 +17,7 @@ from appliance.cli.output import say
 END = "."
 """The line that ends a document: a terminal has no end of file that one can send twice."""
 EVERY = 2.0  # seconds between two looks whether the machine was configured from elsewhere
+Answer = TypeVar("Answer")
 _KEY_LINE = re.compile(r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp\d+|sk-\S+) [A-Za-z0-9+/]+=*( .*)?")
 """A line of authorized_keys(5) without options: those are for whoever can log in already."""
 
@@ -43,21 +44,37 @@ def wait_for_somebody(settled: Callable[[], bool]) -> bool:
 def ask_for_all() -> Answers:
     """Everything, one question after the other. What cannot be is asked again; click.Abort when there is no answer."""
     document = _ask_for_document()
-    bgp = click.prompt("Who routes: bgp or static", type=click.Choice(["bgp", "static"]), default="bgp") == "bgp"
+    bgp = ask("Who routes: bgp or static [bgp]", _routing)
     settings: dict[str, Any] = {"bgp" if bgp else "static": True, "wait": "60s"}
-    settings["lan"] = click.prompt("Networks of yours, as in 172.16.20.0/24", value_proc=_networks)
+    settings["lan"] = ask("Networks of yours, as in 172.16.20.0/24", _networks)
     if bgp:
         for option, question in (("asn", "Your ASN, if not as in the document"), ("peer-asn", "Theirs, if another")):
-            if number := click.prompt(question, default="", show_default=False, value_proc=_number):
+            if number := ask(question, _number):
                 settings[option] = number
     else:
-        settings["network"] = click.prompt("Networks of theirs, as in 10.0.0.0/16", value_proc=_networks)
-    if uplink := click.prompt("Interface to the Internet, if not where the default route leads", default="",
-                              show_default=False):  # fmt: skip
+        settings["network"] = ask("Networks of theirs, as in 10.0.0.0/16", _networks)
+    if uplink := ask("Interface to the Internet, if not where the default route leads", str):
         settings["uplink"] = [uplink]
-    key = click.prompt("SSH public key of who may log in as root, or nothing", default="", show_default=False,
-                       value_proc=_key)  # fmt: skip
-    return Answers(document, settings, key or None)
+    return Answers(document, settings, ask("SSH public key of who may log in as root, or nothing", _key) or None)
+
+
+def agrees(question: str) -> bool:
+    """Yes, or nothing, is consent."""
+    return ask(f"{question} [Y/n]", _consent)
+
+
+def ask(question: str, parse: Callable[[str], Answer]) -> Answer:
+    """What ``parse`` makes of the line that comes; asked again as long as it cannot be (click.BadParameter). On stdout,
+    which is the console, and line by line: Python's own prompt goes to stderr, and reads on behind what it returns.
+    """
+    while True:
+        click.echo(f"{question}: ", nl=False)
+        if not (line := sys.stdin.readline()):
+            raise click.Abort
+        try:
+            return parse(line.strip())
+        except click.BadParameter as error:
+            click.echo(f"Error: {error.message}")
 
 
 def _ask_for_document() -> str:
@@ -71,6 +88,18 @@ def _ask_for_document() -> str:
         if "".join(lines).strip():
             return "".join(lines)
         say(f"That was nothing. The document, then a line with `{END}`:")
+
+
+def _routing(text: str) -> bool:
+    if text not in ("", "bgp", "static"):
+        raise click.BadParameter(f"{text!r} is neither bgp nor static")
+    return text != "static"
+
+
+def _consent(text: str) -> bool:
+    if text.lower() not in ("", "y", "yes", "n", "no"):
+        raise click.BadParameter("y or n")
+    return not text.lower().startswith("n")
 
 
 def _networks(text: str) -> list[str]:

@@ -104,12 +104,14 @@ class Box:
         return self.console.read_text(errors="replace") if self.console.exists() else ""
 
     def type(self, text: str) -> None:
-        """On the serial console, until it has shown all of it: what is under way when one hangs up is lost."""
+        """On the serial console, until it has shown all of it: what is under way when one hangs up is lost, and a
+        console that nobody reads says nothing more."""
         before = len(self.said())
         with socket.socket(socket.AF_UNIX) as tty:
             tty.connect(str(self._typing))
             tty.sendall(text.encode())
-            self.wait_until(lambda: len(self.said()) >= before + len(text), 600, "echo")
+            tty.setblocking(False)
+            self.wait_until(lambda: _read_all(tty) and len(self.said()) >= before + len(text), 300, "echo")
 
     def wait_for(self, word: str, seconds: float) -> str:
         """The console's line with ``word``; an error with what it shows instead when there is none in time."""
@@ -160,3 +162,12 @@ class Box:
     def remove(self) -> None:
         self.kill()
         shutil.rmtree(self.folder)
+
+
+def _read_all(tty: socket.socket) -> bool:
+    """What has come so far; whether the other end is still there."""
+    with suppress(BlockingIOError):
+        while tty.recv(1 << 16):
+            pass
+        return False
+    return True

@@ -39,7 +39,7 @@ WRITING = (
     "from time import sleep; from appliance.history.store import Store\\n"
     "store = Store(); text = store.read_intent(); number = 0\\n"
     "while True:\\n"
-    "    number += 1; sleep(0.05); store.write_intent(text + '# %%d\\\\n' %% number)"
+    "    number += 1; sleep(0.2); store.write_intent(text + '# %%d\\\\n' %% number)"
 )
 """The intent is replaced again and again, as an apply does it; what is read must be one of those, whole."""
 

@@ -47,12 +47,22 @@ def test_a_unit_is_shut_in(unit: str) -> None:
 
 
 def test_two_builds_are_the_same(image: Path) -> None:
-    """The second from the packages, wheels and time that the manifest of the first names."""
+    """From the same packages, wheels and sources."""
+    same_again(image)
+
+
+def test_its_manifest_builds_it_again(image: Path) -> None:
+    """From the packages, wheels and time that it names, with a root made of those packages anew."""
+    same_again(image, "--lock", str(image.with_name("manifest.json")))
+
+
+def same_again(image: Path, *words: str) -> None:
+    """Build it and compare."""
     if os.geteuid() != 0:
         pytest.skip("building takes root")
     with tempfile.TemporaryDirectory(prefix="image-", dir="/var/tmp") as folder:
         out = Path(folder) / "image"
-        command = (sys.executable, "images/disk.py", str(out), "--lock", str(image.with_name("manifest.json")))
+        command = (sys.executable, "images/disk.py", str(out), "--disk", *words)
         subprocess.run(command, cwd=REPO, check=True, capture_output=True)
         if sources(out) != sources(image.parent):
             pytest.skip("the sources were changed meanwhile")

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import stat
+import subprocess
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -69,3 +73,19 @@ def test_the_answers_are_what_a_first_boot_reads(tmp_path: Path) -> None:
     assert keys.read_text() == f"{KEY}\n"
     assert stat.S_IMODE(keys.stat().st_mode) == 0o600
     assert seed.tighten() == ()
+
+
+def test_a_question_is_on_the_terminal_whatever_stderr_is(tmp_path: Path) -> None:
+    """A unit's stderr is the journal's. What was typed ahead is the next question's."""
+    ours, theirs = pty.openpty()
+    program = "from appliance.cli.guiding import ask; print(ask('One', str), ask('Two', str), end=';', flush=True)"
+    with (tmp_path / "stderr").open("wb") as elsewhere:
+        command = [sys.executable, "-c", program]
+        process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=elsewhere)
+    os.write(ours, b"first\nsecond\n")
+    said = b""
+    while not said.endswith(b";"):
+        said += os.read(ours, 1024)
+    assert process.wait(20) == 0
+    assert [said.count(word) for word in (b"One: ", b"Two: ", b"first second;")] == [1, 1, 1]
+    assert (tmp_path / "stderr").read_bytes() == b""
