@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from checking import Done, Failed, node, wait_for
-from observing import ip, link_with, paths, sas, sessions
+from observing import ip, link_with, paths, sas, sessions, verdicts
 
 OUTSIDE = ("eth1", "eth2", "eth3")
 """The Internet router's links: to the appliance, to aws1, to aws2."""
@@ -110,7 +110,7 @@ def forgive() -> None:
     """Whoever loses a tunnel four times within minutes finds it held back for a quarter of an hour, and this lab takes
     tunnels away all the time: the daemon begins again without knowing of it."""
     node("gw").shell("kill -9 $(pgrep -f '^/usr/bin/python3 .*appliance run$'); rm -f /run/appliance/paths.json")
-    wait_for(lambda: appliance("status")["daemon"]["running"], 60, "the next daemon", every=0.5)
+    wait_for(lambda: verdicts("gw"), 60, "the next daemon to say what it holds of the tunnels")
     wait_for(lambda: [*map(received, FIRST.tunnels)] == [1, 1], 60, "its sessions, where they are the daemon's own")
     wait_for_paths(FIRST)
 
