@@ -46,6 +46,19 @@ def test_a_verb_loads_what_it_uses(words: str, without: set[str]) -> None:
     assert there & (without | {"ssl", "_ssl", "_hashlib"}) == set()
 
 
+MOST = {
+    "status": 20, "image": 20, "schema": 25, "lab": 35, "first-boot": 40, "import": 45, "validate": 70, "render": 180,
+    "plan": 185, "apply": 195, "down": 195, "connection": 200, "run": 230, "tunnel": 235, "configure": 265,
+}  # fmt: skip
+"""Verb -> files of our own that it may load before it does anything: each costs half a millisecond at every start."""
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_verb_loads_no_more_files_than_before(verb: str) -> None:
+    ours = {name for name in loaded(verb, "--help") if name.startswith("appliance")}
+    assert len(ours) <= MOST[verb], sorted(ours)
+
+
 ASKING = """
 import appliance.control.asking
 from pathlib import Path
