@@ -10,7 +10,7 @@ ON_HOST := -m "not guest and not frr and not image"
 SPOKEN := alibaba-dual-egress-bgp alibaba-single-egress-bgp aws-bgp-ecmp aws-ipv6 aws-plus-alibaba aws-tgw-4-tunnels
 APT := DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends
 
-.PHONY: help venv lock check test test-image demo soak bench fuzz guest image labs clean
+.PHONY: help venv lock check test test-image test-containerlab demo soak bench fuzz guest image labs clean
 
 help:
 	@echo "make demo    the main job, shown: a document goes in, encrypted packets come out; no cloud needed"
@@ -22,6 +22,7 @@ help:
 	@echo "make labs    every lab's checks"
 	@echo "make image   the machine image, into build/image/ (as root; KEY=FILE signs it, LOCK=MANIFEST builds one again)"
 	@echo "make test-image  boot that image, by BIOS and by UEFI, against a cloud in a lab guest"
+	@echo "make test-containerlab  the labs as containers, where containerlab and Docker are (LABS=NAME: one)"
 	@echo "make guest   build and boot the lab guest (make test and the labs do so by themselves)"
 	@echo "make lock    pin the Python packages anew"
 	@echo "make clean   end the guest, remove what was built"
@@ -79,6 +80,13 @@ image: venv
 
 test-image: venv
 	$(BIN)/python -m pytest -q -p no:cacheprovider -m image tests/image
+
+test-containerlab: venv
+	@lacking=$$(for one in containerlab docker; do command -v $$one >/dev/null || echo $$one; done); \
+	if [ -n "$$lacking" ]; then echo "test-containerlab: skipped, not installed:" $$lacking; exit 0; fi; \
+	set -e; $(BIN)/python images/oci.py build/image; \
+	for one in appliance appliance-lab; do docker load -q -i build/image/$$one.oci.tar; done; \
+	$(SUDO) $(BIN)/appliance lab run --backend containerlab $(or $(LABS),all)
 
 clean:
 	@test ! -x $(BIN)/appliance || $(BIN)/appliance lab down --all || true

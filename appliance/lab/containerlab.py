@@ -6,12 +6,15 @@ import json
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from appliance.lab.checks import LabReport, Manner
+from appliance.lab.checks import CheckResult, LabReport, Manner, describe_result
+from appliance.lab.state import enter_script, lab_folder, node_folder
 from appliance.lab.topology import Topology
+from appliance.lab.trial import run_program
 from appliance.model.fault import ApplianceError, SystemFailure, SystemLacks, WrongUsage
 
 PREFIX = "clab"
@@ -40,7 +43,20 @@ class Containers:
         return {"lab": lab, "exec": []}
 
     def run(self, topology: Topology, file: Path, manner: Manner) -> LabReport:
-        raise WrongUsage("checks run where the namespaces are ours", hint="use `--backend vm` or `--backend here`")
+        """Deploy the lab, run its checks on this machine as for a lab of namespaces, take it down."""
+        begun, results = time.monotonic(), []
+        self.up(topology, file)
+        try:
+            _lay_out(topology)
+            message = f"{len(topology.nodes)} containers and {len(topology.links)} links are up"
+            results.append(CheckResult("deploy", True, round(time.monotonic() - begun, 2), message))
+            self.progress(describe_result(results[0]))
+            results += run_program(file, topology, self.progress, manner)
+        finally:
+            if not manner.keep or (results and all(result.passed for result in results)):
+                self.down(topology.name)
+                shutil.rmtree(lab_folder(topology.name), ignore_errors=True)
+        return LabReport(topology.name, time.monotonic() - begun, tuple(results), None)
 
     def execute(self, lab: str | None, node: str, command: Sequence[str]) -> int:
         labs = self.labs()
@@ -77,6 +93,21 @@ class Containers:
             return False
         _said("containerlab", "destroy", "--name", lab, "--cleanup")
         return True
+
+
+def _lay_out(topology: Topology) -> None:
+    """What checks look for of each node (appliance/lab/state.py): its first process, and the program that enters it."""
+    for node in topology.nodes:
+        if node.kind != "linux":
+            continue
+        container = f"{PREFIX}-{topology.name}-{node.name}"
+        pid = int(_said("docker", "inspect", "--format", "{{.State.Pid}}", container))
+        folder = node_folder(topology.name, node.name)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "pid").write_text(f"{pid}\n")
+        (folder / "enter").write_text(enter_script(pid, node.env))
+        (folder / "enter").chmod(0o755)
+        (folder / "log").write_text(_said("docker", "logs", container))
 
 
 def _said(*command: str, hint: str | None = None) -> str:

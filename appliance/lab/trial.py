@@ -69,7 +69,7 @@ def run_lab(deployment: Deployment, failures: Path, manner: Manner) -> LabReport
     try:
         if results[0].passed:
             captures = list(_start_captures(topology))
-            results += _run_program(deployment.file, topology, deployment.progress, manner)
+            results += run_program(deployment.file, topology, deployment.progress, manner)
         passed = all(result.passed for result in results)
         _stop(captures)
         if not passed and lab_folder(topology.name).is_dir():
@@ -102,7 +102,8 @@ def _deploy(deployment: Deployment) -> CheckResult:
     return CheckResult("deploy", not failed, round(time.monotonic() - begun, 2), message)
 
 
-def _run_program(file: Path, topology: Topology, progress: Callable[[str], None], manner: Manner) -> list[CheckResult]:
+def run_program(file: Path, topology: Topology, progress: Callable[[str], None], manner: Manner) -> list[CheckResult]:
+    """The checks beside a topology whose nodes are up and laid out as in :mod:`appliance.lab.state`."""
     program = file.parent / PROGRAM
     if not program.exists():
         return []
