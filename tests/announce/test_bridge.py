@@ -28,11 +28,16 @@ def bridged(program: Path, *before: str) -> Iterator[tuple[subprocess.Popen[byte
         with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as process:
             try:
                 daemon, _ = door.accept()
-                with daemon:
-                    daemon.settimeout(PATIENCE)
-                    yield process, daemon
-            finally:
+            except TimeoutError:
                 process.kill()
+                raise
+            with daemon:
+                daemon.settimeout(PATIENCE)
+                try:
+                    yield process, daemon
+                finally:  # before its daemon is gone, for then it kills what started it: this process
+                    process.kill()
+                    process.wait()
 
 
 def say(process: subprocess.Popen[bytes], data: bytes) -> Thread:
