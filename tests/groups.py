@@ -28,7 +28,9 @@ OPTIONS = ("-q", "-p", "no:cacheprovider")
 PYTEST = (PYTHON, "-m", "pytest", *OPTIONS)
 BUILD = ROOT / "build"
 ON_HOST = ("-m", "not guest and not frr and not image", f"--junitxml={BUILD / 'host-tests.xml'}", "tests")
-WITH_FRR = ("-m", "frr", f"--junitxml={BUILD / 'frr-tests.xml'}", "tests/frr", "tests/contracts/test_frr.py")
+WITH_FRR = ("-m", "frr", "tests/frr", "tests/contracts/test_frr.py")
+BESIDE = (PYTHON, "-m", "tests.side_by_side", "3", f"{BUILD / 'frr-tests.xml'}", *OPTIONS)
+"""FRR's tests mostly wait for timers, so several files run at once."""
 MOST_LANES = 4
 """Each has a guest of 3 GB."""
 AS_ROOT = () if os.geteuid() == 0 else ("sudo",)
@@ -39,12 +41,21 @@ LISTED = f"cat > /tmp/doors && exec timeout 1100 python3 -m pytest {shlex.join(O
 DOORS = "tests/contracts"
 LABS = {
     "aws-bgp-ecmp": ("aws-bgp-ecmp",),
-    "aws-static-failover": ("--quick", "aws-static-failover"),
+    "aws-plus-alibaba": ("aws-plus-alibaba",),
+    "exabgp-ecmp": ("exabgp-ecmp",),
     "aws-tgw-4-tunnels": ("aws-tgw-4-tunnels",),
+    "aws-static-failover": ("--quick", "aws-static-failover"),
+    "alibaba-single-egress-policy": ("alibaba-single-egress-policy",),
+    "alibaba-dual-egress-bgp": ("alibaba-dual-egress-bgp",),
+    "aws-bgp-ecmp-exabgp": ("--quick", "--speaker", "exabgp", "aws-bgp-ecmp"),
+    "alibaba-single-egress-bgp": ("alibaba-single-egress-bgp",),
+    "aws-ipv6": ("aws-ipv6",),
     "linode-aws-static": ("linode-aws-static",),
+    "alibaba-dual-egress-static": ("alibaba-dual-egress-static",),
+    "alibaba-single-tunnel": ("alibaba-single-tunnel",),
 }
-"""Group -> what `appliance lab run` is told: labs that ended green each time of late; `make labs` and `make soak` run
-every lab."""
+"""Group -> what `appliance lab run` is told: every lab, the longest first, and the main one with either speaker. What
+``--quick`` leaves out of the static one is shown with BGP, and by `make labs`."""
 
 
 def lab(name: str) -> Group:
@@ -58,7 +69,7 @@ LONGEST, *OTHERS = LABS
 GROUPS = (
     lab(LONGEST),
     Group("host", "unit, pipeline, style, types", (*PYTEST, *ON_HOST), 15, True),
-    Group("frr", "the real FRR of Debian 13, in network namespaces", (*PYTEST, *WITH_FRR), 15),
+    Group("frr", "the real FRR of Debian 13, in network namespaces", (*BESIDE, *WITH_FRR), 15),
     Group(
         "doors",
         "the real doors, and what this kernel lacks, in the guest",
