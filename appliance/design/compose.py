@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from appliance.design.capturing import capturing_resources
+from appliance.design.drawing import forget_the_past
 from appliance.design.egress import egress_resources
 from appliance.design.filtering import firewall_tables
 from appliance.design.paths import static_routes
@@ -16,6 +17,7 @@ from appliance.model.resources import Resource
 
 def compose(wish: Wish) -> frozenset[Resource]:
     """Desired resources. The same wish gives the same set, whatever the order of the intent's lists."""
+    forget_the_past(wish)
     return (
         tunnel_resources(wish)
         | egress_resources(wish)

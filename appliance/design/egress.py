@@ -8,12 +8,14 @@ from that address goes on to the main table.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from ipaddress import ip_network
 
+from appliance.design.drawing import recall, surroundings
 from appliance.design.numbering import source_priority, uplink_table
 from appliance.design.underlay import Underlay, choose_uplink, underlay_of
 from appliance.design.wish import Wish
-from appliance.model.intent import Tunnel
+from appliance.model.intent import Connection, Tunnel
 from appliance.model.resources import MAIN_TABLE, Resource, Route, Rule
 
 HOST_ROUTE_METRIC = 10
@@ -21,13 +23,20 @@ HOST_ROUTE_METRIC = 10
 
 def egress_resources(wish: Wish) -> frozenset[Resource]:
     """The uplinks' rules and tables, and host routes in the main table for whoever asks there."""
+    around = surroundings(wish)
+    found = [recall(wish, "egress", one, around, partial(_ways_out, wish, one)) for one in wish.connections]
+    return frozenset[Resource]().union(*found, _main_routes(wish))
+
+
+def _ways_out(wish: Wish, connection: Connection) -> frozenset[Resource]:
+    """One connection's rules and routes."""
     found: set[Resource] = set()
-    for _, tunnel in wish.tunnels:
+    for tunnel in connection.tunnels:
         under = underlay_of(wish, tunnel)
         if wish.machine is not None and under.link and under.address and under.way:
             table = _table(wish, under)
             found |= {_source_rule(under, table), _host_route(tunnel, under, table)}
-    return frozenset(found | set(_main_routes(wish)))
+    return frozenset(found)
 
 
 def _table(wish: Wish, under: Underlay) -> int:
@@ -55,7 +64,8 @@ def _main_routes(wish: Wish) -> Iterator[Route]:
     """To far ends of uplinks whose gateway the intent states, or that are not the only one: who does not say from which
     address (a ping to see whether they answer) goes the same way. Of two uplinks to one far end the first does."""
     several, seen = len(wish.intent.uplinks) > 1, set()
-    for _, tunnel in wish.tunnels:
+    stated = several or any(uplink.gateway for uplink in wish.intent.uplinks)
+    for _, tunnel in wish.tunnels if stated else ():
         uplink, under = choose_uplink(wish.intent.uplinks, tunnel), underlay_of(wish, tunnel)
         if uplink and under.way and (uplink.gateway or several) and tunnel.remote not in seen:
             seen.add(tunnel.remote)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from appliance.design.announcing import beyond
 from appliance.design.capturing import captured_defaults
+from appliance.design.drawing import recall, surroundings
 from appliance.design.routing import protected_prefixes
 from appliance.design.tunnels import pairs, tunnel_link, tunnel_mss
 from appliance.design.underlay import underlay_of, uplink_links, uplink_networks
@@ -25,7 +26,7 @@ def firewall_tables(wish: Wish) -> frozenset[FirewallTable]:
 def compose_filter(wish: Wish) -> Filter:
     """The table's content, typed."""
     return Filter(
-        tunnels=tuple(_guard(wish, connection, tunnel) for connection, tunnel in wish.tunnels),
+        tunnels=tuple(guard for connection in wish.connections for guard in _known_guards(wish, connection)),
         policed=_policed(wish),
         uplinks=uplink_links(wish),
         lans=lan_guards(wish),
@@ -107,6 +108,13 @@ def _policed(wish: Wish) -> tuple[PolicedPair, ...]:
         for connection in wish.connections
         for near, far in pairs(wish, connection)
     )
+
+
+def _known_guards(wish: Wish, connection: Connection) -> tuple[TunnelGuard, ...]:
+    """One connection's tunnels, by name."""
+    tunnels = sorted(connection.tunnels, key=lambda tunnel: tunnel.name)
+    around = surroundings(wish)
+    return recall(wish, "guards", connection, around, lambda: tuple(_guard(wish, connection, one) for one in tunnels))
 
 
 def _guard(wish: Wish, connection: Connection, tunnel: Tunnel) -> TunnelGuard:

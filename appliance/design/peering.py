@@ -6,6 +6,7 @@ from ipaddress import ip_network
 
 from appliance.announce.render import render_exabgp
 from appliance.design.announcing import announced, beyond, sorted_networks
+from appliance.design.drawing import recall
 from appliance.design.numbering import router_id
 from appliance.design.wish import Wish, profile_of
 from appliance.frr.render import render_frr
@@ -32,7 +33,7 @@ MARTIANS = tuple(
 def router_configs(wish: Wish) -> frozenset[FrrConfig]:
     """FRR's configuration, or none when no connection speaks BGP."""
     router = compose_router(wish)
-    return frozenset({FrrConfig(render_frr(router, wish.templates), router.secrets)} if router else ())
+    return frozenset({FrrConfig(render_frr(router, wish.templates, wish.drawn), router.secrets)} if router else ())
 
 
 def speaker_configs(wish: Wish) -> frozenset[ExabgpConfig]:
@@ -48,12 +49,7 @@ def compose_router(wish: Wish, speaker: str = "frr") -> BgpRouter | None:
         return None
     asn = wish.intent.site.asn or speaking[0].asn
     assert asn is not None  # the intent's rules demand one of the two
-    neighbors = [
-        neighbor
-        for connection in speaking
-        for tunnel in sorted(connection.tunnels, key=lambda tunnel: tunnel.name)
-        for neighbor in _neighbors(wish, connection, tunnel, asn)
-    ]
+    neighbors = [neighbor for connection in speaking for neighbor in _known_neighbors(wish, connection, asn)]
     return BgpRouter(
         asn=asn,
         router_id=wish.intent.site.router_id or router_id(wish.intent.site.name),
@@ -62,6 +58,24 @@ def compose_router(wish: Wish, speaker: str = "frr") -> BgpRouter | None:
         beyond=frozenset(network for one in speaking for network in beyond(wish.intent, one)),
         extra=wish.frr_extra,
     )
+
+
+def _known_neighbors(wish: Wish, connection: Connection, asn: int) -> tuple[Neighbor, ...]:
+    """One connection's: the same objects as long as all that they are drawn from is the same."""
+    given = (
+        wish.intent.site,
+        asn,
+        announced(wish, connection),
+        _local_pref(wish, connection),
+        _password(wish, connection),
+        tuple(wish.stances.get(tunnel.name, OPEN) for tunnel in connection.tunnels),
+    )
+    return recall(wish, "neighbors", connection, given, lambda: _all_neighbors(wish, connection, asn))
+
+
+def _all_neighbors(wish: Wish, connection: Connection, asn: int) -> tuple[Neighbor, ...]:
+    tunnels = sorted(connection.tunnels, key=lambda tunnel: tunnel.name)
+    return tuple(neighbor for tunnel in tunnels for neighbor in _neighbors(wish, connection, tunnel, asn))
 
 
 def _neighbors(wish: Wish, connection: Connection, tunnel: Tunnel, router_asn: int) -> list[Neighbor]:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
+from functools import partial
 from ipaddress import ip_network
+from itertools import chain
 
+from appliance.design.drawing import recall, surroundings
 from appliance.design.numbering import (
     child_name,
     if_id,
@@ -45,11 +49,32 @@ TCP_HEADER = 20
 
 def tunnel_resources(wish: Wish) -> frozenset[Resource]:
     """Everything that stands for the tunnels themselves, routes and filter aside."""
+    ends = [recall(wish, "ends", one, None, partial(_far_ends, one)) for one in wish.connections]
+    sharing = Counter(chain.from_iterable(ends))
+    found: list[frozenset[Resource]] = []
+    for connection, mine in zip(wish.connections, ends, strict=True):
+        shared = tuple(sharing[end] > 1 for end in mine)
+        secrets = tuple(wish.secrets.get(tunnel.name) for tunnel in connection.tunnels)
+        given = (surroundings(wish), shared, secrets)
+        found.append(recall(wish, "tunnels", connection, given, partial(_resources, wish, connection, sharing)))
+    return frozenset[Resource]().union(*found)
+
+
+def _far_ends(connection: Connection) -> tuple[str, ...]:
+    return tuple(map(_far_end, connection.tunnels))
+
+
+def _far_end(tunnel: Tunnel) -> str:
+    """Whom charon takes the other end for."""
+    return tunnel.remote_id or str(tunnel.remote)
+
+
+def _resources(wish: Wish, connection: Connection, sharing: Mapping[str, int]) -> frozenset[Resource]:
+    """One connection's."""
     found: set[Resource] = set()
-    sharing = Counter(tunnel.remote_id or str(tunnel.remote) for _, tunnel in wish.tunnels)
-    for connection, tunnel in wish.tunnels:
+    for tunnel in connection.tunnels:
         under = underlay_of(wish, tunnel)
-        alone = sharing[tunnel.remote_id or str(tunnel.remote)] == 1
+        alone = sharing[_far_end(tunnel)] == 1
         if lack_of(wish, tunnel) is None:  # else it would call from wherever, under another identity
             ike = ike_connection(connection, tunnel, under, alone=alone, pairs=pairs(wish, connection))
             found |= {ike, shared_key(wish, tunnel, under)}

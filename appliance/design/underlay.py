@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
+from appliance.design.drawing import recall, surroundings
 from appliance.design.wish import Wish
 from appliance.model.address import IPAddress, IPNetwork
 from appliance.model.intent import Tunnel, Uplink
@@ -34,11 +36,7 @@ class Way:
 
 def underlay_of(wish: Wish, tunnel: Tunnel) -> Underlay:
     """The underlay of one tunnel: its own uplink, or the only one, or wherever the default route leads."""
-    asked = ("underlay", tunnel.remote, tunnel.uplink, tunnel.encap)  # all of the tunnel that counts for it
-    if asked not in wish.memory:
-        wish.memory[asked] = _find_underlay(wish, tunnel)
-    found: Underlay = wish.memory[asked]
-    return found
+    return recall(wish, "underlay", tunnel, surroundings(wish), partial(_find_underlay, wish, tunnel))
 
 
 def _find_underlay(wish: Wish, tunnel: Tunnel) -> Underlay:
@@ -123,8 +121,11 @@ def default_link(wish: Wish, family: int) -> str | None:
 def uplink_links(wish: Wish) -> tuple[str, ...]:
     """Every interface that leads outside: those the intent names, and those the tunnels use."""
     named = {uplink.interface for uplink in wish.intent.uplinks}
-    used = {underlay_of(wish, tunnel).link for _, tunnel in wish.tunnels}
-    return tuple(sorted(link for link in named | used if link))
+    if "uplink links" not in wish.memory:
+        used = {underlay_of(wish, tunnel).link for _, tunnel in wish.tunnels}
+        wish.memory["uplink links"] = tuple(sorted(link for link in named | used if link))
+    found: tuple[str, ...] = wish.memory["uplink links"]
+    return found
 
 
 def uplink_networks(wish: Wish) -> tuple[IPNetwork, ...]:

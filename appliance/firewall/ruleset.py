@@ -7,6 +7,7 @@ refusal: nftables goes on to other tables after an ``accept``, so nothing here o
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from ipaddress import IPv6Address
 
@@ -60,7 +61,7 @@ def _faults(filter: Filter) -> Iterable[Fault]:
             yield Fault("not an interface name", found=repr(name), allowed="1 to 15 of A-Z a-z 0-9 . _ -")
     for name in sorted(set(tunnels) & set(uplinks)):
         yield Fault("an interface is both a tunnel and an uplink", found=name)
-    for name in sorted({name for name in tunnels if tunnels.count(name) > 1}):
+    for name in sorted(name for name, count in Counter(tunnels).items() if count > 1):
         yield Fault("two tunnels share an interface", found=name)
     for tunnel in filter.tunnels:
         for address in (tunnel.remote, *tunnel.neighbors):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from appliance.firewall.words import merged, quoted
-from appliance.model.address import IPAddress, IPNetwork
-from appliance.model.filtering import Filter, LanGuard
+from appliance.model.address import IPNetwork
+from appliance.model.filtering import Filter, LanGuard, TunnelGuard
 
 PRIVATE = tuple(
     ip_network(text)
@@ -40,16 +42,43 @@ def uplinks_of(filter: Filter) -> list[str]:
 
 
 def _tunnel_sets(filter: Filter, family: int) -> Iterable[str]:
-    tunnels = filter.tunnels
-    peers = {(link, t.remote) for t in tunnels for link in ((t.uplink,) if t.uplink else uplinks_of(filter))}
-    routed = [(tunnel.interface, tunnel) for tunnel in tunnels if tunnel.interface is not None]
-    neighbors = {(link, neighbor) for link, tunnel in routed for neighbor in tunnel.neighbors}
-    remotes = sorted({t.remote for t in tunnels if t.remote.version == family}, key=int)
-    sizes = sorted(f"{quoted(link)} : {t.mss if family == 4 else t.mss6}" for link, t in routed)
+    found = [_places_of(tunnel, family) for tunnel in filter.tunnels]
+    uplinks = uplinks_of(filter)
+    far = [(place.uplink, address) for place in found for address in place.remote]
+    peers = {(link, *address) for one, address in far for link in ((one,) if one else uplinks)}
+    neighbors = {(place.link, *address) for place in found if place.link for address in place.neighbors}
+    remotes = sorted({address for _, address in far})
+    sizes = sorted(place.size for place in found if place.size)
     yield from render_set(f"mss{family}", "typeof oifname : tcp option maxseg size", sizes, kind="map")
     yield from _pairs(f"peers{family}", family, peers)
     yield from _pairs(f"neighbors{family}", family, neighbors)
-    yield from render_set(f"remotes{family}", f"type ipv{family}_addr", map(str, remotes))
+    yield from render_set(f"remotes{family}", f"type ipv{family}_addr", (text for _, text in remotes))
+
+
+Address = tuple[int, str]
+"""As a number, to sort by, and as text."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """What one tunnel has in the sets of one family."""
+
+    link: str | None
+    uplink: str | None
+    remote: tuple[Address, ...]
+    neighbors: tuple[Address, ...]
+    size: str | None
+
+
+@lru_cache(maxsize=1 << 14)  # some thousand tunnels, twice
+def _places_of(tunnel: TunnelGuard, family: int) -> _Place:
+    remote, neighbors = (
+        tuple((int(one), str(one)) for one in some if one.version == family)
+        for some in ((tunnel.remote,), tunnel.neighbors)
+    )
+    size = tunnel.mss if family == 4 else tunnel.mss6
+    link = tunnel.interface
+    return _Place(link, tunnel.uplink, remote, neighbors, None if link is None else f"{quoted(link)} : {size}")
 
 
 def _network_sets(filter: Filter, family: int) -> Iterable[str]:
@@ -76,11 +105,9 @@ def render_set(name: str, type_: str, elements: Iterable[str], kind: str = "set"
     yield "\t}"
 
 
-def _pairs(name: str, family: int, pairs: Iterable[tuple[str, IPAddress]]) -> Iterable[str]:
-    found = sorted((link, int(address), address) for link, address in pairs if address.version == family)
-    return render_set(
-        name, f"type ifname . ipv{family}_addr", (f"{quoted(link)} . {address}" for link, _, address in found)
-    )
+def _pairs(name: str, family: int, pairs: Iterable[tuple[str, int, str]]) -> Iterable[str]:
+    elements = (f"{quoted(link)} . {address}" for link, _, address in sorted(pairs))
+    return render_set(name, f"type ifname . ipv{family}_addr", elements)
 
 
 def _networks(name: str, family: int, networks: Iterable[IPNetwork]) -> Iterable[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from appliance.frr.extra import parse_extra
 from appliance.frr.marks import BEYOND_MAP, DEFAULT_LIST, MARK, SOURCE_MAP
@@ -12,7 +13,7 @@ from appliance.frr.tree import merge_trees, parse_tree, render_tree, sort_tree
 from appliance.model.address import IPAddress, IPNetwork
 from appliance.model.peering import CLOSED, SHUT, BgpRouter, Neighbor, PrefixRule
 from appliance.model.resources import DEFAULT_TABLE
-from appliance.templates.filling import load_template
+from appliance.templates.filling import Piece, load_template
 
 CONNECT_RETRY = 10
 """Seconds between attempts to connect; FRR's own 120 would be the longest wait after any outage."""
@@ -38,8 +39,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class PrefixList:
-    """A prefix-list: it always ends in an explicit deny, for FRR takes an empty list as one that permits all."""
+    """A prefix-list: it always ends in an explicit deny, for FRR takes an empty list as one that permits all. ``word``
+    is what its lines begin with."""
 
+    word: str
     name: str
     entries: tuple[Entry, ...]
 
@@ -66,16 +69,29 @@ class RouteMap:
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """What one address family holds. ``word`` is what its lists begin with."""
+    """What one address family holds."""
 
     name: str
-    word: str
     networks: tuple[IPNetwork, ...]
     peers: tuple[Neighbor, ...]
     lists: tuple[PrefixList, ...]
 
 
-def render_frr(router: BgpRouter, templates: Mapping[str, str]) -> str:
+@dataclass(frozen=True, slots=True)
+class Told:
+    """All that concerns one neighbour."""
+
+    peer: Neighbor
+    lists: tuple[PrefixList, ...]
+    maps: tuple[RouteMap, ...]
+    default: tuple[PrefixRule, ...]
+
+
+Drawn = dict[object, Any]
+"""What was made before, by the kind and identity of what it was made from: that stands beside it."""
+
+
+def render_frr(router: BgpRouter, templates: Mapping[str, str], drawn: Drawn | None = None) -> str:
     """The whole of FRR's configuration that is ours, ``router.extra`` merged in.
 
     ``templates`` are the files of ``frr-templates/`` by name. Networks are announced whether or not a route of
@@ -84,27 +100,41 @@ def render_frr(router: BgpRouter, templates: Mapping[str, str]) -> str:
     ``router.networks``. One of ``router.beyond`` has the least of preferences: FRR takes what it originates itself for
     better than any path, and nothing would lead into the tunnels of the cloud that brings it. What is passed on then
     is that cloud's path, in which the other must not find its own number. Raises FaultyInput for an extra text that
-    cannot be passed on.
+    cannot be passed on. ``drawn`` keeps what was made for neighbours that stay the same objects.
     """
     extra = parse_extra(router.extra, f"router bgp {router.asn}")
-    peers = tuple(sorted(map(_as_frr_has_it, router.neighbors), key=lambda peer: _in_order(peer.address)))
-    maps = [_inbound(peer) for peer in peers] + [_outbound(peer, router) for peer in peers]
+    known: Drawn = {} if drawn is None else drawn
+    all_told = [_told(peer, router.asn, known) for peer in router.neighbors]
+    all_told.sort(key=lambda one: _in_order(one.peer.address))
+    maps = [route_map for one in all_told for route_map in one.maps]
     if router.source:
         maps.append(RouteMap(SOURCE_MAP, source=router.source))
     if router.beyond:
         maps.append(RouteMap(BEYOND_MAP, local_pref=0, weight=0))
-    text = load_template(templates, "frr.conf.j2", _SAFE, "FRR").render(
+    whole = load_template(templates, "frr.conf.j2", _SAFE, "FRR")
+    constants = {
+        "map_name": map_name, "connect_retry": CONNECT_RETRY, "default_list": DEFAULT_LIST,
+    }  # fmt: skip
+
+    def piece(name: str, passes_on: bool = False, **about: object) -> Piece:
+        (thing,) = about.values()
+        key = (name, id(thing), passes_on)
+        if key not in known or known[key][0] is not thing:
+            template = whole.environment.get_template(name)
+            known[key] = thing, Piece(template.render(passes_on=passes_on, **about, **constants))
+        found: Piece = known[key][1]
+        return found
+
+    text = whole.render(
         router=router,
-        peers=peers,
-        families=tuple(_family(router, peers, version) for version in (4, 6)),
+        peers=[one.peer for one in all_told],
+        families=tuple(_family(router, all_told, version) for version in (4, 6)),
+        piece=piece,
         maps=sorted(maps, key=lambda item: item.name),
-        map_name=map_name,
-        connect_retry=CONNECT_RETRY,
         restart=RESTART,
         defer=DEFER,
         source=router.source,
         source_map=SOURCE_MAP,
-        default_list=DEFAULT_LIST,
         beyond_map=BEYOND_MAP,
         passes_on=lambda peer: any(rule.prefix in router.beyond for rule in peer.announce),
     )
@@ -125,26 +155,42 @@ def _in_order(address: IPAddress) -> tuple[int, int]:
     return address.version, int(address)
 
 
-def _family(router: BgpRouter, peers: Iterable[Neighbor], version: int) -> Family:
-    members = tuple(peer for peer in peers if peer.address.version == version)
+def _told(neighbor: Neighbor, asn: int, known: Drawn) -> Told:
+    key = ("told", id(neighbor), asn)
+    if key not in known or known[key][0] is not neighbor:
+        known[key] = neighbor, _tell(neighbor, asn)
+    found: Told = known[key][1]
+    return found
+
+
+def _tell(neighbor: Neighbor, asn: int) -> Told:
+    peer = _as_frr_has_it(neighbor)
+    lists = tuple(
+        _prefix_list(_word(peer), map_name(peer, way), rules)
+        for way, rules in (("in", peer.accept), ("out", peer.announce))
+    )
+    return Told(peer, lists, (_inbound(peer), _outbound(peer, asn)), _default_rules(peer))
+
+
+def _family(router: BgpRouter, all_told: Iterable[Told], version: int) -> Family:
+    members = [one for one in all_told if one.peer.address.version == version]
     networks = {network for network in router.networks if network.version == version}
-    lists = [_prefix_list(map_name(peer, "in"), peer.accept) for peer in members]
-    lists += [_prefix_list(map_name(peer, "out"), peer.announce) for peer in members]
-    lists += [_prefix_list(DEFAULT_LIST, found) for found in map(_default_rules, members) if found][:1]
+    lists = [each for one in members for each in one.lists]
+    word = "ip" if version == 4 else "ipv6"
+    lists += [_prefix_list(word, DEFAULT_LIST, one.default) for one in members if one.default][:1]
     return Family(
         name=f"ipv{version}",
-        word="ip" if version == 4 else "ipv6",
         networks=tuple(sorted(networks, key=lambda network: (int(network.network_address), network.prefixlen))),
-        peers=members,
+        peers=tuple(one.peer for one in members),
         lists=tuple(sorted(lists, key=lambda item: item.name)),
     )
 
 
-def _prefix_list(name: str, rules: Iterable[PrefixRule]) -> PrefixList:
+def _prefix_list(word: str, name: str, rules: Iterable[PrefixRule]) -> PrefixList:
     """In the given order, each line once (FRR drops a repeated one without a word)."""
     lines = dict.fromkeys((("permit" if rule.permit else "deny"), _match(rule)) for rule in rules)
     entries = [Entry(seq, action, match) for seq, (action, match) in zip(range(5, LAST, 5), lines, strict=False)]
-    return PrefixList(name, (*entries, Entry(LAST, "deny", "any")))
+    return PrefixList(word, name, (*entries, Entry(LAST, "deny", "any")))
 
 
 def _match(rule: PrefixRule) -> str:
@@ -168,7 +214,7 @@ def _default_rules(peer: Neighbor) -> tuple[PrefixRule, ...]:
     return tuple(one for one in peer.accept if one.permit and one.prefix.prefixlen == 0 and not one.ge)
 
 
-def _outbound(peer: Neighbor, router: BgpRouter) -> RouteMap:
+def _outbound(peer: Neighbor, asn: int) -> RouteMap:
     """Prepends carry the number by which this cloud knows us."""
     name = map_name(peer, "out")
     standard = [item for item in peer.communities if item.count(":") == 1]
@@ -177,7 +223,7 @@ def _outbound(peer: Neighbor, router: BgpRouter) -> RouteMap:
         name,
         _word(peer),
         name,
-        prepend=(peer.local_asn or router.asn,) * peer.told_prepend,
+        prepend=(peer.local_asn or asn,) * peer.told_prepend,
         communities=_numeric(standard),
         large_communities=_numeric(large),
         metric=peer.told_med,

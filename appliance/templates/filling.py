@@ -13,6 +13,12 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 
+class Piece(str):
+    """Text that a template of ours made: its values were checked already."""
+
+    __slots__ = ()
+
+
 def load_template(templates: Mapping[str, str], name: str, safe: re.Pattern[str], program: str) -> Template:
     """The template ``name`` of ``templates`` (texts by file name), for ``program``'s configuration.
 
@@ -28,6 +34,8 @@ def _loaded(templates: tuple[tuple[str, str], ...], name: str, safe: re.Pattern[
     from jinja2 import DictLoader, Environment, StrictUndefined
 
     def checked(value: object) -> str:
+        if isinstance(value, Piece):
+            return value
         text = str(value)
         if not safe.fullmatch(text):
             raise ApplianceError(f"this cannot stand in {program}'s configuration: {text!r}", code="unsafe-text")

@@ -1,0 +1,52 @@
+"""What was drawn for a wish before this one: what follows from nothing that changed is not drawn anew."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from appliance.design.wish import Wish
+from appliance.model.resources import LINK_MARK
+from appliance.model.secret import Secret
+
+T = TypeVar("T")
+
+FAR_MORE = 30
+"""Drawings a tunnel beyond which those of the past are thrown away."""
+
+
+def recall(wish: Wish, kind: str, of: object, given: object, draw: Callable[[], T]) -> T:
+    """What was drawn as ``kind`` for this very object from equal facts, else a drawing from these. ``given`` are all
+    the facts beside the object itself that it is drawn from."""
+    key = (kind, id(of))
+    known = wish.drawn.get(key)
+    if known is not None and known[0] is of and known[1] == given:
+        found: T = known[2]
+        return found
+    drawn = draw()
+    wish.drawn[key] = (of, given, drawn)
+    return drawn
+
+
+def surroundings(wish: Wish) -> object:
+    """Of the machine and the site all that a tunnel by itself depends on: the same object as long as it is the same."""
+    if "surroundings" not in wish.memory:
+        machine, intent = wish.machine, wish.intent
+        interfaces = machine.interfaces if machine else {}
+        others = {name: one for name, one in interfaces.items() if not (one.alias or "").startswith(LINK_MARK)}
+        ours = machine and frozenset(route.link for route in machine.defaults) - others.keys()
+        facts = (intent.site, intent.uplinks, machine and (others, machine.defaults, ours), _key_mark(wish))
+        last = wish.drawn.get("surroundings")
+        wish.memory["surroundings"] = wish.drawn["surroundings"] = last if last == facts else facts
+    return wish.memory["surroundings"]
+
+
+def _key_mark(wish: Wish) -> str:
+    """Another one when fingerprints are others."""
+    return wish.fingerprint(Secret("")) if wish.secrets else ""
+
+
+def forget_the_past(wish: Wish) -> None:
+    """Throw drawings away once there are far more of them than there is to draw."""
+    if len(wish.drawn) > FAR_MORE * (len(wish.tunnels) + 10):
+        wish.drawn.clear()
