@@ -78,7 +78,8 @@ async def _commit(systems: Systems, order: Commit, tell: Tell, known: Known) -> 
     if order.text:
         loaded = parse_loaded(order.text, str(store.intent_file), known.reading)
     down = Down(order.down, order.unprotected)
-    wish = await make_wish(systems, loaded.intent, order.secrets, down, known=known, anew=False)
+    choice = None if known.carrying is None else (known.carrying, known.stances)
+    wish = await make_wish(systems, loaded.intent, order.secrets, down, choice, known, anew=False)
     wish = replace(wish, learned=_taught(order, wish.learned))
     prepared = await prepare(systems, wish, pictures=pictures)
     await refuse_strangers(systems, prepared, adopt=order.adopt, pictures=pictures)

@@ -14,7 +14,8 @@ from typing import Any
 
 from appliance.intent.rereading import Rereading
 from appliance.model.change import Door, Outcome
-from appliance.model.machine import Machine
+from appliance.model.machine import Carrying, Machine
+from appliance.model.peering import Stances
 from appliance.model.resources import Resource
 
 
@@ -76,8 +77,10 @@ class Pictures:
 @dataclass(frozen=True, slots=True)
 class Known:
     """What one order leaves for the next: the intent as it was read, the machine as it was seen, and ``drawn``, what
-    was composed of both."""
+    was composed of both. ``carrying`` and ``stances`` are what the daemon chose; None: what it published counts."""
 
     reading: Rereading
     pictures: Pictures = field(default_factory=Pictures)
     drawn: dict[object, Any] = field(default_factory=dict)
+    carrying: Carrying | None = None
+    stances: Stances = field(default_factory=dict)

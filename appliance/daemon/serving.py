@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -42,7 +43,8 @@ async def serve_control(
         generation = board.generation
         async with memory.hands:
             with board.senses.excuses.during(order, board.links) as done:
-                made = await _locked(systems, order, tell, memory.known)
+                known = replace(memory.known, carrying=board.carrying, stances=board.stances)
+                made = await _locked(systems, order, tell, known)
                 done += made
             if board.generation != generation:  # switched meanwhile
                 await board.enforce()

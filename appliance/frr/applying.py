@@ -29,6 +29,9 @@ MANY = 100
 whole configuration, so that ten neighbours' take longer than the second for which it starts no session afterwards; from
 a file it takes all at once (FRR 10.3)."""
 
+COPIED = 35_000
+"""The same as lines to send times lines that stand: of a thousand neighbours a few are enough."""
+
 AT_LEISURE = "no bgp route-map delay-timer"
 """bgpd's own five seconds between a change of policy and its effect."""
 
@@ -43,13 +46,13 @@ Refused = tuple[Step, str]
 
 
 def carry_out(
-    daemons: Daemons, script: Sequence[Step], *, singly: bool = False, delay: str = AT_LEISURE
+    daemons: Daemons, script: Sequence[Step], *, singly: bool = False, delay: str = AT_LEISURE, standing: int = 0
 ) -> list[Refused]:
     """Send every step in its section, past what is refused. Returns that. ``singly``: each line is looked at by itself
     however many there are, so that one bad line of a list does not take others along. ``delay`` is the line by which
-    changes of policy wait as they shall."""
+    changes of policy wait as they shall. ``standing``: lines that there are already."""
     listed = sum(1 for step in script if step.daemon != MGMTD and _of_policy(step))
-    together = not singly and listed >= MANY
+    together = not singly and (listed >= MANY or listed * standing >= COPIED)
     clerks = {name: _Clerk(daemon, delay if together and name != MGMTD else None) for name, daemon in daemons.items()}
     refused: list[Refused] = []
     for (name, where), run in groupby(script, key=lambda step: (step.daemon, step.where)):

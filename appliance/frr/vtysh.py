@@ -164,7 +164,8 @@ class Frr:
         """There is no record while we write. What did not work together is tried once more line by line."""
         standing, wanted = self._compared(vtys, text)
         self._record_file.unlink(missing_ok=True)
-        refused = carry_out(vtys, steps(standing, wanted), delay=policy_delay(wanted[BGPD]))
+        lines = text.count("\n")
+        refused = carry_out(vtys, steps(standing, wanted), delay=policy_delay(wanted[BGPD]), standing=lines)
         if refused:
             refused = carry_out(vtys, steps(ours(_running(vtys)), split(parse_tree(text))), singly=True)
         if not refused:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from appliance.frr.applying import AT_LEISURE, MANY, carry_out, policy_delay
+from appliance.frr.applying import AT_LEISURE, COPIED, MANY, carry_out, policy_delay
 from appliance.frr.diff import Step
 from appliance.frr.tree import parse_tree
 
@@ -83,6 +83,13 @@ def test_a_few_lines_hold_no_session_up() -> None:
     assert carry_out({"bgpd": bgpd}, [*lists(MANY - 2), *sections()]) == []
     assert (bgpd.files, bgpd.idle, bgpd.place) == (0, 0, None)
     assert [(where, line) for where, line in bgpd.taken[-3:]] == [(step.where, step.line) for step in sections()]
+
+
+@pytest.mark.parametrize(("standing", "files"), [(COPIED // 20, 0), (COPIED // 10, 1)])
+def test_where_much_stands_a_few_lines_are_many(standing: int, files: int) -> None:
+    bgpd = Bgpd()
+    assert carry_out({"bgpd": bgpd}, lists(10), standing=standing) == []
+    assert (bgpd.files, len(bgpd.taken)) == (files, 10)
 
 
 @pytest.mark.parametrize(("line", "seconds"), [(AT_LEISURE, DELAY), ("bgp route-map delay-timer 7", 7)])
