@@ -62,6 +62,7 @@ soak: venv
 	@for round in $$(seq $(or $(ROUNDS),20)); do echo "== round $$round"; $(BIN)/appliance lab run all \
 		&& $(BIN)/appliance lab run --speaker exabgp $(SPOKEN) \
 		&& HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest -q -p no:cacheprovider $(ON_HOST) tests || exit 1; done
+	CUTS=50 $(BIN)/python -m pytest -q -p no:cacheprovider -m image tests/image
 
 bench: venv
 	@$(BIN)/python -m tests.bench $(GOAL) $(if $(RECORD),--record)

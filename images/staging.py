@@ -129,7 +129,9 @@ def write_sources(job: Job) -> None:
 
 
 def compile_python(job: Job) -> None:
-    """Byte code that needs no time stamp, Debian's too: in the image every file has the same one."""
+    """Byte code that needs no time stamp, Debian's too: in the image every file has the same one. Python shares work
+    out by /dev/shm, which a root made by an ordinary user lacks."""
+    run("mkdir", "-p", job.tree / "dev/shm", as_root=True)
     run(
         *("chroot", job.tree, "python3", "-m", "compileall", "-q", "-f", "-j", "0"),
         *("--invalidation-mode", "unchecked-hash"),

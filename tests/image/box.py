@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import signal
 import socket
+import struct
 import subprocess
+import termios
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -104,14 +107,13 @@ class Box:
         return self.console.read_text(errors="replace") if self.console.exists() else ""
 
     def type(self, text: str) -> None:
-        """On the serial console, until it has shown all of it: what is under way when one hangs up is lost, and a
-        console that nobody reads says nothing more."""
-        before = len(self.said())
+        """On the serial console, until it has taken all of it: what is under way when one hangs up is lost, and a
+        console that nobody reads says nothing more. Not all of it comes back: a terminal echoes as it finds time."""
         with socket.socket(socket.AF_UNIX) as tty:
             tty.connect(str(self._typing))
             tty.sendall(text.encode())
             tty.setblocking(False)
-            self.wait_until(lambda: _read_all(tty) and len(self.said()) >= before + len(text), 300, "echo")
+            self.wait_until(lambda: _read_all(tty) and _under_way(tty) == 0, 300, "reader of what was typed")
 
     def wait_for(self, word: str, seconds: float) -> str:
         """The console's line with ``word``; an error with what it shows instead when there is none in time."""
@@ -171,3 +173,8 @@ def _read_all(tty: socket.socket) -> bool:
             pass
         return False
     return True
+
+
+def _under_way(tty: socket.socket) -> int:
+    """Bytes that the other end has not taken yet (unix(7), SIOCOUTQ)."""
+    return int(struct.unpack("i", fcntl.ioctl(tty, termios.TIOCOUTQ, bytes(4)))[0])
