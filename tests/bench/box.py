@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import time
@@ -70,6 +71,12 @@ def calibrate() -> float:
     begun = time.perf_counter()
     sum(number * number for number in range(200_000))
     return time.perf_counter() - begun
+
+
+def spent(pid: int) -> float:
+    """Processor seconds of a process until now."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _told(*command: str, given: str | None = None) -> str:

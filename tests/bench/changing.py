@@ -5,7 +5,8 @@ kernel has no XFRM links, VXLAN links stand in for them.
 
 The tunnel gets other inside addresses and another cipher, so that the kernel, FRR and charon each have something to
 change. Ours is the order that `appliance apply` gives to the daemon, over its socket, until the daemon says that it is
-done: it reads and checks the intent, looks at every system, and changes what differs. Theirs is what people run:
+done: it reads and checks the intent, compares with every system, and changes what differs. Each order finds it at rest,
+as an operator's does, when the pass after the order before is over. Theirs is what people run:
 ``swanctl --load-all``, ``frr-reload.py`` and ``ip -batch`` with files that were made before, sum of the three.
 """
 
@@ -25,7 +26,7 @@ from appliance.control.wire import render_order
 from appliance.daemon.passes import parse_loaded, resolve_secrets
 from appliance.daemon.wiring import open_systems
 from appliance.model.order import Commit
-from tests.bench.box import empty, timed
+from tests.bench.box import empty, spent, timed
 from tests.bench.rows import Row, middle, spread
 from tests.bench.site import CONFIG, Native, site_text, write_native, write_site
 from tests.bench.standins import numbered, stand_in
@@ -62,9 +63,9 @@ def _row(tunnels: int, bar: float) -> Row:
     empty(natives[1].machine_wide)
     bringing_up, _ = timed([*ONCE])
     _say(f"{tunnels} tunnels stand after {bringing_up:.0f} s")
-    with _daemon():
-        ours = [asyncio.run(_ordered(tunnels, turn)) for turn in range(OURS_TIMES[tunnels])]
-        nothing = asyncio.run(_ordered(tunnels, OURS_TIMES[tunnels] - 1))
+    with _daemon() as process:
+        ours = [asyncio.run(_ordered(tunnels, turn, process)) for turn in range(OURS_TIMES[tunnels])]
+        nothing = asyncio.run(_ordered(tunnels, OURS_TIMES[tunnels] - 1, process))
     theirs = [_reloaded(natives[turn % 2]) for turn in range(THEIR_TIMES[tunnels])]
     chance = random.Random(tunnels)
     ratios = [sum(slow.values()) / chance.choice(ours) for slow in theirs for _ in ours]
@@ -97,11 +98,12 @@ def _again(lines: list[str]) -> Iterator[str]:
             yield line.replace(" add ", " replace ", 1)
 
 
-async def _ordered(tunnels: int, turn: int) -> float:
+async def _ordered(tunnels: int, turn: int, daemon: subprocess.Popen[bytes]) -> float:
     systems = open_systems()
     text = _text(tunnels, None if turn % 2 else 0)
     secrets = resolve_secrets(systems, parse_loaded(text, "bench").intent)
     line = render_order(Commit(text, "bench", systems.store.read_intent(), secrets=secrets))
+    _rest(daemon)
     begun = time.perf_counter()
     made = await order_daemon(systems.store.run_dir / FILE, line, lambda _: None)
     seconds = time.perf_counter() - begun
@@ -123,8 +125,23 @@ def _reloaded(native: Native) -> dict[str, float]:
     return found
 
 
+AT_REST, A_WHILE, PATIENCE = 0.5, 1.0, 30.0
+"""The share of a core that a daemon takes at most which does nothing but watch a thousand tunnels that nobody answers;
+over how many seconds; and for how long at most that is waited for."""
+
+
+def _rest(daemon: subprocess.Popen[bytes]) -> None:
+    """Wait until the daemon has done what the last order left it to do."""
+    ends = time.monotonic() + PATIENCE
+    while True:
+        before = spent(daemon.pid)
+        time.sleep(A_WHILE)
+        if spent(daemon.pid) - before < AT_REST * A_WHILE or time.monotonic() > ends:
+            return
+
+
 @contextmanager
-def _daemon() -> Iterator[None]:
+def _daemon() -> Iterator[subprocess.Popen[bytes]]:
     """`appliance run`, once it has nothing to do."""
     log = Path("/var/log/bench-daemon")
     with log.open("w") as out, subprocess.Popen(DAEMON, stdout=out, stderr=out) as process:
@@ -135,7 +152,7 @@ def _daemon() -> Iterator[None]:
                     raise RuntimeError(f"the daemon does not run: {log.read_text()}")
                 time.sleep(0.1)
             time.sleep(3)  # its first pass; an order would only wait for it
-            yield
+            yield process
         finally:
             process.terminate()
 

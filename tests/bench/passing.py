@@ -31,7 +31,7 @@ from appliance.firewall.nft import Nft
 from appliance.history.revision import Down
 from appliance.kernel.netlink import Kernel
 from appliance.sysctl.procsys import Procsys
-from tests.bench.box import empty, timed
+from tests.bench.box import empty, spent, timed
 from tests.bench.rows import Row, middle, spread
 from tests.bench.site import site_text, write_native, write_site
 from tests.bench.standins import numbered, stand_in
@@ -151,9 +151,9 @@ def _idle(tunnels: int) -> list[Row]:
         time.sleep(SETTLING + tunnels / 100)
         shares = []
         for _ in range(3):
-            before = _spent(process.pid)
+            before = spent(process.pid)
             time.sleep(WATCHED / 3)
-            shares.append((_spent(process.pid) - before) / (WATCHED / 3))
+            shares.append((spent(process.pid) - before) / (WATCHED / 3))
         memory = int(Path(f"/proc/{process.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
         process.terminate()
     low, high = round(min(shares), 4), round(max(shares), 4)
@@ -162,11 +162,6 @@ def _idle(tunnels: int) -> list[Row]:
             middle(shares), None, "lower", (low, high), {"resident, MB": round(memory, 1)},
             "none; three readings of some seconds"),
     ]  # fmt: skip
-
-
-def _spent(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _say(text: str) -> None:
