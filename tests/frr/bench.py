@@ -67,6 +67,17 @@ class Bench:
         assert isinstance(found, list)
         return found
 
+    def far_rests(self) -> None:
+        """Until the cloud routes to us over sessions that are two seconds old: FRR 10.3 forgets at times what it was
+        told when a session ends in its first second, whatever both agreed on for restarts."""
+
+        def look() -> bool:
+            peers = self.pair.far.json("show bgp neighbors json").values()
+            ages = [one["bgpTimerUpMsec"] for one in peers if isinstance(one, dict) and "bgpTimerUpMsec" in one]
+            return len(ages) == len(BOTH) and min(ages) >= 2000 and self.far_routes() != []
+
+        rig.until(look, lambda: "the far end has no sessions that have stood for a while, or no route to us")
+
     def far_prefers(self, prefix: str = "172.16.20.0/24") -> str | None:
         """By which of our addresses the cloud would send to a prefix of ours."""
         paths = self.pair.far.json(f"show bgp ipv4 unicast {prefix} json").get("paths", [])
