@@ -15,7 +15,7 @@ from appliance.model.fault import SystemLacks
 from appliance.model.health import Target
 from appliance.probe.echo import REPLY, REPLY6, Echo, Reply, parse_datagram, parse_reply
 
-TIMESTAMPNS = 35  # SO_TIMESTAMPNS, asm-generic/socket.h
+TIMESTAMPNS, BINDTOIFINDEX = 35, 62  # SO_TIMESTAMPNS, SO_BINDTOIFINDEX (Linux 5.0), asm-generic/socket.h
 IP_PKTINFO = 8  # linux/in.h; no name for it in Python 3.11
 ICMP_FILTER, RAW_LEVEL = 1, 255  # linux/icmp.h
 ICMP6_FILTER = 1  # linux/icmpv6.h
@@ -87,7 +87,7 @@ class Pings:
     def _info(self, target: Target) -> Info | None:
         """What goes with the packets of a target; None without such an interface."""
         try:
-            index = socket.if_nametoindex(target.interface)
+            index = number_of(target.interface)
         except OSError:
             return None
         source = target.source.packed if target.source is not None else bytes(4 if self._version == 4 else 16)
@@ -96,6 +96,17 @@ class Pings:
         else:
             control = (socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, _INFO6.pack(source, index))
         return [control], (str(target.address), 0)
+
+
+def number_of(interface: str) -> int:
+    """The interface's number; OSError where there is none of that name.
+
+    Whoever asks for it by SIOCGIFINDEX, as if_nametoindex(3) does, has the kernel run modprobe for each name that is
+    not there: with an interface gone that is two processes for every probe.
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as plug:
+        plug.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode() + b"\0")
+        return plug.getsockopt(socket.SOL_SOCKET, BINDTOIFINDEX)
 
 
 def _open_raw(version: int) -> socket.socket:
@@ -194,7 +205,7 @@ class Datagrams:
     def ask(self, number: int) -> None:
         """Send one datagram; over a new socket when the interface was made again."""
         try:
-            index = socket.if_nametoindex(self._target.interface)
+            index = number_of(self._target.interface)
             if self._socket is None or index != self._index:
                 self._open(index)
             assert self._socket is not None
