@@ -51,14 +51,22 @@ async def carry_out(
         failed = [outcome.change for outcome in outcomes if outcome.error is not None]
         reasons = {change: held_back(change, failed) for change in batch}
         outcomes += [Outcome(change, reason) for change, reason in reasons.items() if reason]
-        tried = await door.apply([change for change in batch if reasons[change] is None])
-        outcomes += tried
-        if note:
-            note(door, tried)
+        outcomes += await _tried(door, [change for change in batch if reasons[change] is None], note)
         for outcome in outcomes[-len(batch) :] if progress else ():
             assert progress is not None
             progress(outcome)
     return Report(tuple(outcomes))
+
+
+async def _tried(door: Door, changes: Sequence[Change], note: Note | None) -> Sequence[Outcome]:
+    """What a door made of them. Where it cannot even say that, nobody knows what it did."""
+    tried: Sequence[Outcome] = [Outcome(change, "not known") for change in changes]
+    try:
+        tried = await door.apply(changes)
+        return tried
+    finally:
+        if note:
+            note(door, tried)
 
 
 def _batches(changes: Sequence[Change], doors: Sequence[Door]) -> list[tuple[Door, list[Change]]]:

@@ -1,8 +1,9 @@
 """What each system held when it was looked at last: good for an order as long as nothing told of a change since.
 
 A pass looks for itself, and leaves here what it saw; so does whoever changes something. News of a change makes a
-picture worthless, and so does a change that failed. What tells no news (charon, FRR, single settings) is looked at by
-the passes at any rate, which come after every order and at least every half minute.
+picture worthless, and so does a change that failed. What tells no news (charon, single settings) is looked at by the
+passes at any rate, which come after every order and at least every half minute. Of BGP's speakers there is no picture:
+their sessions are held beside passes and orders, and a look at what they were told is a look into a file.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from appliance.intent.rereading import Rereading
 from appliance.model.change import Door, Outcome
 from appliance.model.machine import Carrying, Machine
 from appliance.model.peering import Stances
-from appliance.model.resources import Resource
+from appliance.model.resources import ExabgpConfig, FrrConfig, Resource
+
+SPEAKERS: frozenset[type] = frozenset({FrrConfig, ExabgpConfig})
 
 
 class Pictures:
@@ -35,7 +38,7 @@ class Pictures:
         """Look now, and keep it unless there was news meanwhile."""
         before = self._news[door]
         found = await door.observe()
-        if before == self._news[door]:
+        if before == self._news[door] and not SPEAKERS.intersection(door.owns):
             self._found[door] = found
         return found
 

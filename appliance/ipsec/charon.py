@@ -186,6 +186,7 @@ class Charon:
         _write_privately(backup, render_backup({name: shown[name] for name in theirs}))
         for name in theirs:
             talk.request("unload-conn", {"name": name})
+        self.met = ()
         return names
 
     def _initiate(self, talk: Conversation, name: str) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,10 @@ from appliance.daemon.passes import parse_loaded, resolve_secrets, start_rereadi
 from appliance.daemon.performing import perform
 from appliance.daemon.picturing import Known
 from appliance.daemon.wiring import Systems
+from appliance.model.change import Change, Outcome
+from appliance.model.fault import SystemFailure
 from appliance.model.order import Commit, Made
+from appliance.model.resources import FrrConfig
 from tests.daemon.sites import HEAD, LAB, LAB_1, LAB_2, ONE, TWO, VPC, VPC_1, VPC_2, connection, settle_in
 from tests.fakes.box import Box
 
@@ -84,6 +89,44 @@ def test_a_change_that_failed_is_not_taken_for_done(tmp_path: Path) -> None:
         box.charon.refusing = set()
         assert [one.key for one in await order(box, systems, TWO, known)] == ["ike-connection lab-1"]
         assert await order(box, systems, TWO, Known(start_rereading())) == ()
+
+    asyncio.run(scene())
+
+
+def test_a_door_that_breaks_off_leaves_no_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It did all of it, and could not say so."""
+    box = begun(tmp_path)
+    apply = box.nft.apply
+
+    async def breaks_off(changes: Sequence[Change]) -> Sequence[Outcome]:
+        await apply(changes)
+        raise SystemFailure("the answer was lost")
+
+    async def scene() -> None:
+        systems, known = box.systems, Known(start_rereading())
+        await order(box, systems, ONE, known)
+        monkeypatch.setattr(box.nft, "apply", breaks_off)
+        with pytest.raises(SystemFailure):
+            await order(box, systems, TWO, known)
+        monkeypatch.setattr(box.nft, "apply", apply)
+        assert "firewall-table" not in [one.key for one in await order(box, systems, TWO, known)]
+        assert await order(box, systems, TWO, Known(start_rereading())) == ()
+
+    asyncio.run(scene())
+
+
+def test_what_sessions_were_told_beside_orders_is_seen(tmp_path: Path) -> None:
+    """The daemon holds them by its verdicts, between two orders."""
+    box = begun(tmp_path)
+
+    async def scene() -> None:
+        systems, known = box.systems, Known(start_rereading())
+        await order(box, systems, ONE, known)
+        (config,) = await box.frr.observe()
+        assert isinstance(config, FrrConfig)
+        held = replace(config, text=config.text.replace("timers connect 10", "timers connect 11"))
+        await box.frr.apply([Change(config, held)])
+        assert [one.key for one in await order(box, systems, ONE, known)] == ["frr-config"]
 
     asyncio.run(scene())
 

@@ -110,6 +110,7 @@ class FakeCharon:
     async def adopt(self, backup: Path) -> tuple[str, ...]:
         names = await self.foreign()
         self.held = {name: held for name, held in self.held.items() if held.known}
+        self._met = ()
         return names
 
     async def lacks(self) -> tuple[SystemLacks, ...]:
