@@ -7,7 +7,7 @@ from hypothesis import given, settings
 
 from appliance.intent.examples import EXAMPLES
 from appliance.intent.layout import INTENT
-from appliance.intent.read import _Reader, read_intent
+from appliance.intent.read import Reader, read_intent
 from appliance.intent.tree import parse_tree
 from appliance.intent.write import write_intent
 from appliance.model.intent import Intent
@@ -16,7 +16,7 @@ from tests.intent.intents import INTENTS
 
 @given(INTENTS)
 def test_reading_what_was_written_gives_the_same(intent: Intent) -> None:
-    reader = _Reader()
+    reader = Reader()
     assert reader.read(INTENT, parse_tree(write_intent(intent)), "") == intent
     assert not reader.faults
 
