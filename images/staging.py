@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import uuid
@@ -86,8 +87,16 @@ def install_wheels(job: Job, wanted: frozenset[str] = RUNTIME) -> None:
     run(*pip, "download", "--dest", wheels, *target)
     staged = job.work / "wheels"
     run(*pip, "install", "--no-index", "--find-links", wheels, "--target", staged, "--no-compile", *target)
+    forget_host(staged)
     run("mkdir", "-p", job.tree / "opt/appliance/current", as_root=True)
     run("cp", "-r", staged, job.tree / "opt/appliance/wheels", as_root=True)
+
+
+def forget_host(wheels: Path) -> None:
+    """pip writes programs that begin with this host's Python, and lists them: another host's bytes would be others."""
+    shutil.rmtree(wheels / "bin", ignore_errors=True)
+    for record in wheels.glob("*.dist-info/RECORD"):
+        record.unlink()
 
 
 def pin(wanted: frozenset[str]) -> str:
