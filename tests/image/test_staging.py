@@ -20,9 +20,7 @@ def test_what_pip_installs_does_not_name_the_python_that_did_it(tmp_path: Path) 
     with ZipFile(wheel, "w") as archive:
         archive.writestr("greeting.py", "def say():\n    print('hello')\n")
         archive.writestr("greeting-1.0.dist-info/METADATA", METADATA)
-        archive.writestr(
-            "greeting-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-        )
+        archive.writestr("greeting-1.0.dist-info/WHEEL", WHEEL)
         archive.writestr("greeting-1.0.dist-info/entry_points.txt", "[console_scripts]\ngreet = greeting:say\n")
         archive.writestr("greeting-1.0.dist-info/RECORD", "")
     folder = tmp_path / "wheels"
