@@ -22,9 +22,10 @@ from appliance.model.resources import (
     Route,
 )
 
-LEARNED_METRIC = 20 << 24
-"""zebra reads the top byte of a foreign route's metric as its distance: 20 is what BGP's own routes have, so that the
-same prefix from FRR is not pushed aside, and a blackhole (255) never wins."""
+LEARNED_METRIC = 21 << 24
+"""zebra reads the top byte of a foreign route's metric as its distance: one more than BGP's own routes have (20), so
+that the same prefix from FRR is not pushed aside, and a blackhole (255) never wins. At the same distance zebra would go
+by the metrics, and what is left of this one is 0."""
 
 _FIRST_GROUP, _GROUPS = 0x6000_0000, 0x1FFF_FFE0
 _FIRST_NEXTHOP, _NEXTHOPS = 0x4000_0000, 0x1FFF_FFFF

@@ -176,8 +176,8 @@ def test_a_strangers_route_of_the_same_prefix_is_left_alone() -> None:
     assert [route.protocol for route in found if route.prefix == NETS[0]] == [186]
 
 
-def test_routes_carry_the_metric_that_zebra_reads_as_bgps_own_distance() -> None:
-    assert LEARNED_METRIC >> 24 == 20
+def test_routes_carry_the_metric_that_zebra_reads_as_a_distance_behind_bgps() -> None:
+    assert LEARNED_METRIC >> 24 == 21
 
 
 WANTS = st.tuples(st.just("want"), st.sampled_from(NETS), st.frozensets(st.sampled_from(NAMES)))
