@@ -132,13 +132,15 @@ def write_archive(target: Path, container: Container, layer: tuple[Path, str], e
             {"mediaType": f"{kind}.layer.v1.tar+gzip", "digest": f"sha256:{packed}", "size": path.stat().st_size}
         ],
     })  # fmt: skip
-    named = {"org.opencontainers.image.ref.name": "latest", "io.containerd.image.name": f"{container.name}:latest"}
+    # podman takes the first for the whole name, containerd the second.
+    name = f"{container.name}:latest"
+    named = {"org.opencontainers.image.ref.name": name, "io.containerd.image.name": name}
     index = {
         "schemaVersion": 2, "mediaType": f"{kind}.index.v1+json",
         "manifests": [{**_descriptor(f"{kind}.manifest.v1+json", manifest), "annotations": named}],
     }  # fmt: skip
     old = [{
-        "Config": _blob(config), "RepoTags": [f"{container.name}:latest"], "Layers": [f"blobs/sha256/{packed}"],
+        "Config": _blob(config), "RepoTags": [name], "Layers": [f"blobs/sha256/{packed}"],
     }]  # fmt: skip
     texts = {"oci-layout": _encode({"imageLayoutVersion": "1.0.0"}), "index.json": _encode(index),
              "manifest.json": _encode(old), _blob(config): config, _blob(manifest): manifest}  # fmt: skip
