@@ -104,6 +104,9 @@ def render_frr(router: BgpRouter, templates: Mapping[str, str], drawn: Drawn | N
     """
     extra = parse_extra(router.extra, f"router bgp {router.asn}")
     known: Drawn = {} if drawn is None else drawn
+    if known.get("templates", templates) != templates:
+        known.clear()
+    known["templates"] = templates
     all_told = [_told(peer, router.asn, known) for peer in router.neighbors]
     all_told.sort(key=lambda one: _in_order(one.peer.address))
     maps = [route_map for one in all_told for route_map in one.maps]

@@ -68,15 +68,15 @@ def _joined(protocol: int, groups: tuple[int, ...]) -> socket.socket:
 def _hear(sock: socket.socket, protocol: int, tell: Tell) -> None:
     """Read all there is."""
     kinds: set[str] = set()
+    alike = {NETLINK_NETFILTER: FILTER, NETLINK_XFRM: NETWORK}.get(protocol)
     while True:
         try:
             data = sock.recv(DATAGRAM)
         except BlockingIOError:
             break
         except OSError:  # ENOBUFS: more came than we took
-            kinds.add(NETWORK)
+            kinds.add(alike or NETWORK)
         else:
-            alike = {NETLINK_NETFILTER: FILTER, NETLINK_XFRM: NETWORK}.get(protocol)
             kinds |= {alike} if alike else set(map(kind_of, messages(data)))
     for kind in sorted(kinds):
         tell(kind)

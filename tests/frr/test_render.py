@@ -186,3 +186,11 @@ def test_a_router_without_neighbours_is_a_router() -> None:
     text = render(BgpRouter(65000, ip_address("192.0.2.1"), (), ()))  # type: ignore[arg-type]
     assert text.startswith("router bgp 65000\n")
     assert "address-family" not in text
+
+
+def test_other_templates_make_another_text_whatever_was_made_before() -> None:
+    drawn: dict[object, object] = {}
+    first = render_frr(ROUTER, dict(templates()), drawn)
+    other = dict(templates()) | {"neighbor.j2": dict(templates())["neighbor.j2"].replace("timers connect", "port")}
+    assert render_frr(ROUTER, other, drawn) == render_frr(ROUTER, other) != first
+    assert render_frr(ROUTER, dict(templates()), drawn) == first
