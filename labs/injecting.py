@@ -27,7 +27,7 @@ BOUND = 6000.0
 """ms; generous, for machines of every speed: probes every 100 ms find a cut after 300, a busy core in its own time;
 whoever polls needs 12 s and more, BGP's timers 20."""
 STRAY = 100.0
-"""ms; a busy machine may drop a packet of its own accord; a flow sends one every 40 ms."""
+"""ms; a busy machine may drop a packet of its own accord; a flow sends one every 40 ms, with BGP every 80."""
 PORT = 7100
 
 
@@ -183,14 +183,14 @@ def inner(field: Field) -> str:
 
 @contextmanager
 def traffic(field: Field) -> Iterator[dict[str, Any]]:
-    """25 packets a second in each of four flows, there and back, while the block runs; none of them in clear outside.
-    What became of them is filled in after it: ``gap_ms`` there and back, ``there_ms`` our way alone. With BGP there are
-    eight flows, since chance spreads them over both tunnels: of four, all come back over the other one in 16 times."""
+    """100 packets a second in four flows, there and back, while the block runs; none of them in clear outside. What
+    became of them is filled in after it: ``gap_ms`` there and back, ``there_ms`` our way alone. With BGP there are eight
+    flows, since chance spreads them over both tunnels: of four, all come back over the other one in 16 times."""
     count = 8 if field.bgp else 4
     with (
         watching(ROUTER, field.outside, clear=inner(field)) as seen,
         echoing(FAR, PORT) as heard,
-        streaming(LAN, field.host, flows=count, rate=25, port=PORT) as result,
+        streaming(LAN, field.host, flows=count, rate=100 / count, port=PORT) as result,
     ):
         yield result
     result["there_ms"] = heard["gap_ms"]
