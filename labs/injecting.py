@@ -184,8 +184,8 @@ def inner(field: Field) -> str:
 @contextmanager
 def traffic(field: Field) -> Iterator[dict[str, Any]]:
     """100 packets a second in four flows, there and back, while the block runs; none of them in clear outside. What
-    became of them is filled in after it: ``gap_ms`` there and back, ``there_ms`` our way alone. With BGP there are eight
-    flows, since chance spreads them over both tunnels: of four, all come back over the other one in 16 times."""
+    became of them is filled in after it: ``gap_ms`` there and back, ``there_ms`` our way alone. With BGP there are
+    eight flows, since chance spreads them over both tunnels: of four, all come back over the other one in 16 times."""
     count = 8 if field.bgp else 4
     with (
         watching(ROUTER, field.outside, clear=inner(field)) as seen,
