@@ -275,7 +275,7 @@ def main() -> None:
     parser.add_argument("--lock", type=Path, help="the manifest of an image: from its packages and wheels again")
     parser.add_argument("--where", choices=sorted(SUPPLIED), help="build that root when missing, name its folder")
     given = parser.parse_args()
-    become_root()
+    become_root(BUILD / "images")
     if given.where:
         print(recipe.build(SUPPLIED[given.where]))
         return

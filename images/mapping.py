@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 NEEDED = ("newuidmap", "newgidmap", "unshare", "mmdebstrap", "mke2fs")
 """Programs; what is lacking could only be installed by root."""
@@ -23,7 +24,10 @@ def permits_mapping() -> bool:
     return subprocess.run(trial, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode == 0
 
 
-def become_root() -> None:
-    """Begin this program anew as root of such a namespace; nothing where one is root already, or cannot be."""
-    if os.geteuid() != 0 and permits_mapping():
+def become_root(built: Path) -> None:
+    """Begin this program anew as root of such a namespace; nothing where one is root already, or cannot be, or where
+    ``built`` holds roots that the system's root made: to the namespace's they would belong to nobody.
+    """
+    theirs = any(root.stat().st_uid == 0 for root in built.glob("*/root"))
+    if os.geteuid() != 0 and not theirs and permits_mapping():
         os.execvp(MAPPED[0], (*MAPPED, *PRIVATE, sys.executable, *sys.argv))

@@ -175,7 +175,7 @@ def main() -> None:
     parser.add_argument("out", nargs="?", type=Path, default=BUILD / "image")
     parser.add_argument("names", nargs="*", choices=names, default=names)
     given = parser.parse_args()
-    become_root()
+    become_root(BUILD / "images")
     given.out.mkdir(parents=True, exist_ok=True)
     for container in CONTAINERS:
         if container.name in given.names:

@@ -47,7 +47,7 @@ def begun(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
 def test_the_builder_becomes_root_of_a_namespace_with_everybody_else_in_it(
     mapping: ModuleType, programs: Path, begun: list[tuple[str, ...]]
 ) -> None:
-    mapping.become_root()
+    mapping.become_root(programs)
     [words] = begun
     assert words[:2] == ("unshare", "unshare")
     assert {"--user", "--map-root-user", "--map-auto", "--mount"} <= set(words)
@@ -59,7 +59,7 @@ def test_without_the_programs_it_goes_on_as_it_is(
     mapping: ModuleType, programs: Path, begun: list[tuple[str, ...]], lacking: str
 ) -> None:
     (programs / lacking).unlink()
-    mapping.become_root()
+    mapping.become_root(programs)
     assert begun == []
 
 
@@ -67,12 +67,22 @@ def test_where_the_kernel_forbids_it_it_goes_on_as_it_is(
     mapping: ModuleType, programs: Path, begun: list[tuple[str, ...]]
 ) -> None:
     (programs / "forbidden").touch()
-    mapping.become_root()
+    mapping.become_root(programs)
+    assert begun == []
+
+
+def test_what_the_systems_root_made_is_left_to_it(
+    mapping: ModuleType, programs: Path, begun: list[tuple[str, ...]]
+) -> None:
+    (programs / "tools-0123" / "root").mkdir(parents=True)
+    if (programs / "tools-0123" / "root").stat().st_uid != 0:
+        pytest.skip("only root makes what is root's")
+    mapping.become_root(programs)
     assert begun == []
 
 
 def test_root_is_root(mapping: ModuleType, programs: Path, begun: list[tuple[str, ...]],
                       monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    mapping.become_root()
+    mapping.become_root(programs)
     assert begun == []
