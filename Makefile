@@ -20,7 +20,7 @@ help:
 	@echo "make bench   what is promised in figures, ours beside the peers; GOAL=C3 one of them, RECORD=1 keeps it"
 	@echo "make fuzz    damaged documents to every parser for MINUTES=10"
 	@echo "make labs    every lab's checks"
-	@echo "make image   the machine image, into build/image/ (as root; KEY=FILE signs it, LOCK=MANIFEST builds one again)"
+	@echo "make image   the machine image, into build/image/ (KEY=FILE signs it, LOCK=MANIFEST builds one again)"
 	@echo "make test-image  boot that image, by BIOS and by UEFI, against a cloud in a lab guest"
 	@echo "make test-containerlab  the labs as containers, where containerlab and Docker are (LABS=NAME: one)"
 	@echo "make guest   build and boot the lab guest (make test and the labs do so by themselves)"

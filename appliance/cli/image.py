@@ -39,7 +39,7 @@ def command() -> None:
 @json_option
 def build(out: Path, key: Path | None, lock: Path | None, as_json: bool) -> None:
     """Build the disk image, as raw and as qcow2, and the containers, with manifest, SBOM, sums and signature. A few
-    minutes, as root."""
+    minutes, as root or as a user with ids of his own to map (subuid(5))."""
     made = build_image(REPO, out, key, lock)
     if as_json:
         print_json({"folder": str(made), "files": sorted(path.name for path in made.iterdir() if path.is_file())})
