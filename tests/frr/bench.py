@@ -68,15 +68,18 @@ class Bench:
         return found
 
     def far_rests(self) -> None:
-        """Until the cloud routes to us over sessions that are two seconds old: FRR 10.3 forgets at times what it was
-        told when a session ends in its first second, whatever both agreed on for restarts."""
+        """Until the cloud has our network by both sessions, and is neither being told it anew nor about to ask for
+        that, which it does a second after it was configured: what is marked for it when a session ends is dropped
+        (FRR 10.3), whatever both agreed on for restarts."""
 
         def look() -> bool:
+            paths = self.pair.far.json("show bgp ipv4 unicast 172.16.20.0/24 json").get("paths", [])
             peers = self.pair.far.json("show bgp neighbors json").values()
             ages = [one["bgpTimerUpMsec"] for one in peers if isinstance(one, dict) and "bgpTimerUpMsec" in one]
-            return len(ages) == len(BOTH) and min(ages) >= 2000 and self.far_routes() != []
+            fresh = [path.get("stale", False) for path in paths] == [False, False]
+            return fresh and len(ages) == len(BOTH) and min(ages) >= 2000 and self.far_routes() != []
 
-        rig.until(look, lambda: "the far end has no sessions that have stood for a while, or no route to us")
+        rig.until(look, lambda: "the far end does not hold two paths to us")
 
     def far_prefers(self, prefix: str = "172.16.20.0/24") -> str | None:
         """By which of our addresses the cloud would send to a prefix of ours."""

@@ -226,8 +226,14 @@ def _speaker(name: str) -> Iterator[Speaker]:
 
 
 def cloud(peers: Mapping[str, tuple[int, int, Mapping[str, int]]], timers: str = "1 3") -> str:
-    """The cloud's configuration: per our address, its number, the one it expects, and prefixes with their MED."""
-    lines = ["router bgp 64512", " bgp router-id 192.0.2.1", " no bgp network import-check"]
+    """The cloud's configuration: per our address, its number, the one it expects, and prefixes with their MED. It goes
+    by its route-maps after a second, not five: then it asks for all again."""
+    lines = [
+        "bgp route-map delay-timer 1",
+        "router bgp 64512",
+        " bgp router-id 192.0.2.1",
+        " no bgp network import-check",
+    ]
     lines += [" no bgp default ipv4-unicast"]
     maps: list[str] = []
     families: dict[str, list[str]] = {"ipv4": [], "ipv6": []}
