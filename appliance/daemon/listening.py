@@ -17,7 +17,7 @@ from appliance.daemon.wiring import Systems
 from appliance.design.peering import compose_router, speaker_configs
 from appliance.design.ways import learned_ways
 from appliance.design.wish import Wish
-from appliance.model.address import IPAddress
+from appliance.model.address import IPAddress, IPNetwork
 from appliance.model.bgp import (
     Answered,
     EndOfRib,
@@ -32,6 +32,7 @@ from appliance.model.change import Change
 from appliance.model.peering import RANKS, SHUT, BgpRouter, Neighbor
 from appliance.model.session import BgpSession
 from appliance.rib.forwarding import Ledger
+from appliance.rib.selection import NOTHING
 from appliance.rib.table import Rib
 
 RESTART_TIME = 120.0
@@ -68,6 +69,7 @@ class Listening:
         self._told: dict[IPAddress, int] = {}
         self._until: dict[IPAddress, float] = {}
         self._inherited: float | None = None
+        self._heirs_changed = False
         self._handing: float | None = None
         self._router: BgpRouter | None = None
         self._looked_at: float | None = None
@@ -130,6 +132,9 @@ class Listening:
         while not self.rib.settled:  # a verdict waits for no table
             await asyncio.sleep(0)
             self._choose()
+        if self._heirs_changed and self._handing is None:
+            self._want(self._ledger.prefixes)
+        self._heirs_changed = False
         await self._tell(())
         events, self.rib.events = self.rib.events, []
         for event in events:
@@ -139,7 +144,16 @@ class Listening:
         changed = self.rib.settle(AT_ONCE)
         if self._handing is not None:
             changed = {prefix: choice for prefix, choice in changed.items() if choice.paths}
-        self._ledger.want({prefix: choice.tunnels for prefix, choice in changed.items()})
+        self._want(changed)
+
+    def _want(self, prefixes: Iterable[IPNetwork]) -> None:
+        """These go as they are chosen; and where a daemon before us had them go, over neighbours who have not yet said
+        all that they have."""
+        silent = {one.tunnel for one in self.sessions.neighbors if one.address in self._until}
+        wanted = {prefix: self.rib.choices.get(prefix, NOTHING).tunnels for prefix in prefixes}
+        if self._inherited is not None:
+            wanted = {prefix: ways | (self._ledger.over(prefix) & silent) for prefix, ways in wanted.items()}
+        self._ledger.want(wanted)
 
     def counted_sessions(self) -> tuple[BgpSession, ...]:
         """Every session, with how much came and was taken, and how much was told."""
@@ -170,7 +184,7 @@ class Listening:
             self._ledger.adopt(await self._systems.kernel.learned())
         if self._inherited is self._handing is None:
             self._ledger.sweep(self.rib.choices)
-        self._ledger.want({prefix: choice.tunnels for prefix, choice in self.rib.choices.items()})
+        self._want(self.rib.choices)
         await self._tell(self._ledger.repair())
 
     # Inside
@@ -181,6 +195,7 @@ class Listening:
         elif isinstance(message, EndOfRib):
             self.rib.ended(message)
             self._until.pop(message.neighbor, None)
+            self._heirs_changed = self._inherited is not None
             self._disinherit()
         elif isinstance(message, StateChange):
             await self._change_state(message)
@@ -227,6 +242,7 @@ class Listening:
             del self._until[address]
             self.rib.sweep(address)
         if any(one is not None and one <= now for one in (self._inherited, self._handing)):
+            self._heirs_changed = self._inherited is not None
             self._inherited = self._handing = None
             self._ledger.sweep(self.rib.choices)
 

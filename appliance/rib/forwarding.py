@@ -84,6 +84,11 @@ class Ledger:
         """What the kernel holds routes for."""
         return frozenset(self._standing)
 
+    def over(self, prefix: IPNetwork) -> frozenset[str]:
+        """The tunnels that a prefix goes over, or would if they were open."""
+        id = self._at.get(prefix)
+        return frozenset() if id is None else self._groups[id].tunnels
+
     # What should be
 
     def follow(self, ways: Iterable[Way]) -> None:

@@ -89,6 +89,11 @@ class Told:
         opened = '"neighbor": {"address": {"local": "169.254.1.1", "peer": "%s"}, "state": "%s"}'
         await self.listening.hear(f'{{"type": "state", {opened % (PEERS[tunnel], state)}}}'.encode())
 
+    async def end_of_rib(self, tunnel: str) -> None:
+        said = '"message": {"eor": {"afi": "ipv4", "safi": "unicast"}}'
+        who = f'"address": {{"local": "169.254.1.1", "peer": "{PEERS[tunnel]}"}}'
+        await self.listening.hear(f'{{"type": "update", "neighbor": {{{who}, {said}}}}}'.encode())
+
     async def ways(self) -> set[frozenset[str]]:
         """Over which links the prefixes go, each way once."""
         routes = await self.box.kernel.forwarding(["vpc-1", "vpc-2"])
@@ -202,6 +207,36 @@ def test_a_session_that_becomes_another_keeps_what_it_brought_until_all_is_said_
         box.clock.now += RESTART_TIME + 1
         await at.listening.settle()
         assert await at.ways() == SECOND
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize("all_speak", [True, False])
+def test_the_next_daemon_keeps_a_way_until_its_neighbour_has_said_all_or_had_the_time(
+    box: Box, monkeypatch: pytest.MonkeyPatch, all_speak: bool
+) -> None:
+    """The one that speaks first moves nothing; the other has nothing to say any more, or never speaks again."""
+    monkeypatch.setattr("appliance.daemon.listening.monotonic", box.clock.monotonic)
+
+    async def scene() -> None:
+        before = await Told.begin(box)
+        before.offer("vpc-1", "vpc-2")
+        await before.listening.settle()
+        at, writes = Told(box), box.kernel.writes
+        await at.listening.follow(at.wish)
+        await at.say("vpc-1", "up")
+        at.offer("vpc-1")
+        await at.end_of_rib("vpc-1")
+        await at.listening.settle()
+        await at.listening.mend()
+        assert (await at.ways(), box.kernel.writes) == (BOTH, writes)
+        if all_speak:
+            await at.say("vpc-2", "up")
+            await at.end_of_rib("vpc-2")
+        else:
+            box.clock.now += RESTART_TIME + 1
+        await at.listening.settle()
+        assert await at.ways() == FIRST
 
     asyncio.run(scene())
 
