@@ -19,6 +19,7 @@ from appliance.daemon.wiring import Systems
 from appliance.design.paths import Bundle, bundles, path_groups
 from appliance.design.peering import router_configs, speaker_configs
 from appliance.design.policies import policed, policies
+from appliance.design.routing import lan_addresses
 from appliance.design.tunnels import tunnel_link
 from appliance.design.wish import Wish
 from appliance.model.change import Change, Outcome
@@ -100,7 +101,8 @@ class Switchboard:
         self._wish, self._bundles = wish, bundles(wish)
         if self._prober is not None:
             links = self.links
-            targets = [target for connection in wish.connections for target in compose_targets(connection, links)]
+            ours = lan_addresses(wish)
+            targets = [target for one in wish.connections for target in compose_targets(one, links, ours)]
             self._prober.set_targets(targets, wish.intent.probe, known(targets, self._published))
 
     def owners(self, speaker: str) -> Mapping[str, str]:

@@ -9,7 +9,7 @@ from appliance.design.tunnels import families_of
 from appliance.design.underlay import uplink_links
 from appliance.design.wish import Wish
 from appliance.intent.finding import overlap
-from appliance.model.address import IPNetwork
+from appliance.model.address import IPAddress, IPNetwork
 from appliance.model.resources import Blackhole, Route, Sysctl
 
 LAN_METRIC = 50
@@ -41,6 +41,14 @@ def lan_routes(wish: Wish) -> frozenset[Route]:
         for network in lan.networks
         if wish.tunnels and lan.via is not None and lan.interface is not None and lan.via.version == network.version
     )
+
+
+def lan_addresses(wish: Wish) -> tuple[IPAddress, ...]:
+    """This machine's own in networks of ours, lowest first: to those a cloud knows the way."""
+    interfaces = wish.machine.interfaces.values() if wish.machine else ()
+    here = {one.ip for interface in interfaces if interface.up for one in interface.addresses}
+    ours = [one for one in here if any(one in network for network in wish.intent.site.networks)]
+    return tuple(sorted(ours, key=lambda one: (one.version, int(one))))
 
 
 def lans_are_gone(wish: Wish, network: IPNetwork) -> bool:

@@ -8,6 +8,7 @@ from ipaddress import ip_address, ip_interface, ip_network
 from appliance.design.compose import compose
 from appliance.design.filtering import lan_guards
 from appliance.design.peering import compose_router
+from appliance.design.routing import lan_addresses
 from appliance.design.wish import Wish
 from appliance.model.intent import Intent, Lan
 from appliance.model.machine import Machine
@@ -112,3 +113,17 @@ def test_a_box_on_one_leg_lets_its_lan_in_by_the_uplink() -> None:
     assert guards == {None: (CORE, DMZ), "eth0": (CORE,)}
     apart = {guard.interface for guard in lan_guards(wish_for(site(())))}
     assert apart == {None}
+
+
+def test_our_addresses_in_networks_of_ours_are_those_that_clouds_have_a_way_to() -> None:
+    def at(*addresses: str, up: bool = True) -> Machine:
+        there = tuple(map(ip_interface, addresses))
+        return replace(MACHINE, interfaces={**MACHINE.interfaces, "eth3": replace(MACHINE.interfaces["eth2"],
+                                            name="eth3", addresses=there, up=up)})  # fmt: skip
+
+    found = lan_addresses(wish_for(site(), machine=at("172.16.30.9/24", "172.16.30.2/24", "10.5.5.5/24")))
+    assert [str(address) for address in found] == ["172.16.20.1", "172.16.30.2", "172.16.30.9"]
+    assert [str(one) for one in lan_addresses(wish_for(site(), machine=at("172.16.30.9/24", up=False)))] == [
+        "172.16.20.1"
+    ]
+    assert lan_addresses(wish_for(site(), machine=None)) == ()
