@@ -3,60 +3,90 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from appliance.frr.marks import DEFAULT_LIST, MARK
 
-Unit = tuple[str, str]
-"""A line with what it stands under; of a route-map all of it."""
+_BLOCK, _PART = "\n!\n", "\n !\n"
+"""What ends a list or section, and the lines before an address family."""
 
-_OWNED = re.compile(rf"(?: neighbor |(?:route-map|prefix-list) {MARK}(?=[0-9a-f.:]+-(?:in|out) ))([0-9a-f.:]+)")
-_COMMON_LISTS = f"prefix-list {DEFAULT_LIST} "
+_NEIGHBOR = re.compile(r" {1,2}neighbor (\S+) ")
+_POLICY = re.compile(rf"(?:route-map|ip prefix-list|ipv6 prefix-list) {MARK}(\S+)-(?:in|out)6? ")
+_BOUND = re.compile(rf" neighbor (\S+) route-map {MARK}(\S+)-(?:in|out)6? (?:in|out)\n")
+"""By what a neighbour goes."""
+_OWNED = (
+    " neighbor ",
+    "  neighbor ",
+    *(f"{word} {MARK}" for word in ("ip prefix-list", "ipv6 prefix-list", "route-map")),
+)
+_COMMON = f"prefix-list {DEFAULT_LIST} "
 
 
 def narrowed(had: str, want: str) -> tuple[str, str]:
     """Both texts without the lines about neighbours that are the same in both. Where what many neighbours go by has
     changed: both as they are."""
-    before, after = list(_units(had)), list(_units(want))
-    changed = set(before) ^ set(after)
-    found = {unit: _OWNED.search(unit[1]) for unit in changed}
-    if any(owner is None and _is_common_policy(unit) for unit, owner in found.items()):
+    before, after = had.split(_BLOCK), want.split(_BLOCK)
+    others = set(before) ^ set(after)
+    old, new = (_sections(block for block in blocks if block in others) for blocks in (before, after))
+    if any(under for under in old.keys() ^ new.keys()):
         return had, want
-    owners = {owner[1] for owner in found.values() if owner}
+    changed = [line for under in old.keys() | new.keys() for line in old.get(under, set()) ^ new.get(under, set())]
+    found = {line: _owner(line) for line in changed}
+    if any(owner is None and _is_policy(line) for line, owner in found.items()):
+        return had, want
+    owners = {owner for owner in found.values() if owner}
+    bound = {*_BOUND.findall(had), *_BOUND.findall(want)}
+    owners |= {tunnel for address, tunnel in bound if address in owners}
+    owners |= {address for address, tunnel in bound if tunnel in owners}
     return _written(before, owners), _written(after, owners)
 
 
-def _units(text: str) -> Iterator[Unit]:
-    """Every line, in order; an end of a section is none."""
-    for block in text.split("\n!\n"):
-        if not block.startswith("router "):
-            under = ("",) if block.startswith("route-map ") else None
-            yield from (
-                (("", block),) if under else (("", line) for line in block.split("\n") if line not in ("", "!"))
-            )
-            continue
-        header = ""
-        for part in block.split("\n !\n"):
-            first, _, rest = part.partition("\n")
-            header = header or first
-            under_part = header if first == header else f"{header}\n{first}"
-            yield under_part, ""
-            yield from ((under_part, line) for line in rest.split("\n") if line.strip())
+def _sections(blocks: Iterable[str]) -> dict[str, set[str]]:
+    """Lines by what they stand under; a route-map is one, whole."""
+    found: dict[str, set[str]] = {}
+    for block in blocks:
+        if block.startswith("router "):
+            header = block.partition("\n")[0]
+            for part in block.split(_PART):
+                first, _, rest = part.partition("\n")
+                under = header if first == header else f"{header}\n{first}"
+                found.setdefault(under, set()).update(rest.split("\n"))
+        else:
+            one = {block} if block.startswith("route-map ") else block.split("\n")
+            found.setdefault("", set()).update(one)
+    return found
 
 
-def _is_common_policy(unit: Unit) -> bool:
-    """What no neighbour's name stands on, and yet verdicts may hang on it: or another router."""
-    under, text = unit
-    return text.startswith(("route-map ", _COMMON_LISTS)) or " prefix-list " in text or (bool(under) and not text)
+def _owner(text: str) -> str | None:
+    """Whose it is: a neighbour's by its address, its policies by the tunnel's name."""
+    found = _NEIGHBOR.match(text) or _POLICY.match(text)
+    return found[1] if found else None
 
 
-def _written(units: Iterable[Unit], owners: set[str]) -> str:
+def _is_policy(text: str) -> bool:
+    """What no neighbour's name stands on, and yet verdicts may hang on it."""
+    return text.startswith("route-map ") or " prefix-list " in text
+
+
+def _written(blocks: Iterable[str], owners: Collection[str]) -> str:
     """As text again: what belongs to these neighbours, and what to none."""
-    lines, here = [], ""
-    for under, text in units:
-        if under != here:
-            here = under
-            lines += under.split("\n")
-        if text and ((owner := _OWNED.search(text)) is None or owner[1] in owners):
-            lines += [text, *(["!"] if not under else [])]
-    return "\n".join(lines) + "\n"
+    kept = ("\n".join(_kept(block, owners)) for block in blocks)
+    return _BLOCK.join(block for block in kept if block)
+
+
+def _kept(block: str, owners: Collection[str]) -> list[str]:
+    """A line that only looks like one of theirs is kept too, in both texts."""
+    theirs = {line for owner in (*owners, _COMMON) if owner in block for line in _lines_with(block, owner)}
+    if block.startswith("route-map "):
+        return [block] if theirs or not block.startswith(_OWNED) else []
+    return [line for line in block.split("\n") if not line.startswith(_OWNED) or line in theirs]
+
+
+def _lines_with(block: str, words: str) -> Iterator[str]:
+    """Found by the words, for most lines have none of them."""
+    at = block.find(words)
+    while at >= 0:
+        end = block.find("\n", at)
+        end = len(block) if end < 0 else end
+        yield block[block.rfind("\n", 0, at) + 1 : end]
+        at = block.find(words, end)

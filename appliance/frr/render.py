@@ -145,8 +145,9 @@ def render_frr(router: BgpRouter, templates: Mapping[str, str], drawn: Drawn | N
 
 
 def map_name(peer: Neighbor, direction: str) -> str:
-    """The name of a neighbour's prefix-list and route-map, ``in`` or ``out``: by address, which is never shared."""
-    return f"{MARK}{peer.address}-{direction}"
+    """The name of a neighbour's prefix-list and route-map, ``in`` or ``out``: by its tunnel and family. One that moves
+    to another address keeps its policies, which bgpd takes much longer to change than a neighbour."""
+    return f"{MARK}{peer.tunnel}-{direction}{'6' if peer.address.version == 6 else ''}"
 
 
 def _as_frr_has_it(peer: Neighbor) -> Neighbor:

@@ -27,7 +27,7 @@ def hears(box: Box) -> set[str]:
     texts = [*asyncio.run(box.holds()), *asyncio.run(box.systems.exabgp.observe())]
     (text,) = (one.text for one in texts if isinstance(one, FrrConfig | ExabgpConfig) and "vpc-1" in one.text)
     if "router bgp" in text:
-        outbound = [line.split() for line in text.splitlines() if "appliance-169.254.23.5-out seq" in line]
+        outbound = [line.split() for line in text.splitlines() if "appliance-vpc-1-out seq" in line]
         return {words[6] for words in outbound if words[5] == "permit"}
     session = text.split("neighbor 169.254.23.5 {")[1].split("neighbor ")[0]
     return {line.split()[1] for line in session.splitlines() if line.strip().startswith("unicast")}

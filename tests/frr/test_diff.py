@@ -34,17 +34,17 @@ def test_nothing_to_change_is_nothing_to_say(seed: int) -> None:
 def test_a_neighbour_more_is_its_own_lines_and_no_others() -> None:
     lines = told(with_neighbors(FIRST), ROUTER)
     assert lines
-    assert all("169.254.24.5" in line or line.startswith("match ") for line in lines)
+    assert all("169.254.24.5" in line or "vpc-2" in line or line.startswith("match ") for line in lines)
     assert not any(line.startswith(("no ", "clear ")) for line in lines)
 
 
 def test_a_neighbour_less_is_one_line_then_its_policies() -> None:
     assert told(ROUTER, with_neighbors(FIRST)) == [
         "no neighbor 169.254.24.5",
-        "no route-map appliance-169.254.24.5-in permit 10",
-        "no route-map appliance-169.254.24.5-out permit 10",
-        "no ip prefix-list appliance-169.254.24.5-in",
-        "no ip prefix-list appliance-169.254.24.5-out",
+        "no route-map appliance-vpc-2-in permit 10",
+        "no route-map appliance-vpc-2-out permit 10",
+        "no ip prefix-list appliance-vpc-2-in",
+        "no ip prefix-list appliance-vpc-2-out",
     ]
 
 
@@ -68,7 +68,7 @@ def test_another_description_is_one_line_and_going_back_too() -> None:
 def test_a_policy_of_one_neighbour_clears_only_that_one_and_softly() -> None:
     changed = with_neighbors(replace(FIRST, force_med=0), SECOND)
     assert between(ROUTER, changed) == (
-        Step("bgpd", ("route-map appliance-169.254.23.5-in permit 10",), "set metric 0"),
+        Step("bgpd", ("route-map appliance-vpc-1-in permit 10",), "set metric 0"),
         Step("bgpd", None, "clear bgp ipv4 unicast 169.254.23.5 soft in"),
     )
     assert told(changed, ROUTER) == ["no set metric 0", "clear bgp ipv4 unicast 169.254.23.5 soft in"]

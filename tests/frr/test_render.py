@@ -62,7 +62,7 @@ def test_a_path_that_should_not_carry_is_closed_by_an_entry_of_its_own_and_told_
     )
     assert opened - closed == {" set as-path prepend 65000", " set metric 50"}
     assert closed - opened == {
-        "route-map appliance-169.254.23.5-in deny 5",
+        "route-map appliance-vpc-1-in deny 5",
         " set as-path prepend 65000 65000 65000 65000",
         " set metric 1050",
     }
