@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from errno import EAGAIN, EBUSY, EINTR, ENOBUFS, ENODEV, ENOMEM, errorcode
 from itertools import groupby
 from typing import Protocol
@@ -38,6 +38,10 @@ STEPS: Mapping[type, Callable[[Change, Links], tuple[Request, ...]]] = {
 }
 """Per resource, the messages that carry out a change of it, each to be sent once the one before it succeeded."""
 
+ON_LINKS = (XfrmLink, InsideAddress, Nexthop, Route)
+FEW = 8
+"""Links that are asked for one by one; more of them: all there are."""
+
 PASSING = frozenset({EAGAIN, EBUSY, EINTR, ENOBUFS, ENOMEM})
 """What may go away by itself."""
 
@@ -48,17 +52,18 @@ class Talk(Protocol):
     def tell(self, requests: Sequence[Request]) -> Sequence[Ack]:
         """Send all, return the acknowledgement of each; a forgiven refusal is a success."""
 
-    def links_by_name(self) -> Links:
-        """Every link there is now."""
+    def links_by_name(self, names: Collection[str] | None = None) -> Links:
+        """Every link there is now; of them only those, when given."""
 
 
 def carry_out(changes: Sequence[Change], talk: Talk) -> tuple[Outcome, ...]:
     """All changes in order, batch by batch; a failed one stops none of the others."""
     outcomes: list[Outcome] = []
     present: Links | None = None
+    concerned = links_concerned(changes)
     for batch in batches(changes):
         if present is None and not is_switch(batch[0]):
-            present = talk.links_by_name()
+            present = talk.links_by_name(concerned)
         about_links = isinstance(batch[0].resource, XfrmLink)
         if about_links and batch[0].new is None and len(batch) > 1:
             outcomes += _remove_links(batch, talk, present or {})
@@ -72,6 +77,15 @@ def carry_out(changes: Sequence[Change], talk: Talk) -> tuple[Outcome, ...]:
 def is_switch(change: Change) -> bool:
     """Whether it moves what goes over a group: one message, however many routes and links there are."""
     return isinstance(change.new, NexthopGroup)
+
+
+def links_concerned(changes: Sequence[Change]) -> frozenset[str] | None:
+    """The links that the changes name, where they are few; None: all. Links that go together need a group that no
+    other is in."""
+    ends = [one for change in changes for one in (change.old, change.new)]
+    names = {one.name if isinstance(one, XfrmLink) else one.link for one in ends if isinstance(one, ON_LINKS)}
+    going = sum(isinstance(change.old, XfrmLink) and change.new is None for change in changes)
+    return frozenset(name for name in names if name) if len(names) <= FEW and going < 2 else None
 
 
 def batches(changes: Sequence[Change]) -> Iterator[list[Change]]:

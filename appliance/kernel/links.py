@@ -97,6 +97,12 @@ def dump_links(*, counters: bool = False) -> Request:
     return Request(GET_LINK, DUMP, INFO.pack(0, 0, 0, 0, 0) + u32(EXT_MASK, 0 if counters else SKIP_STATS))
 
 
+def get_link(name: str) -> Request:
+    """Ask for one link; that there is none is an answer too."""
+    body = INFO.pack(0, 0, 0, 0, 0) + u32(EXT_MASK, SKIP_STATS) + text(NAME, name)
+    return Request(GET_LINK, 0, body, forgive=(ENODEV,))
+
+
 def parse_link(body: bytes) -> LinkFacts:
     """The link this message describes, ours or not."""
     _, _, index, flags, _ = INFO.unpack_from(body)

@@ -23,6 +23,7 @@ from appliance.kernel.links import (
     LinkFacts,
     dump_links,
     find_clashes,
+    get_link,
     own_link,
     parse_link,
     probe_kind,
@@ -132,9 +133,12 @@ class Conversation:
         facts = map(parse_link, self.dump(dump_links(counters=counters)))
         return {link.index: link for link in facts}
 
-    def links_by_name(self) -> dict[str, LinkFacts]:
-        """Every link by its name."""
-        return {link.name: link for link in self.links().values()}
+    def links_by_name(self, names: Collection[str] | None = None) -> dict[str, LinkFacts]:
+        """Every link by its name; of them only those, when given."""
+        if names is None:
+            return {link.name: link for link in self.links().values()}
+        found = {name: self._dump_once(get_link(name)) for name in names}
+        return {name: parse_link(bodies[0]) for name, bodies in found.items() if bodies}
 
     def nexthops(self) -> dict[int, NexthopFacts]:
         """Every nexthop object by its id."""
@@ -171,7 +175,8 @@ class Conversation:
                     continue
                 interrupted = interrupted or bool(message.flags & INTERRUPTED)
                 if message.type in (DONE, ERROR):
-                    _refuse(_in_words(parse_done(message) if message.type == DONE else parse_ack(message)))
+                    end = _in_words(parse_done(message) if message.type == DONE else parse_ack(message))
+                    _refuse(Ack(0) if end.errno in request.forgive else end)
                     return None if interrupted else bodies
                 bodies.append(message.body)
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from errno import EBUSY, EEXIST, ENODEV
 from ipaddress import ip_interface, ip_network
 
-from appliance.kernel.changes import carry_out
+import pytest
+
+from appliance.kernel.changes import FEW, carry_out, links_concerned
 from appliance.kernel.links import BIRTH_GROUP, FIRST_DOOMED_GROUP, LinkFacts
 from appliance.kernel.wire import DEL_LINK, DEL_ROUTE, NEW_ADDRESS, NEW_LINK, NEW_NEXTHOP, NEW_ROUTE, Ack, Request
 from appliance.model.change import Change
-from appliance.model.resources import Blackhole, InsideAddress, NexthopGroup, Resource, XfrmLink
+from appliance.model.resources import Blackhole, InsideAddress, Nexthop, NexthopGroup, Resource, XfrmLink
 
 TWINS = [Blackhole(ip_network(f"10.{at}.0.0/16"), 0xFF00_0000) for at in range(4)]
 LINKS = [XfrmLink(f"vpc-{at}", at, 1400, f"appliance:vpc/vpc-{at}") for at in range(1, 5)]
@@ -32,9 +34,9 @@ class Script:
         self.sent.append(list(requests))
         return [self._answer(request) for request in requests]
 
-    def links_by_name(self) -> dict[str, LinkFacts]:
+    def links_by_name(self, names: Collection[str] | None = None) -> dict[str, LinkFacts]:
         self.looked += 1
-        return self._present
+        return {name: one for name, one in self._present.items() if names is None or name in names}
 
     @property
     def types(self) -> list[list[int]]:
@@ -127,3 +129,18 @@ def test_no_link_of_another_is_ever_put_into_the_group() -> None:
     outcomes = carry_out(removals(LINKS), script)
     assert [outcome.error for outcome in outcomes] == ["interface vpc-1 is not ours", None, None, None]
     assert len(script.sent[0]) == 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "concerned"),
+    [
+        (additions([InsideAddress("t0", ip_interface("169.254.1.2/30")), Nexthop(7, "t1", 4)]), {"t0", "t1"}),
+        ([Change(LINKS[0], replace(LINKS[0], name="other"))], {LINKS[0].name, "other"}),
+        (additions([Blackhole(ip_network("10.0.0.0/8"), 7), Nexthop(8, None, 4)]), set()),
+        (removals(LINKS[:1]), {LINKS[0].name}),
+        (removals(LINKS[:2]), None),
+        (additions([Nexthop(number, f"t{number}", 4) for number in range(FEW + 1)]), None),
+    ],
+)
+def test_of_a_few_changes_only_their_links_are_looked_up(changes: list[Change], concerned: set[str] | None) -> None:
+    assert links_concerned(changes) == concerned
