@@ -59,6 +59,7 @@ class Frr:
     def __init__(self, run_dir: Path = RUN_DIR, record_file: Path = RECORD) -> None:
         self._run_dir = run_dir
         self._record_file = record_file
+        self._read: tuple[tuple[int, int, int], Instances, str | None] | None = None
         self._lock = asyncio.Lock()
 
     @property
@@ -130,11 +131,17 @@ class Frr:
             return work({name: stack.enter_context(open_vty(self._run_dir, name)) for name in DAEMONS})
 
     def _recalled(self, vtys: dict[str, Vty]) -> str | None:
+        """What these daemons were told. A file that is the one we know is not read again."""
+        instances = _instances(vtys)
         try:
-            record = parse_record(self._record_file.read_text(encoding="utf-8"), _instances(vtys))
+            status = self._record_file.stat()
+            mark = status.st_ino, status.st_mtime_ns, status.st_size
+            if self._read is None or self._read[:2] != (mark, instances):
+                record = parse_record(self._record_file.read_text(encoding="utf-8"), instances)
+                self._read = mark, instances, record.text if record else None
+            return self._read[2]
         except (OSError, UnicodeDecodeError):
             return None
-        return record.text if record else None
 
     def _text(self, vtys: dict[str, Vty]) -> str:
         recalled = self._recalled(vtys)

@@ -28,8 +28,10 @@ Named = Callable[[Connection, Tunnel], str]
 Span = tuple[int, int, int]
 """IP version, first and last address of a network."""
 
-_CONNECTIONS = re.compile(r"(?m)^connections:[ \t]*\n(?=( *)- )")
-_STRANGE = re.compile(r"(?m)\r|\ufeff|^(?:---|\.\.\.|%)")
+_CONNECTIONS = re.compile(r"connections:[ \t]*\n(?=( *)- )")
+_STRANGE = ("\r", "\ufeff", "\n---", "\n...", "\n%")
+_NEXT_KEY = re.compile(r"\n(?=[^\s#])(?!- )")
+"""What stands at the left edge ends the list; whatever else is out of place can be read in no part by itself."""
 MANY_PAIRS = 10_000
 """Networks within one another beyond which nobody looks at each pair."""
 
@@ -144,16 +146,17 @@ class Rereading:
 
 def _pieces(text: str) -> tuple[str, list[str]] | None:
     """What stands around the list of connections, and each of its items; None for a text of another manner."""
-    found = _CONNECTIONS.findall(text)
-    if len(found) != 1 or len(text) > MOST_CHARACTERS or _STRANGE.search(text):
+    lines = f"\n{text}"
+    place = lines.find("\nconnections:") + 1
+    opening = _CONNECTIONS.match(lines, place) if place else None
+    if opening is None or len(text) > MOST_CHARACTERS or any(words in lines for words in _STRANGE):
         return None
-    opening = _CONNECTIONS.search(text)
-    assert opening is not None
-    column, start = len(found[0]), opening.end()
-    ending = re.compile(rf"(?m)^(?! {{{column}}}- | {{{column + 1},}}\S|[ \t]*$|[ \t]*#)").search(text, start)
-    end = ending.start() if ending else len(text)
-    items = re.split(rf"(?m)^(?= {{{column}}}- )", text[start:end])
-    return f"{text[: opening.start()]}connections: []\n{text[end:]}", items[1:]
+    ending = _NEXT_KEY.search(lines, opening.end())
+    end = ending.end() if ending else len(lines)
+    beginning = f"{opening[1] or ''}- "
+    _, *items = f"\n{lines[opening.end() : end]}".split(f"\n{beginning}")
+    frame = f"{lines[1:place]}connections: []\n{lines[end:]}"
+    return frame, [f"{beginning}{item}\n" for item in items]
 
 
 def _read_frame(text: str) -> tuple[Intent, int] | None:

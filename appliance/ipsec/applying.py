@@ -110,13 +110,15 @@ def key_ids(talk: Talk) -> list[str]:
 
 
 def carry_out(talk: Talk, record: Record, changes: Sequence[Change], keep: Callable[[Record], None]) -> list[Outcome]:
-    """Carry out the changes; the outcomes in their order. ``keep`` gets the record before anything is loaded (what we
-    load is ours even if we are killed meanwhile) and as it is afterwards."""
+    """Carry out the changes; the outcomes in their order. ``keep`` gets the record before anything new is loaded (what
+    we load is ours even if we are killed meanwhile) and as it is afterwards."""
     touched = sorted({change.resource.name for change in changes if isinstance(change.resource, IkeConnection)})
     about = touched if len(touched) <= FEW else None
     shown = snapshots(talk, about)
     foreign = frozenset(shown) - ours(record, shown)
-    keep(_intended(record, changes, foreign))
+    intended = _intended(record, changes, foreign)
+    if intended.connections.keys() != record.connections.keys():  # those it names are ours already
+        keep(intended)
     batch = Batch(
         talk, about, dict(record.connections), dict(record.owners), shown.keys() - foreign, foreign,
         ike_ids(talk, about), _our_keys(talk) if len(touched) < len(changes) else {},
