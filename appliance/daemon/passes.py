@@ -199,7 +199,7 @@ async def prepare(
 async def require(systems: Systems, desired: Collection[Resource], pictures: Pictures | None = None) -> None:
     """Refuse what cannot work: a missing privilege, feature or daemon, all of them named. A daemon may have ended since
     it was seen in ``pictures``; the kernel is still there."""
-    needed = [door for door in systems.doors if any(isinstance(resource, door.owns) for resource in desired)]
+    needed = [door for door in systems.doors if _asked_for(door, desired)]
     seen = [door for door in (systems.kernel, systems.firewall) if pictures is not None and pictures.knows(door)]
     needed = [door for door in needed if door not in seen]
     found = await asyncio.gather(*(door.lacks() for door in needed if hasattr(door, "lacks")))
@@ -214,9 +214,13 @@ async def require(systems: Systems, desired: Collection[Resource], pictures: Pic
         raise error
 
 
+def _asked_for(door: Door, desired: Collection[Resource]) -> bool:
+    return not frozenset(map(type, desired)).isdisjoint(door.owns)
+
+
 async def answering(systems: Systems, desired: Collection[Resource]) -> tuple[Door, ...]:
     """The doors to look through: a daemon that is asked for nothing and does not run holds nothing of ours."""
-    wanted = {door for door in systems.doors if any(isinstance(resource, door.owns) for resource in desired)}
+    wanted = {door for door in systems.doors if _asked_for(door, desired)}
     idle = [door for door in (systems.charon, systems.frr) if door not in wanted]
     absent = {door for door in idle if await door.lacks()}
     return tuple(door for door in systems.doors if door not in absent)
@@ -322,7 +326,7 @@ async def _authenticate_again(systems: Systems, report: Report) -> None:
 
 
 def _wants(prepared: Prepared, kind: type) -> bool:
-    return any(isinstance(resource, kind) for resource in prepared.desired)
+    return kind in map(type, prepared.desired)
 
 
 def _read_extra(intent: Intent) -> str:

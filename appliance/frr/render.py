@@ -22,6 +22,9 @@ RESTART, DEFER = 60, 10
 """Seconds for which the cloud may keep our routes while bgpd starts again (RFC 4724), and those bgpd waits for all of
 the cloud's before it goes by them. Without a word from us both sides would drop what the tunnels could carry."""
 
+ACTIVATION = "activation.j2"
+"""The template of what depends on other clouds' networks too."""
+
 LAST = 1_000_000
 """Sequence number of the final deny. FRR takes larger ones, but sorts those from 2**31 on before all others."""
 
@@ -117,29 +120,34 @@ def render_frr(router: BgpRouter, templates: Mapping[str, str], drawn: Drawn | N
     whole = load_template(templates, "frr.conf.j2", _SAFE, "FRR")
     constants = {
         "map_name": map_name, "connect_retry": CONNECT_RETRY, "default_list": DEFAULT_LIST,
+        "passes_on": lambda peer: any(rule.prefix in router.beyond for rule in peer.announce),
     }  # fmt: skip
 
-    def piece(name: str, passes_on: bool = False, **about: object) -> Piece:
-        (thing,) = about.values()
-        key = (name, id(thing), passes_on)
-        if key not in known or known[key][0] is not thing:
-            template = whole.environment.get_template(name)
-            known[key] = thing, Piece(template.render(passes_on=passes_on, **about, **constants))
-        found: Piece = known[key][1]
-        return found
+    def pieces(name: str, **about: Iterable[object]) -> Piece:
+        """A template once for each thing; for one that is known by itself, what was made of it before."""
+        ((word, things),) = about.items()
+        beyond = router.beyond if name == ACTIVATION else None
+        found = []
+        for thing in things:
+            key = (name, id(thing), beyond)
+            made = known.get(key)
+            if made is None or made[0] is not thing:
+                template = whole.environment.get_template(name)
+                made = known[key] = thing, template.render({word: thing}, **constants)
+            found.append(made[1])
+        return Piece("".join(found).removesuffix("\n"))
 
     text = whole.render(
         router=router,
         peers=[one.peer for one in all_told],
         families=tuple(_family(router, all_told, version) for version in (4, 6)),
-        piece=piece,
+        pieces=pieces,
         maps=sorted(maps, key=lambda item: item.name),
         restart=RESTART,
         defer=DEFER,
         source=router.source,
         source_map=SOURCE_MAP,
         beyond_map=BEYOND_MAP,
-        passes_on=lambda peer: any(rule.prefix in router.beyond for rule in peer.announce),
     )
     return render_tree(sort_tree(merge_trees(parse_tree(text), extra))) if extra else text
 
