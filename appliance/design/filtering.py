@@ -20,7 +20,7 @@ from appliance.model.resources import FirewallTable
 
 def firewall_tables(wish: Wish) -> frozenset[FirewallTable]:
     """Our one table, or none when there is no tunnel to guard."""
-    return frozenset({FirewallTable(render_ruleset(compose_filter(wish)))} if wish.tunnels else ())
+    return frozenset({FirewallTable(render_ruleset(compose_filter(wish), wish.drawn))} if wish.tunnels else ())
 
 
 def compose_filter(wish: Wish) -> Filter:

@@ -13,7 +13,7 @@ from ipaddress import IPv6Address
 
 from appliance.firewall.chains import host_chains, shared_chains
 from appliance.firewall.policing import policing_chains, policing_sets
-from appliance.firewall.sets import render_sets, uplinks_of
+from appliance.firewall.sets import Known, render_sets, uplinks_of
 from appliance.firewall.translating import translating_chain
 from appliance.model.fault import Fault, FaultyInput
 from appliance.model.filtering import Filter
@@ -39,12 +39,13 @@ REMOVAL = f"table inet {TABLE_MARK}\ndelete table inet {TABLE_MARK}\n"
 """Takes the table away, also when it is not there (naming it first creates it)."""
 
 
-def render_ruleset(filter: Filter) -> str:
-    """The text that replaces our table in one transaction. FaultyInput lists every value that has no place in it."""
+def render_ruleset(filter: Filter, known: Known | None = None) -> str:
+    """The text that replaces our table in one transaction. FaultyInput lists every value that has no place in it.
+    ``known`` keeps how tunnels were spelled that stay the same objects."""
     if faults := tuple(_faults(filter)):
         raise FaultyInput("the firewall table cannot be written", faults=faults)
     chains = host_chains(filter) if filter.host_is_ours else shared_chains(filter)
-    sets = (*render_sets(filter), *policing_sets(filter))
+    sets = (*render_sets(filter, {} if known is None else known), *policing_sets(filter))
     body = (*_counters(), *sets, *chains, *policing_chains(filter), *translating_chain(filter))
     note = () if uplinks_of(filter) else ("# No uplink is known: nothing is guarded there.",)
     return "\n".join((*note, *REMOVAL.splitlines(), f"table inet {TABLE_MARK} {{", *body, "}", ""))

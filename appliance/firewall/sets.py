@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Any
 
 from appliance.firewall.words import merged, quoted
 from appliance.model.address import IPNetwork
@@ -26,13 +26,17 @@ PRIVATE = tuple(
 """Destinations that mean nothing on the Internet: clear text to them on an uplink is a leak."""
 
 
-def render_sets(filter: Filter) -> Iterable[str]:
+Known = dict[object, Any]
+"""What was made before, by the kind and identity of what it was made from: that stands beside it."""
+
+
+def render_sets(filter: Filter, known: Known) -> Iterable[str]:
     """Every set that the chains look into, also when it is empty: the chains stay the same."""
     yield from _links("tunnels", (tunnel.interface for tunnel in filter.tunnels if tunnel.interface is not None))
     yield from _links("uplinks", uplinks_of(filter))
     yield from _links("lan_links", (lan.interface for lan in filter.lans if lan.interface))
     for family in (4, 6):
-        yield from _tunnel_sets(filter, family)
+        yield from _tunnel_sets(filter, family, known)
         yield from _network_sets(filter, family)
 
 
@@ -41,8 +45,8 @@ def uplinks_of(filter: Filter) -> list[str]:
     return sorted({*filter.uplinks, *(tunnel.uplink for tunnel in filter.tunnels if tunnel.uplink)})
 
 
-def _tunnel_sets(filter: Filter, family: int) -> Iterable[str]:
-    found = [_places_of(tunnel, family) for tunnel in filter.tunnels]
+def _tunnel_sets(filter: Filter, family: int, known: Known) -> Iterable[str]:
+    found = [_places_of(tunnel, family, known) for tunnel in filter.tunnels]
     uplinks = uplinks_of(filter)
     far = [(place.uplink, address) for place in found for address in place.remote]
     peers = {(link, *address) for one, address in far for link in ((one,) if one else uplinks)}
@@ -70,8 +74,16 @@ class _Place:
     size: str | None
 
 
-@lru_cache(maxsize=1 << 14)  # some thousand tunnels, twice
-def _places_of(tunnel: TunnelGuard, family: int) -> _Place:
+def _places_of(tunnel: TunnelGuard, family: int, known: Known) -> _Place:
+    """A tunnel that stays the same object is not spelled again."""
+    key = ("place", id(tunnel), family)
+    if key not in known or known[key][0] is not tunnel:
+        known[key] = tunnel, _spelled(tunnel, family)
+    found: _Place = known[key][1]
+    return found
+
+
+def _spelled(tunnel: TunnelGuard, family: int) -> _Place:
     remote, neighbors = (
         tuple((int(one), str(one)) for one in some if one.version == family)
         for some in ((tunnel.remote,), tunnel.neighbors)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Container, Iterable, Iterator
+from functools import lru_cache
 
 from appliance.frr.marks import DEFAULT_LIST, MARK
 
@@ -12,7 +13,7 @@ _BLOCK, _PART = "\n!\n", "\n !\n"
 
 _NEIGHBOR = re.compile(r" {1,2}neighbor (\S+) ")
 _POLICY = re.compile(rf"(?:route-map|ip prefix-list|ipv6 prefix-list) {MARK}(\S+)-(?:in|out)6? ")
-_BOUND = re.compile(rf" neighbor (\S+) route-map {MARK}(\S+)-(?:in|out)6? (?:in|out)\n")
+_BOUND = re.compile(rf" *neighbor (\S+) route-map {MARK}(\S+)-(?:in|out)6? (?:in|out)$")
 """By what a neighbour goes."""
 _OWNED = (
     " neighbor ",
@@ -35,10 +36,10 @@ def narrowed(had: str, want: str) -> tuple[str, str]:
     if any(owner is None and _is_policy(line) for line, owner in found.items()):
         return had, want
     owners = {owner for owner in found.values() if owner}
-    bound = {*_BOUND.findall(had), *_BOUND.findall(want)}
-    owners |= {tunnel for address, tunnel in bound if address in owners}
-    owners |= {address for address, tunnel in bound if tunnel in owners}
-    return _written(before, owners), _written(after, owners)
+    routers = [block for block in (*before, *after) if block.startswith("router ")]
+    owners |= {tunnel for address, tunnel in _bound(routers, owners) if address in owners}
+    owners |= {address for address, tunnel in _bound(routers, owners) if tunnel in owners}
+    return _written(before, owners, others), _written(after, owners, others)
 
 
 def _sections(blocks: Iterable[str]) -> dict[str, set[str]]:
@@ -63,22 +64,38 @@ def _owner(text: str) -> str | None:
     return found[1] if found else None
 
 
+def _bound(routers: Iterable[str], owners: Collection[str]) -> set[tuple[str, str]]:
+    """Addresses and tunnels of neighbours, at least of those by whose address or tunnel we ask."""
+    lines = {line for block in routers for owner in owners for line in _lines_with(block, owner)}
+    return {(found[1], found[2]) for line in lines if (found := _BOUND.match(line))}
+
+
 def _is_policy(text: str) -> bool:
     """What no neighbour's name stands on, and yet verdicts may hang on it."""
     return text.startswith("route-map ") or " prefix-list " in text
 
 
-def _written(blocks: Iterable[str], owners: Collection[str]) -> str:
-    """As text again: what belongs to these neighbours, and what to none."""
-    kept = ("\n".join(_kept(block, owners)) for block in blocks)
+def _written(blocks: Iterable[str], owners: Collection[str], changed: Container[str]) -> str:
+    """As text again: what belongs to these neighbours, and what to none. Of a block that is the same in both texts
+    nobody's lines matter but a route-map's, whose lists may differ."""
+    theirs = tuple(f"route-map {MARK}{owner}-" for owner in owners)
+    kept = []
+    for block in blocks:
+        if block.startswith("route-map "):
+            kept.append(block if block.startswith(theirs) or not block.startswith(_OWNED) else "")
+        else:
+            kept.append(_common(block) if block not in changed else "\n".join(_kept(block, owners)))
     return _BLOCK.join(block for block in kept if block)
+
+
+@lru_cache(maxsize=8)
+def _common(block: str) -> str:
+    return "\n".join(_kept(block, ()))
 
 
 def _kept(block: str, owners: Collection[str]) -> list[str]:
     """A line that only looks like one of theirs is kept too, in both texts."""
     theirs = {line for owner in (*owners, _COMMON) if owner in block for line in _lines_with(block, owner)}
-    if block.startswith("route-map "):
-        return [block] if theirs or not block.startswith(_OWNED) else []
     return [line for line in block.split("\n") if not line.startswith(_OWNED) or line in theirs]
 
 

@@ -65,6 +65,13 @@ def test_another_description_is_one_line_and_going_back_too() -> None:
     assert told(ROUTER, renamed) == ["neighbor 169.254.23.5 description other/vpc-1"]
 
 
+def test_a_neighbour_that_moves_to_another_address_keeps_its_policies() -> None:
+    moved = replace(FIRST, address=ip_address("169.254.99.5"), local_address=ip_address("169.254.99.6"))
+    lines = told(ROUTER, with_neighbors(moved, SECOND))
+    assert lines
+    assert all("neighbor 169.254.99.5 " in line or line == "no neighbor 169.254.23.5" for line in lines)
+
+
 def test_a_policy_of_one_neighbour_clears_only_that_one_and_softly() -> None:
     changed = with_neighbors(replace(FIRST, force_med=0), SECOND)
     assert between(ROUTER, changed) == (
