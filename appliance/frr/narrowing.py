@@ -76,15 +76,16 @@ def _is_policy(text: str) -> bool:
 
 
 def _written(blocks: Iterable[str], owners: Collection[str], changed: Container[str]) -> str:
-    """As text again: what belongs to these neighbours, and what to none. Of a block that is the same in both texts
-    nobody's lines matter but a route-map's, whose lists may differ."""
+    """As text again: what belongs to these neighbours, and what to none. Of lists that are the same in both texts
+    nobody's lines matter; who goes by a route-map does where that is another."""
     theirs = tuple(f"route-map {MARK}{owner}-" for owner in owners)
     kept = []
     for block in blocks:
         if block.startswith("route-map "):
             kept.append(block if block.startswith(theirs) or not block.startswith(_OWNED) else "")
         else:
-            kept.append(_common(block) if block not in changed else "\n".join(_kept(block, owners)))
+            same = block not in changed and not block.startswith("router ")
+            kept.append(_common(block) if same else "\n".join(_kept(block, owners)))
     return _BLOCK.join(block for block in kept if block)
 
 

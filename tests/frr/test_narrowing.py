@@ -11,7 +11,7 @@ import pytest
 from appliance.frr.diff import Step, split, steps
 from appliance.frr.narrowing import narrowed
 from appliance.frr.tree import parse_tree
-from appliance.model.peering import BgpRouter, Neighbor
+from appliance.model.peering import CLOSED, BgpRouter, Neighbor
 from tests.frr.routers import FIRST, SECOND, neighbor, random_router, render, with_neighbors
 
 EXTRA = """\
@@ -46,6 +46,14 @@ def test_the_same_is_told_as_by_comparing_everything(seed: int) -> None:
         assert between(*narrowed(had, want)) == between(had, want)
     assert between(*narrowed("", render(new))) == between("", render(new))
     assert between(*narrowed(render(new), "")) == between(render(new), "")
+
+
+@pytest.mark.parametrize("changed", [{"force_med": 7}, {"stance": CLOSED}, {"accept": SECOND.accept[1:]}, {"hold": 90}])
+def test_of_one_neighbour_that_changes_in_one_thing_all_that_follows_is_told(changed: dict[str, object]) -> None:
+    """With policies that change, the sessions that go by them are refreshed."""
+    one, other = render(with_neighbors(FIRST, SECOND)), render(with_neighbors(replace(FIRST, **changed), SECOND))  # type: ignore[arg-type]
+    for had, want in ((one, other), (other, one)):
+        assert between(*narrowed(had, want)) == between(had, want) != ()
 
 
 def many(count: int) -> tuple[Neighbor, ...]:
