@@ -150,7 +150,8 @@ async def _keep_passing(
     said: str | None = None
     settled = False
     while not stop.is_set():
-        bells.look.answer()  # before looking: what happens while we work wakes us again
+        async with memory.hands:  # an order is through sooner by itself, and what it changes is news
+            bells.look.answer()  # before looking: what happens while we work wakes us again
         patience = AT_LEAST_EVERY
         try:
             changed = await converge_once(systems, board, memory)

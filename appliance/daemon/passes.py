@@ -193,7 +193,10 @@ async def prepare(
         doors = tuple(door for door in systems.doors if door not in gone)
     if systems.sysctl.watch(resource for resource in desired if isinstance(resource, Sysctl)) and pictures is not None:
         pictures.forget(systems.sysctl)
-    return Prepared(wish, machine, desired, await plan_once(desired, doors, look), doors)
+    changes = await plan_once(desired, doors, look)
+    if pictures is not None and gone is not None:
+        pictures.align(desired)
+    return Prepared(wish, machine, desired, changes, doors)
 
 
 async def require(systems: Systems, desired: Collection[Resource], pictures: Pictures | None = None) -> None:
