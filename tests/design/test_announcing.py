@@ -91,8 +91,8 @@ def test_either_speaker_says_it_to_this_cloud_alone_and_takes_it_back(speaker: s
     with_it, without = (configured(wish_for(outward, machine=at)) for at in (machine(BY_ISP1), machine()))
     fresh = [line.strip() for line in with_it.splitlines() if line not in without.splitlines()]
     if speaker == "frr":
-        lists = [f"ip prefix-list appliance-{peer}-out seq 5 permit 0.0.0.0/0" for peer in PEERS]
-        renumbered = [f"ip prefix-list appliance-{peer}-out seq 10 permit {LAN}" for peer in PEERS]
+        lists = [f"ip prefix-list appliance-{tunnel}-out seq 5 permit 0.0.0.0/0" for tunnel in TUNNELS]
+        renumbered = [f"ip prefix-list appliance-{tunnel}-out seq 10 permit {LAN}" for tunnel in TUNNELS]
         assert sorted(fresh) == sorted(["network 0.0.0.0/0", *lists, *renumbered])
     else:
         assert fresh == ["unicast 0.0.0.0/0 next-hop self med 100;"] * 2
@@ -100,7 +100,7 @@ def test_either_speaker_says_it_to_this_cloud_alone_and_takes_it_back(speaker: s
     assert "network 0.0.0.0/0" not in without
 
 
-PEERS = ("169.254.22.73", "169.254.23.5")
+TUNNELS = ("vpc-1", "vpc-2")
 
 
 def test_the_filter_lets_that_cloud_out_and_no_other() -> None:

@@ -55,8 +55,10 @@ def test_another_connection_changes_nothing_of_the_first(intent) -> None:
     alone, beside = compose(wish_for(first)), compose(wish_for(intent))
     assert {type(resource) for resource in alone - beside} <= {FrrConfig, FirewallTable}
     (before,), (after,) = of(FrrConfig, alone), of(FrrConfig, beside)
-    peers = [str(tunnel.peer_inside) for tunnel in first.connections[0].tunnels]
-    kept = [line for line in before.text.splitlines() if any(re.search(rf"{re.escape(p)}\b", line) for p in peers)]
+    tunnels = first.connections[0].tunnels
+    words = [*(str(tunnel.peer_inside) for tunnel in tunnels), *(f"appliance-{tunnel.name}-" for tunnel in tunnels)]
+    theirs = re.compile("|".join(rf"{re.escape(word)}(?!\d)" for word in words))
+    kept = [line for line in before.text.splitlines() if theirs.search(line)]
     assert len(kept) > 10
     assert set(kept) <= set(after.text.splitlines())
 
