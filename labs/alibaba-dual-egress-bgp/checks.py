@@ -6,6 +6,7 @@ from checking import check, main, node, wait_for
 from measuring import send_stream, start_services
 from observing import ip, paths, sas
 from operating import (
+    UNHURRIED,
     Tunnel,
     appliance,
     come_back_from_a_reboot,
@@ -38,7 +39,7 @@ def wait_for_paths(*tunnels: Tunnel, timeout: float = 150) -> None:
     """Until exactly these carry the VPC's prefix, and the VPC's router goes back over the first of them."""
     wait_until_over(VPC, tunnels, timeout)
     back = {"eth1" if ONE in tunnels else "eth2"}
-    wait_for(lambda: paths("vpc", LAN) == back, timeout, f"{LAN} back over {back}")
+    wait_for(lambda: paths("vpc", LAN) == back, timeout, f"{LAN} back over {back}", every=UNHURRIED)
 
 
 def sources() -> dict[str, tuple[str, str]]:

@@ -6,6 +6,7 @@ from checking import check, main, wait_for
 from measuring import send_stream, start_services
 from observing import paths, sas
 from operating import (
+    UNHURRIED,
     Tunnel,
     come_back_from_a_reboot,
     cut_silently,
@@ -32,7 +33,7 @@ def wait_for_paths(*tunnels: Tunnel, timeout: float = 120) -> None:
     """Until exactly these carry the VPC's prefix, and the VPC's router goes back over the first of them."""
     wait_until_over(VPC, tunnels, timeout)
     back = {"eth1" if ONE in tunnels else "eth2"}
-    wait_for(lambda: paths("vpc", LAN) == back, timeout, f"{LAN} back over {back}")
+    wait_for(lambda: paths("vpc", LAN) == back, timeout, f"{LAN} back over {back}", every=UNHURRIED)
 
 
 @check(timeout=300)

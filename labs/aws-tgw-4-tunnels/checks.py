@@ -6,6 +6,7 @@ from checking import check, main, wait_for
 from measuring import CLEAR, send_stream, start_services, streaming, watching
 from observing import paths, sessions
 from operating import (
+    UNHURRIED,
     Tunnel,
     appliance,
     apply_site,
@@ -42,7 +43,7 @@ GENTLY = {"flows": 4, "rate": 25}
 def wait_for_paths(*tunnels: Tunnel, timeout: float = 150) -> None:
     """Until exactly these carry the VPC's prefix, and the VPC's router has a way back."""
     wait_until_over(VPC, tunnels, timeout)
-    wait_for(lambda: paths("vpc", LAN), timeout, f"{LAN} back")
+    wait_for(lambda: paths("vpc", LAN), timeout, f"{LAN} back", every=UNHURRIED)
 
 
 @check(timeout=300)
