@@ -226,8 +226,8 @@ def _speaker(name: str) -> Iterator[Speaker]:
 
 
 def cloud(peers: Mapping[str, tuple[int, int, Mapping[str, int]]], timers: str = "1 3") -> str:
-    """The cloud's configuration: per our address, its number, the one it expects, and prefixes with their MED. It goes
-    by its route-maps after a second, not five: then it asks for all again."""
+    """The cloud's configuration: per our address, its number, the one it expects, and prefixes with their MED. What
+    it was told it keeps as it was: so that it needs not ask for all again when its route-maps are read."""
     lines = [
         "bgp route-map delay-timer 1",
         "router bgp 64512",
@@ -244,9 +244,8 @@ def cloud(peers: Mapping[str, tuple[int, int, Mapping[str, int]]], timers: str =
         lines += [f" neighbor {address} timers {timers}", f" neighbor {address} timers connect 1"]
         word, family = ("ipv6", "ipv6") if ":" in address else ("ip", "ipv4")
         families[family] += [f"  network {prefix}" for prefix in prefixes]
-        families[family] += [
-            f"  neighbor {address} {rest}" for rest in ("activate", "route-map all in", f"route-map {address} out")
-        ]
+        told = ("activate", "soft-reconfiguration inbound", "route-map all in", f"route-map {address} out")
+        families[family] += [f"  neighbor {address} {rest}" for rest in told]
         for number, (prefix, med) in enumerate(prefixes.items(), 1):
             maps.append(f"{word} prefix-list {address}-{number} seq 5 permit {prefix}")
             maps += [f"route-map {address} permit {number}", f" match {word} address prefix-list {address}-{number}"]
