@@ -13,6 +13,7 @@ from appliance.design.underlay import underlay_of, uplink_links, uplink_networks
 from appliance.design.wish import Wish
 from appliance.firewall.ruleset import render_ruleset
 from appliance.intent.finding import overlap
+from appliance.model.address import IPNetwork
 from appliance.model.filtering import Filter, LanGuard, ManagementGuard, PolicedPair, Transit, Translation, TunnelGuard
 from appliance.model.intent import Connection, Tunnel
 from appliance.model.resources import FirewallTable
@@ -30,7 +31,7 @@ def compose_filter(wish: Wish) -> Filter:
         policed=_policed(wish),
         uplinks=uplink_links(wish),
         lans=lan_guards(wish),
-        protected=protected_prefixes(wish),
+        protected=(*protected_prefixes(wish), *_inside_networks(wish)),
         deny_private=any(connection.clear_text == "deny-private" for connection in wish.connections),
         uplink_networks=uplink_networks(wish),
         host_is_ours=wish.host_is_ours,
@@ -40,6 +41,13 @@ def compose_filter(wish: Wish) -> Filter:
         outward=outward(wish),
         captured=tuple(network.version for network in captured_defaults(wish)),
     )
+
+
+def _inside_networks(wish: Wish) -> Iterator[IPNetwork]:
+    """Where tunnels end inside: never behind an uplink. While an address is being given to an interface the kernel
+    already sends from it and does not know yet that it is its own: an ICMP error to it would take the default route."""
+    for tunnel in (tunnel for connection in wish.connections for tunnel in connection.tunnels):
+        yield from (inside.network for inside in (tunnel.inside, tunnel.inside6) if inside is not None)
 
 
 def transits(wish: Wish) -> tuple[Transit, ...]:
