@@ -29,11 +29,6 @@ PYTEST = (PYTHON, "-m", "pytest", *OPTIONS)
 BUILD = ROOT / "build"
 ON_HOST = ("-m", "not guest and not frr and not image", f"--junitxml={BUILD / 'host-tests.xml'}", "tests")
 WITH_FRR = ("-m", "frr", "tests/frr", "tests/contracts/test_frr.py")
-OF_IMAGE = (
-    *("-m", "image", "tests/image"),
-    *("--deselect", "tests/image/test_build.py::test_its_manifest_builds_it_again"),
-)
-"""Building it all again takes as long as everything else of it: `make test-image` does."""
 BESIDE = (PYTHON, "-m", "tests.side_by_side", "3", f"{BUILD / 'frr-tests.xml'}", *OPTIONS)
 """FRR's tests mostly wait for timers, so several files run at once."""
 MOST_LANES = 4
@@ -85,11 +80,8 @@ GROUPS = (
     ),
     Group("engine", "the lab engine itself", (*PYTEST, "-m", "guest", "tests"), 10),
     *map(lab, OTHERS),
-    Group(
-        "image", "the machine image boots: BIOS, UEFI, power cuts, its console", (*PYTEST, *OF_IMAGE), 25, timed=True
-    ),
 )
-"""The longest first, so that no lane is left with it at the end; the image brings machines of its own."""
+"""The longest first, so that no lane is left with it at the end."""
 
 
 def main(words: list[str]) -> int:
