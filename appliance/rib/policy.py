@@ -37,10 +37,12 @@ class Inbound:
 
     def judge_prefix(self, prefix: IPNetwork, nexthop: IPAddress) -> str | None:
         """Why this prefix cannot be taken, or None. A next hop other than the neighbour is nobody whom
-        the tunnel's own network holds: whoever lets that in has it go over the tunnel all the same."""
+        the tunnel's own network holds: whoever lets that in has it go over the tunnel all the same. Over IPv6 a
+        neighbour may name itself by its link-local address (RFC 2545, section 3): a tunnel has one other end."""
         if prefix.version != self._family:
             return f"an IPv{prefix.version} prefix over an IPv{self._family} session"
-        if nexthop != self.neighbor.address and not self.neighbor.third_party:
+        itself = nexthop == self.neighbor.address or (nexthop.version == 6 and nexthop.is_link_local)
+        if not itself and not self.neighbor.third_party:
             return f"the next hop {nexthop} is not the neighbour"
         number, length, whole = int(prefix.network_address), prefix.prefixlen, prefix.max_prefixlen
         for permit, network, bits, low, high, words in self._rules:

@@ -144,6 +144,20 @@ def test_another_next_hop_than_the_neighbours_is_taken_where_the_policy_lets_it_
     assert chosen(rib) == set()
 
 
+@pytest.mark.parametrize(
+    ("family", "prefix", "itself", "taken"),
+    [(6, "2001:db8::/32", "fe80::1", {"t1"}), (4, "10.0.0.0/16", "169.254.77.1", set())],
+)
+def test_a_neighbour_over_ipv6_may_name_itself_by_its_link_local_address(
+    family: int, prefix: str, itself: str, taken: set[str]
+) -> None:
+    """RFC 2545, section 3. Over IPv4 such an address is as strange as any other."""
+    far = neighbor(1, family=family)
+    rib = rib_of(far)
+    rib.take(Update(far.address, attributes(64512), ((ip_network(prefix), ip_address(itself)),)))
+    assert chosen(rib, prefix) == taken
+
+
 def test_by_default_nothing_is_taken() -> None:
     rib = rib_of(replace(ONE, accept=()))
     rib.take(offer(ONE, ["10.0.0.0/16"]))
