@@ -185,7 +185,8 @@ def watching_outside(links: Sequence[str], **more: str) -> AbstractContextManage
     listens for IKE yet, after a boot, may be said: to the cloud's port, since a NAT has changed ours."""
     flooded = f"ether dst {mac(BOX, 'eth1')} or ether dst {mac('lan', 'eth1')}"
     deaf = "icmp[0] = 3 and (icmp[28:2] = 500 or icmp[28:2] = 4500)"
-    clear = f"({CLEAR}) and not ({flooded}) and not ({deaf})"
+    deaf6 = "icmp6 and ip6[40] = 1 and (ip6[88:2] = 500 or ip6[88:2] = 4500)"
+    clear = f"({CLEAR}) and not ({flooded}) and not ({deaf}) and not ({deaf6})"
     return watching("internet", links, clear=clear, encrypted=ENCRYPTED, **more)
 
 
