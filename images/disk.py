@@ -220,6 +220,8 @@ def assemble_disk(job: Job) -> None:
     at_workbench(job, "find /mnt/esp -exec touch -d @$SOURCE_DATE_EPOCH {} +")
     at_workbench(
         job,
+        # mke2fs would draw by lot how names are hashed.
+        f"SYSTEMD_REPART_MKFS_OPTIONS_EXT4='-E nodiscard,lazy_itable_init=1,hash_seed={name_uuid('state')}' "
         f"systemd-repart --offline=yes --sector-size=512 --empty=create --size=auto "
         f"--dry-run=no --seed={name_uuid('disk')} --root=/mnt "
         "--definitions=/mnt/repart.d --json=off --no-pager /mnt/appliance.raw",
