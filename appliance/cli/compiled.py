@@ -13,6 +13,7 @@ import dataclasses
 import marshal
 import os
 import sys
+from types import CodeType
 from typing import Any
 
 MOST_BYTES = 8_000_000
@@ -32,9 +33,8 @@ class Methods:
     def execute(self, text: str, *names: Any) -> None:
         """What ``exec`` does, compiling only what is not known yet."""
         digest = self._blake2b(text.encode(), digest_size=16).digest()
-        if known := self._known.pop(digest, None):  # each class is made once: the daemon need not remember it
-            code = marshal.loads(known)
-        else:
+        code = _code(self._known.pop(digest, None))  # each class is made once: the daemon need not remember it
+        if code is None:
             code = compile(text, "<string>", "exec", dont_inherit=True)
             self._new[digest] = marshal.dumps(code)
         builtins.exec(code, *names)
@@ -51,6 +51,15 @@ class Methods:
             self._new.clear()
         except OSError:  # not ours to write, as Python finds it with its own
             return
+
+
+def _code(known: object) -> CodeType | None:
+    """What was kept, unless it was damaged."""
+    try:
+        found = marshal.loads(known) if isinstance(known, bytes) else None
+    except (EOFError, ValueError, TypeError):
+        return None
+    return found if isinstance(found, CodeType) else None
 
 
 def _read(place: str) -> dict[bytes, bytes]:

@@ -7,6 +7,7 @@ import marshal
 import os
 import subprocess
 import sys
+from hashlib import blake2b
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,15 @@ def test_two_starts_at_once_keep_the_methods_of_both(tmp_path: Path, monkeypatch
 @pytest.mark.parametrize("content", [b"", b"\0\0\0", b"no marshal at all", marshal.dumps([1]), b"x" * 9_000_000])
 def test_a_file_that_is_none_of_ours_is_passed_over(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "methods").write_bytes(content)
+    found: dict[str, int] = {}
+    Methods(str(tmp_path / "methods")).execute("found = 7", {}, found)
+    assert found == {"found": 7}
+
+
+@pytest.mark.parametrize("damaged", [b"", b"\0\0", marshal.dumps(7), "found = 8"])
+def test_a_method_that_was_damaged_is_compiled_anew(damaged: object, tmp_path: Path) -> None:
+    kept = {blake2b(b"found = 7", digest_size=16).digest(): damaged}
+    (tmp_path / "methods").write_bytes(marshal.dumps(kept))
     found: dict[str, int] = {}
     Methods(str(tmp_path / "methods")).execute("found = 7", {}, found)
     assert found == {"found": 7}
