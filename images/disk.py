@@ -52,8 +52,7 @@ INITRD_MODULES = (
 )
 INITRD_PROGRAMS = ("usr/sbin/dmsetup", "usr/sbin/e2fsck")
 ROOT = Image("root", ("appliance.packages", "disk.packages"), (), ())
-ENGINE = Image("engine", ("engine.packages",), (), (recipe.write_disk,))
-SUPPLIED = {image.name: image for image in (WORKBENCH, ROOT, ENGINE, recipe.TOOLS)}
+SUPPLIED = {image.name: image for image in (WORKBENCH, ROOT, recipe.TOOLS)}
 """Roots that tests and benches take from here."""
 
 
