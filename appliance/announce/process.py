@@ -12,7 +12,6 @@ import sys
 from asyncio.subprocess import DEVNULL, Process
 from contextlib import suppress
 from pathlib import Path
-from time import monotonic
 
 from appliance.model.fault import SystemFailure
 
@@ -131,9 +130,22 @@ def end_leftover(mark: Path) -> bool:
 
 async def wait_for_end(mark: Path) -> None:
     """Until the ExaBGP of this mark has ended, for a while at most: its own daemon ends it."""
-    deadline = monotonic() + 2 * ENDS_WITHIN
-    while _standing(mark) is not None and monotonic() < deadline:
-        await asyncio.sleep(0.05)
+    pid = _standing(mark)
+    if pid is None:
+        return
+    try:
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    loop, ended = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(handle, ended.set)
+    try:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(2 * ENDS_WITHIN):
+                await ended.wait()
+    finally:
+        loop.remove_reader(handle)
+        os.close(handle)
 
 
 def _standing(mark: Path) -> int | None:

@@ -23,6 +23,8 @@ BOTH = TWO.replace("mode: bgp\n    peer-asn: 64512\n", "mode: static\n    networ
 
 
 async def until(predicate: Callable[[], bool]) -> None:
+    """Looks at the fakes of a machine, which tell nobody that they changed: the pause lets the daemon work, in the
+    same loop, and what it looks at costs next to nothing. Whoever calls says how long at most."""
     while not predicate():
         await asyncio.sleep(0.002)
 

@@ -81,28 +81,25 @@ def test_an_interface_that_goes_down_takes_its_path_at_once(bench: Bench) -> Non
 
 
 @pytest.fixture
-def forgetful(bench: Bench) -> Bench:
-    """A zebra without nexthop groups from before: those it still keeps stay without a source, whatever it is told."""
+def sourced(bench: Bench) -> Bench:
+    """Both ways name our address in the LAN, by a zebra without nexthop groups from before: those it still keeps stay
+    without a source, whatever it is told."""
     bench.pair.us.restart()
+    bench.pair.far.configure(rig.cloud(BOTH))
+    bench.apply(replace(ROUTER, source=ip_address("172.16.20.80")))
+    rig.until(lambda: bench.ways() == {"t1", "t2"}, lambda: f"ways: {bench.ways()}")
     return bench
 
 
 @pytest.mark.usefixtures("quick_machine")
-def test_our_own_packets_carry_our_address_in_the_lan(forgetful: Bench) -> None:
-    bench = forgetful
-    bench.pair.far.configure(rig.cloud(BOTH))
-    bench.apply(replace(ROUTER, source=ip_address("172.16.20.80")))
-    rig.until(lambda: bench.ways() == {"t1", "t2"}, lambda: f"ways: {bench.ways()}")
-    assert {route["prefsrc"] for route in bench.routes()} == {"172.16.20.80"}
+def test_our_own_packets_carry_our_address_in_the_lan(sourced: Bench) -> None:
+    assert {route["prefsrc"] for route in sourced.routes()} == {"172.16.20.80"}
 
 
 @pytest.mark.usefixtures("quick_machine")
-def test_routes_that_name_an_address_go_with_it_and_stay_away_when_told_to_forget_it(forgetful: Bench) -> None:
+def test_routes_that_name_an_address_go_with_it_and_stay_away_when_told_to_forget_it(sourced: Bench) -> None:
     """Why no design asks for a source: this is the trap."""
-    bench = forgetful
-    bench.pair.far.configure(rig.cloud(BOTH))
-    bench.apply(replace(ROUTER, source=ip_address("172.16.20.80")))
-    rig.until(lambda: bench.ways() == {"t1", "t2"}, lambda: f"ways: {bench.ways()}")
+    bench = sourced
     bench.pair.us.run("ip", "address", "del", LAN, "dev", "lan")
     rig.until(lambda: bench.ways() == set(), lambda: f"ways: {bench.ways()}")
     try:

@@ -55,7 +55,8 @@ def send(plug: socket.socket, megabytes: int) -> dict[str, object]:
 
 
 def trickle(plug: socket.socket, wanted: Callable[[], bool]) -> dict[str, object]:
-    """A session that lives as long as it is wanted: 1000 bytes every 50 ms."""
+    """A session that lives as long as it is wanted: 1000 bytes every 50 ms: a slow flow is what the pause is for,
+    nothing is waited for."""
     digest, total, start = hashlib.sha256(), 0, time.monotonic()
     while wanted():
         plug.sendall(BLOCK[:1000])
