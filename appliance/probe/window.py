@@ -30,7 +30,8 @@ class Window:
     A target is *suspect* after ``pace.lost`` probes in a row went unanswered; then ``BURST`` quick ones are due
     (``quick``), and only when those are lost as well is it *lost*. It is good again after ``pace.recovered`` answers in
     a row, or at once when the answer to a probe comes that was held for lost too soon. A cut that is over is no loss of
-    the path as it is now: after those answers in a row the window begins anew with the first of them.
+    the path as it is now: after those answers in a row the window begins anew with the first of them. Nor is what went
+    out before the first answer at all, while the tunnel was still coming up.
     """
 
     def __init__(
@@ -99,6 +100,8 @@ class Window:
         if self.state == ANSWERING:
             return False
         news = self.state == UNARMED
+        if news:
+            self._begin_with(self.newest_answered)
         self._become(ANSWERING, at)
         return news
 

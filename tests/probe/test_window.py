@@ -63,6 +63,16 @@ def test_the_first_answer_arms_and_is_news() -> None:
     assert window.answered(window.sent(0.1), 0.11) is False
 
 
+def test_what_went_out_before_the_tunnel_was_up_is_no_loss() -> None:
+    window = Window(FAR, PACE, 0.0)
+    now = unanswered(window, 0.0, 40)
+    health = window.health(answered(window, now, 1))
+    assert (health.state, health.loss, health.samples) == (ANSWERING, 0.0, 1)
+    now = unanswered(window, now + PACE.interval, 1)
+    health = window.health(answered(window, now, 8))
+    assert (health.loss, health.samples) == (pytest.approx(1 / 10), 10)
+
+
 def test_losses_make_suspect_and_only_the_burst_makes_lost() -> None:
     window = Window(FAR, PACE, 0.0)
     now = unanswered(window, answered(window, 0.0, 10), 3)
