@@ -8,7 +8,7 @@ from typing import Any
 
 from appliance.model.address import IPNetwork
 from appliance.model.forwarding import BGP_PROTOCOL, ForwardingRoute
-from appliance.model.health import CARRYING, LAST_RESORT
+from appliance.model.health import CARRYING, LAST_RESORT, STANDBY
 from appliance.model.intent import Connection, Tunnel
 from appliance.model.resources import LEARNED_PROTOCOL, ROUTE_PROTOCOL
 from appliance.model.sa import TunnelSa
@@ -43,7 +43,7 @@ def compose_status(seen: Evidence, *, version: str, revision: int | None, daemon
         "revision": revision,
         "state": state,
         "healthy": state == OK,
-        "why": _why(connections),
+        "why": None if state == OK else _why(connections),
         "daemon": dict(daemon),
         "confirm_until": None,
         "drift": list(seen.drift),
@@ -52,10 +52,13 @@ def compose_status(seen: Evidence, *, version: str, revision: int | None, daemon
     }
 
 
-def _why(connections: list[dict[str, Any]]) -> str | None:
-    bad = [t for c in connections for t in c["tunnels"] if t["state"] not in ("carrying", "standby")]
+def _why(connections: list[dict[str, Any]]) -> str:
+    """Of the tunnels that are of no use the first; where all are, of those that carry with something said against it."""
+    tunnels = [t for c in connections for t in c["tunnels"]]
+    bad = [t for t in tunnels if t["state"] not in (CARRYING, STANDBY)]
+    bad = bad or [t for t in tunnels if t["state"] == CARRYING and t["why"]]
     if not bad:
-        return None if connections else "there is no connection"
+        return "there is no connection"
     others = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
     return f"{bad[0]['name']} is {bad[0]['state']}: {bad[0]['why']}{others}"
 

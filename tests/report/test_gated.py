@@ -69,6 +69,7 @@ def test_a_path_that_carries_badly_is_not_all_right() -> None:
                     vpc_2=verdict("carrying", "30% of the probes are lost", health="poor"))  # fmt: skip
     assert states(evidence)[0] == ("carrying", "30% of the probes are lost")
     assert status(evidence)["state"] == "degraded"
+    assert status(evidence)["why"] == "vpc-1 is carrying: 30% of the probes are lost (and 1 more)"
 
 
 def test_routes_of_ours_that_carry_while_bgp_brings_none_are_named() -> None:
@@ -83,6 +84,7 @@ def test_while_frr_is_gone_what_is_kept_carries() -> None:
     evidence = replace(seen("vpc-1", "vpc-2", protocol=ROUTE_PROTOCOL), silent={"frr": "FRR's bgpd does not run"})
     assert states(evidence) == [("carrying", "FRR's bgpd does not run")] * 2
     assert status(evidence)["state"] == "degraded"
+    assert "FRR's bgpd does not run" in status(evidence)["why"]
     assert states(replace(evidence, routes=()))[0] == ("down", "FRR's bgpd does not run")
 
 
