@@ -53,7 +53,7 @@ def compose_status(seen: Evidence, *, version: str, revision: int | None, daemon
 
 
 def _why(connections: list[dict[str, Any]]) -> str:
-    """Of the tunnels that are of no use the first; where all are, of those that carry with something said against it."""
+    """Of the tunnels that are of no use the first; where all are, of those that carry though something is wrong."""
     tunnels = [t for c in connections for t in c["tunnels"]]
     bad = [t for t in tunnels if t["state"] not in (CARRYING, STANDBY)]
     bad = bad or [t for t in tunnels if t["state"] == CARRYING and t["why"]]
