@@ -56,6 +56,8 @@ def compose_router(wish: Wish, speaker: str = "frr") -> BgpRouter | None:
         neighbors=tuple(neighbors),
         networks=sorted_networks(network for one in speaking for network in announced(wish, one)),
         beyond=frozenset(network for one in speaking for network in beyond(wish.intent, one)),
+        maximum_paths=wish.intent.bgp.maximum_paths,
+        always_compare_med=wish.intent.bgp.always_compare_med,
         extra=wish.frr_extra,
     )
 

@@ -200,16 +200,9 @@ def _family(router: BgpRouter, all_told: Iterable[Told], version: int) -> Family
 
 def _prefix_list(word: str, name: str, rules: Iterable[PrefixRule]) -> PrefixList:
     """In the given order, each line once (FRR drops a repeated one without a word)."""
-    lines = dict.fromkeys((("permit" if rule.permit else "deny"), _match(rule)) for rule in rules)
+    lines = dict.fromkeys(tuple(rule.words.split(" ", 1)) for rule in rules)
     entries = [Entry(seq, action, match) for seq, (action, match) in zip(range(5, LAST, 5), lines, strict=False)]
     return PrefixList(word, name, (*entries, Entry(LAST, "deny", "any")))
-
-
-def _match(rule: PrefixRule) -> str:
-    """A prefix with its bounds; a bound that says what FRR assumes anyway is left out, and ``ge`` must go beyond."""
-    ge = f" ge {rule.ge}" if rule.ge is not None and rule.ge > rule.prefix.prefixlen else ""
-    le = f" le {rule.le}" if rule.le is not None and rule.le > rule.prefix.prefixlen else ""
-    return f"{rule.prefix}{ge}{le}"
 
 
 def _inbound(peer: Neighbor) -> RouteMap:

@@ -12,6 +12,7 @@ from appliance.intent.shape import Either, Key, Later, ListOf, OneOf, Record
 from appliance.model.intent import (
     Accept,
     Announce,
+    BestPath,
     Bgp,
     Connection,
     ConnectionProbe,
@@ -224,6 +225,15 @@ FAILBACK = Record(
     one_line=True,
 )
 
+BEST_PATH = Record(
+    BestPath,
+    (
+        Key("always-compare-med", FLAG, about="The MED counts between different neighbour ASes too"),
+        Key("maximum-paths", number(1, 64), about="So many share a prefix's traffic at most"),
+    ),
+    one_line=True,
+)
+
 INTENT = Record(
     Intent,
     (
@@ -235,6 +245,7 @@ INTENT = Record(
         Key("connections", ListOf(CONNECTION)),
         Key("probe", PROBE),
         Key("failback", FAILBACK),
+        Key("bgp", BEST_PATH, about="How BGP chooses between paths, whichever connections bring them"),
         Key("nat", ListOf(NAT), about="Sources translated towards the Internet, or into tunnels"),
         Key("frr-extra", PATH, nullable=True, about="A path to text merged into FRR's configuration"),
     ),

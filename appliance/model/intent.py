@@ -245,6 +245,16 @@ class Connection:
 
 
 @dataclass(frozen=True, slots=True)
+class BestPath:
+    """How BGP chooses between the paths to one prefix, whichever connections bring them. ``always_compare_med``: the
+    MED counts between different neighbour ASes too (RFC 4271, section 9.1.2.2 c, has it count within one).
+    ``maximum_paths`` share a prefix's traffic at most."""
+
+    always_compare_med: bool = False
+    maximum_paths: int = 8
+
+
+@dataclass(frozen=True, slots=True)
 class Nat:
     """Sources that are translated: ``masquerade`` to whatever address the uplink ``out`` has, ``snat`` on the way into
     the tunnels of ``connection``, to the address ``to``."""
@@ -268,6 +278,7 @@ class Intent:
     frr_extra: str | None = None
     probe: Probing = Probing()
     failback: Failback = Failback()
+    bgp: BestPath = BestPath()
     nat: tuple[Nat, ...] = ()
     version: int = field(default=1)
 

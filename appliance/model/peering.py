@@ -37,6 +37,13 @@ class PrefixRule:
     ge: int | None = None
     le: int | None = None
 
+    @property
+    def words(self) -> str:
+        """As FRR has it, without bounds that say what it assumes anyway."""
+        ge = f" ge {self.ge}" if self.ge is not None and self.ge > self.prefix.prefixlen else ""
+        le = f" le {self.le}" if self.le is not None and self.le > self.prefix.prefixlen else ""
+        return f"{'permit' if self.permit else 'deny'} {self.prefix}{ge}{le}"
+
 
 @dataclass(frozen=True, slots=True)
 class Password:
@@ -117,6 +124,7 @@ class Neighbor:
 class BgpRouter:
     """Our one BGP instance. ``networks`` are originated (each neighbour's ``announce`` still decides who hears them).
     ``beyond`` are those of them that lie behind one cloud and that another is told of: what the one brings goes first.
+    ``maximum_paths`` share a prefix's traffic at most; ``always_compare_med``: MEDs of different ASes are compared too.
 
     ``source`` is the address that our own traffic to learned prefixes should carry. No design sets it: when that
     address goes from the machine, Linux drops every route that names it, and zebra (FRR 10.3) does not bring them back
@@ -129,6 +137,7 @@ class BgpRouter:
     networks: tuple[IPNetwork, ...]
     beyond: frozenset[IPNetwork] = frozenset()
     maximum_paths: int = 8
+    always_compare_med: bool = False
     source: IPv4Address | None = None
     extra: str = ""
 

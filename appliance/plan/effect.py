@@ -107,7 +107,7 @@ def _speaking(config: ExabgpConfig) -> dict[str, tuple[str, ...]]:
         words = line.split()
         if words[:1] == ["neighbor"]:
             lines = found.setdefault(words[1], [])
-        elif words[:1] not in (["unicast"], ["announce"], ["description"]):
+        elif words[:1] not in (["unicast"], ["announce"], ["description"], ["#"]):
             lines.append(line)
     return {address: tuple(dict.fromkeys(lines)) for address, lines in found.items()}
 

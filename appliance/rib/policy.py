@@ -60,10 +60,4 @@ def _compiled(rule: PrefixRule) -> tuple[bool, int, int, int, int, str]:
     bits, whole = rule.prefix.prefixlen, rule.prefix.max_prefixlen
     low = bits if rule.ge is None else rule.ge
     high = rule.le if rule.le is not None else (whole if rule.ge is not None else bits)
-    return rule.permit, int(rule.prefix.network_address) >> (whole - bits), bits, low, high, _words(rule)
-
-
-def _words(rule: PrefixRule) -> str:
-    ge = f" ge {rule.ge}" if rule.ge is not None and rule.ge > rule.prefix.prefixlen else ""
-    le = f" le {rule.le}" if rule.le is not None and rule.le > rule.prefix.prefixlen else ""
-    return f"{'permit' if rule.permit else 'deny'} {rule.prefix}{ge}{le}"
+    return rule.permit, int(rule.prefix.network_address) >> (whole - bits), bits, low, high, rule.words

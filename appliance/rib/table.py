@@ -6,6 +6,7 @@ Work is done per changed prefix: what is taken in marks prefixes, and :meth:`Rib
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import islice
 
 from appliance.model.address import IPAddress, IPNetwork
@@ -57,6 +58,12 @@ class Rib:
             elif side.neighbor != neighbor:
                 self._hold(address, side, Inbound(neighbor, own))
         self._held = {address: held_as(one) for address, one in wanted.items() if one.stance != OPEN}
+        self._go_by(replace(self._rules, maximum_paths=router.maximum_paths, compare_always=router.always_compare_med))
+
+    def _go_by(self, rules: Rules) -> None:
+        if rules != self._rules:
+            self._rules = rules
+            self._dirty |= dict.fromkeys(self._accepted)
 
     def _hold(self, address: IPAddress, side: Side, inbound: Inbound) -> None:
         """Another word on a neighbour. How it is held is nothing to judge prefixes by, which takes long."""

@@ -19,6 +19,7 @@ from appliance.model.fault import ApplianceError
 from appliance.model.peering import CLOSED, SHUT, BgpRouter, Neighbor, Password, PrefixRule
 from appliance.model.resources import ExabgpConfig
 from appliance.model.secret import Secret, put_in
+from appliance.plan.effect import judge_change
 
 LAN, LAN6 = ip_network("172.16.20.0/24"), ip_network("2001:db8:20::/48")
 ONE = Neighbor(
@@ -46,12 +47,12 @@ KEPT = replace(
 FULL = replace(ONE, med=50, prepend=2, communities=("64512:7100", "64512:1:2"), local_asn=65099)
 
 
-def router(*neighbors: Neighbor) -> BgpRouter:
-    return BgpRouter(65010, ip_address("192.0.2.1"), neighbors, (LAN, LAN6))  # type: ignore[arg-type]
+def router(*neighbors: Neighbor, **more: object) -> BgpRouter:
+    return BgpRouter(65010, ip_address("192.0.2.1"), neighbors, (LAN, LAN6), **more)  # type: ignore[arg-type]
 
 
-def text_of(*neighbors: Neighbor) -> str:
-    return render_exabgp(router(*neighbors), read_templates())
+def text_of(*neighbors: Neighbor, **more: object) -> str:
+    return render_exabgp(router(*neighbors, **more), read_templates())
 
 
 def told(text: str) -> list[str]:
@@ -95,11 +96,32 @@ def test_exabgp_takes_what_we_write(good: bool, tmp_path: Path) -> None:
     command = speaker_command()
     if command is None:
         pytest.skip("ExaBGP is not installed: the extra 'speaker'")
-    text = text_of(ONE, SIX, replace(FULL, address=ip_address("169.254.24.5")), KEPT)
+    told_all = replace(FULL, address=ip_address("169.254.24.5"), accept=(PrefixRule(False, LAN6, le=128),))
+    text = text_of(ONE, SIX, told_all, KEPT, always_compare_med=True)
     text = put_in(text, router(KEPT).secrets)
     (tmp_path / "exabgp.conf").write_text(text if good else text.replace("hold-time 30", "hold-time much"))
     done = subprocess.run([*command, "validate", str(tmp_path / "exabgp.conf")], capture_output=True, check=False)
     assert (done.returncode == 0) == good, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("was", "now"),
+    [
+        (text_of(ONE), text_of(ONE, always_compare_med=True)),
+        (text_of(ONE), text_of(ONE, maximum_paths=1)),
+        (text_of(ONE), text_of(replace(ONE, accept=(PrefixRule(True, LAN, le=28),)))),
+        (text_of(ONE), text_of(replace(ONE, max_prefixes=200))),
+        (text_of(ONE), text_of(replace(ONE, force_med=0))),
+        (text_of(ONE), text_of(replace(ONE, local_pref=200))),
+        (text_of(ONE), text_of(replace(ONE, third_party=True))),
+    ],
+    ids=["always-compare-med", "maximum-paths", "accept", "max-prefixes", "med", "priority", "third-party"],
+)
+def test_what_is_ours_to_decide_is_said_too_so_that_a_plan_shows_it(was: str, now: str) -> None:
+    assert was != now
+    bare = [[line for line in text.splitlines() if not line.strip().startswith("#")] for text in (was, now)]
+    assert bare[0] == bare[1], "a session would begin anew"
+    assert judge_change(Change(ExabgpConfig(was), ExabgpConfig(now))).traffic == "none"
 
 
 def test_manners_of_a_session_are_said_where_the_intent_has_them() -> None:

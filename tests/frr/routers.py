@@ -82,6 +82,7 @@ def random_router(chance: random.Random, asn: int = 65000) -> BgpRouter:
         networks=tuple(network for network in networks if chance.random() < 0.6),
         beyond=frozenset(network for network in networks[2:3] if chance.random() < 0.3),
         maximum_paths=chance.choice((1, 2, 8, 8, 8)),
+        always_compare_med=chance.random() < 0.3,
         source=chance.choice((None, ip_address("172.16.20.80"))),  # type: ignore[arg-type]
     )
 

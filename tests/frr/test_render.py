@@ -33,6 +33,7 @@ FULL = with_neighbors(
     replace(SIXTH, stance=BEHIND, force_med=0, keepalive=10, hold=30),
     networks=(ip_network("fd00:20::/64"), ip_network("172.16.21.0/24"), ip_network("172.16.20.0/24")),
     source=ip_address("172.16.20.80"),
+    always_compare_med=True,
 )
 
 

@@ -80,11 +80,11 @@ Winners = dict[IPNetwork, tuple[IPAddress, frozenset[IPAddress]]]
 """Per prefix who is best, and who shares the traffic."""
 
 
-def ours(said: dict[tuple[str, str], Said]) -> Winners:
+def ours(said: dict[tuple[str, str], Said], always: bool) -> Winners:
     """Our choice, in whatever order it is said."""
     held = {far: _held(far) for far in ENDS}
     rib = Rib()
-    rib.follow(router(*held.values()))
+    rib.follow(router(*held.values(), always_compare_med=always))
     for far, (asn, id) in ENDS.items():
         rib.opened(Opened(ip_address(far), asn, id, 30))
     for (far, net), (path, origin, med) in said.items():
@@ -132,13 +132,15 @@ async def compare(us: rig.Speaker) -> None:
         await end.start()
     await asyncio.to_thread(us.configure, CONFIG)
     await until(lambda: all(end.up for end in ends.values()))
-    for seed in range(3):
+    for seed, always in enumerate((False, False, False, True)):
         said = invent(Random(seed))
+        if always:
+            await asyncio.to_thread(us.configure, f"router bgp {OURS}\n bgp always-compare-med\n")
         for (far, net), (path, origin, med) in said.items():
             ends[far].offer([net], path, origin=origin, med=med)
         for far, end in ends.items():
             end.take_back([net for net in NETS if (far, net) not in said])
-        wanted, found = ours(said), Winners()
+        wanted, found = ours(said, always), Winners()
         with suppress(TimeoutError):
             async with asyncio.timeout(rig.PATIENCE):
                 while found != wanted:

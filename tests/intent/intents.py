@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from appliance.model.intent import (
     Accept,
     Announce,
+    BestPath,
     Bgp,
     Connection,
     ConnectionProbe,
@@ -146,6 +147,7 @@ INTENTS = st.builds(
     ).map(tuple),
     probe=st.builds(Probing, st.integers(10, 5000).map(lambda ms: ms / 1000), st.integers(1, 9), st.integers(1, 99)),
     failback=st.builds(Failback, st.sampled_from(["revert", "stay", "manual"]), st.integers(0, 86400)),
+    bgp=st.builds(BestPath, st.booleans(), st.integers(1, 64)),
     frr_extra=maybe(st.sampled_from(["extra.conf", "/etc/appliance/extra", "no"])),
 )
 """Intents that the layout can say."""

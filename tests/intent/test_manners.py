@@ -11,7 +11,7 @@ from appliance.design.wish import Wish
 from appliance.intent.read import read_intent
 from appliance.intent.write import write_intent
 from appliance.model.fault import FaultyInput
-from appliance.model.intent import Intent, SecretRef
+from appliance.model.intent import BestPath, Intent, SecretRef
 from appliance.model.secret import Secret
 
 TEXT = """\
@@ -79,6 +79,23 @@ def test_only_exabgp_can_take_another_next_hop_than_the_neighbours() -> None:
     router = compose_router(Wish(intent_of(text("generic", "third-party: true", "exabgp")), read_templates()), "exabgp")
     assert router is not None
     assert all(neighbor.third_party for neighbor in router.neighbors)
+
+
+@pytest.mark.parametrize("speaker", ["frr", "exabgp"])
+def test_how_paths_are_chosen_reaches_either_speaker(speaker: str) -> None:
+    said = text("generic", "med: honour", speaker)
+    intent = intent_of(f"{said}bgp: {{always-compare-med: true, maximum-paths: 4}}\n")
+    assert intent.bgp == BestPath(always_compare_med=True, maximum_paths=4)
+    assert intent_of(write_intent(intent)) == intent
+    wish = Wish(intent, read_templates())
+    [config] = router_configs(wish) | speaker_configs(wish)
+    assert {"always-compare-med", "maximum-paths 4"} <= {line.strip(" #").removeprefix("bgp ") for line in
+                                                         config.text.splitlines()}  # fmt: skip
+    [usual] = router_configs(Wish(intent_of(said), read_templates())) | speaker_configs(
+        Wish(intent_of(said), read_templates())
+    )
+    assert "always-compare-med" not in usual.text
+    assert "maximum-paths 8" in usual.text
 
 
 @pytest.mark.parametrize("bad", ["", "two words", 'a"b', "a;b", "a{b", "a#b", "x" * 81, "gr\u00fcn"])

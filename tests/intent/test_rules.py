@@ -164,6 +164,10 @@ FAULTS = [
     ({"connections[0].probe": {"targets": [{"icmp": "2001:db8::1"}]}}, "connections[0].probe.targets[0]", "IPv6 host"),
     ({"probe": {"interval": "1ms"}}, "probe.interval", ""),
     ({"failback": {"policy": "never"}}, "failback.policy", "not one of the values"),
+    # best path
+    ({"bgp": {"always-compare-med": "perhaps"}}, "bgp.always-compare-med", ""),
+    ({"bgp": {"maximum-paths": 0}}, "bgp.maximum-paths", ""),
+    ({"bgp": {"maximum-paths": 65}}, "bgp.maximum-paths", ""),
     # address translation
     ({"nat": [{"type": "masquerade", "from": ["192.0.2.0/24"]}]}, "nat[0].out", "missing: type masquerade needs it"),
     ({"nat": [{"type": "masquerade", "from": ["192.0.2.0/24"], "out": "isp9"}]}, "nat[0].out", "no such uplink"),

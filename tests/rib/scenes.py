@@ -34,9 +34,9 @@ def neighbor(number: int, *, asn: int = 64512, family: int = 4, **more: object) 
     )
 
 
-def router(*neighbors: Neighbor) -> BgpRouter:
+def router(*neighbors: Neighbor, **more: object) -> BgpRouter:
     """Our instance."""
-    return BgpRouter(OURS, IPv4Address("192.0.2.1"), neighbors, ())
+    return BgpRouter(OURS, IPv4Address("192.0.2.1"), neighbors, (), **more)  # type: ignore[arg-type]
 
 
 def attributes(*path: int, origin: Origin = Origin.IGP, med: int | None = None) -> Attributes:
@@ -64,7 +64,7 @@ Said = tuple[Neighbor, int, Attributes]
 """Who, its router id, what."""
 
 
-def winners(said: Iterable[Said]) -> frozenset[IPAddress]:
+def winners(said: Iterable[Said], always: bool = False) -> frozenset[IPAddress]:
     """RFC 4271, section 9.1.2.2, word by word, for external paths of one preference: a path goes out of the running
     when another beats it in the first thing in which they differ; those that only ties part share the traffic."""
     left = list(said)
@@ -72,12 +72,12 @@ def winners(said: Iterable[Said]) -> frozenset[IPAddress]:
     left = [one for one in left if one[2].as_length == shortest]
     lowest = min((one.origin for _, _, one in left), default=Origin.IGP)
     left = [one for one in left if one[2].origin == lowest]
-    alive = [one for one in left if not any(_beats_by_med(other, one) for other in left)]
+    alive = [one for one in left if not any(_beats_by_med(other, one, always) for other in left)]
     return frozenset(who.address for who, _, _ in alive)
 
 
-def _beats_by_med(one: Said, other: Said) -> bool:
-    return one[2].first_as == other[2].first_as and (one[2].med or 0) < (other[2].med or 0)
+def _beats_by_med(one: Said, other: Said, always: bool) -> bool:
+    return (always or one[2].first_as == other[2].first_as) and (one[2].med or 0) < (other[2].med or 0)
 
 
 PREFIXES: tuple[IPNetwork, ...] = tuple(ip_network(f"10.{number}.0.0/16") for number in range(6))

@@ -21,9 +21,9 @@ FOUR = {number: neighbor(number, asn=64512 + number // 2) for number in range(1,
 NET = ip_network("10.0.0.0/16")
 
 
-def rib_of(*neighbors: Neighbor, rules: Rules = Rules()) -> Rib:  # noqa: B008
+def rib_of(*neighbors: Neighbor, rules: Rules = Rules(), **more: object) -> Rib:  # noqa: B008
     rib = Rib(rules)
-    rib.follow(router(*neighbors))
+    rib.follow(router(*neighbors, **more))
     for place, one in enumerate(neighbors, 1):
         rib.opened(opened(one, f"198.51.100.{place}"))
     return rib
@@ -65,10 +65,11 @@ def test_the_first_difference_decides(first: Update, second: Update, who: set[st
 
 def test_meds_of_different_ases_are_not_compared_unless_asked_for() -> None:
     other = neighbor(2, asn=64513)
-    for rules, who in ((Rules(), {"t1", "t2"}), (Rules(compare_always=True), {"t2"})):
-        rib = rib_of(ONE, other, rules=rules)
-        rib.take(offer(ONE, ["10.0.0.0/16"], med=200))
-        rib.take(offer(other, ["10.0.0.0/16"], med=100))
+    rib = rib_of(ONE, other)
+    rib.take(offer(ONE, ["10.0.0.0/16"], med=200))
+    rib.take(offer(other, ["10.0.0.0/16"], med=100))
+    for asked, who in ((False, {"t1", "t2"}), (True, {"t2"}), (False, {"t1", "t2"})):
+        rib.follow(router(ONE, other, always_compare_med=asked))
         assert chosen(rib) == who
 
 
@@ -80,10 +81,12 @@ def test_without_relaxing_only_the_same_path_shares() -> None:
 
 
 def test_no_more_paths_share_than_allowed() -> None:
-    rib = rib_of(*FOUR.values(), rules=Rules(maximum_paths=3))
+    rib = rib_of(*FOUR.values(), maximum_paths=3)
     for one in FOUR.values():
         rib.take(offer(one, ["10.0.0.0/16"]))
     assert chosen(rib) == {"t1", "t2", "t3"}
+    rib.follow(router(*FOUR.values(), maximum_paths=1))
+    assert chosen(rib) == {"t1"}
 
 
 def test_the_policys_preference_goes_before_all_and_a_neighbour_held_behind_goes_last() -> None:
@@ -239,10 +242,11 @@ def test_only_what_changed_is_chosen_anew() -> None:
     }
 
 
-@given(st.lists(st.one_of(sayings(FOUR), st.sampled_from(sorted(FOUR))), max_size=25))
-def test_however_it_was_said_the_choice_is_that_of_the_standard(steps: list[Update | int]) -> None:
-    """An integer is the end of that neighbour's session."""
-    rib, told = rib_of(*FOUR.values()), dict[tuple[IPAddress, IPNetwork], Attributes]()
+@given(st.lists(st.one_of(sayings(FOUR), st.sampled_from(sorted(FOUR))), max_size=25), st.booleans())
+def test_however_it_was_said_the_choice_is_that_of_the_standard(steps: list[Update | int], always: bool) -> None:
+    """An integer is the end of that neighbour's session. ``always``: the MED counts between different ASes too."""
+    rib = rib_of(*FOUR.values(), always_compare_med=always)
+    told = dict[tuple[IPAddress, IPNetwork], Attributes]()
     standing: dict[IPNetwork, frozenset[str]] = {}
     for step in steps:
         if isinstance(step, int):
@@ -259,7 +263,7 @@ def test_however_it_was_said_the_choice_is_that_of_the_standard(steps: list[Upda
     numbers = {one.address: one for one in FOUR.values()}
     for prefix in PREFIXES:
         said = [(numbers[who], 0, given) for (who, what), given in told.items() if what == prefix]
-        expected = {numbers[address].tunnel for address in winners(said)}
+        expected = {numbers[address].tunnel for address in winners(said, always)}
         assert standing.get(prefix, frozenset()) == expected
         assert rib.counts(FOUR[1].address)[0] == sum(who == FOUR[1].address for who, _ in told)
 
