@@ -89,6 +89,9 @@ def far_machine(paths: Sequence[str], pairs: Sequence[tuple[IPv4Address, IPv4Add
             far.told("ip", "link", "set", path, "up")
         yield far
     finally:
+        # The kernel takes a namespace apart some time after its last process: the next far end wants the names.
+        for path in paths:
+            subprocess.run(["ip", "link", "delete", path], check=False, stderr=subprocess.DEVNULL)
         holder.kill()
         holder.wait()
 
