@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from appliance.announce.answers import parse_filtered, parse_paths, parse_sessions
@@ -32,6 +33,8 @@ _KEY = re.compile(r'(?m)^( *md5-password) "(?!secret:).*$')
 
 SOCKET = Path("/run/appliance/speaker.sock")
 ANSWER_WITHIN = 30.0  # seconds
+READY_WITHIN = 120.0
+"""Seconds for which a start of ExaBGP is waited for before sessions are taken from another speaker."""
 LONGEST = 1 << 28  # bytes of an answer: every path of a full table
 
 
@@ -76,6 +79,17 @@ class Exabgp:
     async def apply(self, changes: Sequence[Change]) -> Sequence[Outcome]:
         """Write it, or take it away: the daemon follows."""
         return [self._write(change) for change in changes]
+
+    async def get_ready(self, config: ExabgpConfig) -> None:
+        """Have it started with nobody to speak to, and wait until it takes commands, for a while at most: what it is
+        told then is read at once, while its own start takes seconds, and a minute on a machine that has no time. Where
+        no daemon runs there is nothing to wait for."""
+        begun, _, _ = config.text.partition("\nneighbor ")
+        self._write(Change(None, ExabgpConfig(f"{begun}\n")))
+        deadline = monotonic() + READY_WITHIN
+        with suppress(SystemFailure):
+            while await self._ask("ready") != [True] and monotonic() < deadline:
+                await asyncio.sleep(0.1)
 
     async def hand_on(self) -> None:
         """End it without a word, and wait for that: whoever takes its sessions over would call neighbours that it still

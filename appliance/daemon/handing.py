@@ -28,6 +28,8 @@ async def hand_over(systems: Systems, wish: Wish, changes: Iterable[Change]) -> 
         await _copy_routes(systems, wish)
     if ours is None or theirs is None:
         return
+    if ours.old is None and isinstance(ours.new, ExabgpConfig):
+        await systems.exabgp.get_ready(ours.new)
     if ours.new is None and theirs.new is not None:
         await systems.exabgp.hand_on()
     await systems.reset([(one.local_address, one.address) for one in _joining(wish, ours)])

@@ -208,6 +208,8 @@ class Keeper:
             return tell_paths(self._listening.rib.paths())
         if word == "filtered":
             return tell_filtered(self._listening.rib.filtered(ip_address(argument)))
+        if word == "ready":
+            return [self._writer is not None]
         raise ValueError(word)
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from appliance.announce import process
 from appliance.announce.process import speaker_command
+from appliance.announce.render import BRIDGE
 from appliance.daemon import listening, speaking
 from appliance.daemon.handing import hand_over
 from appliance.daemon.passes import parse_loaded
@@ -22,6 +23,7 @@ from appliance.design.peering import router_configs, speaker_configs
 from appliance.design.wish import Wish
 from appliance.model.change import Change
 from appliance.model.peering import CLOSED, SHUT
+from appliance.model.resources import ExabgpConfig
 from tests.announce.far import NOTIFICATION, REFRESH, until
 from tests.contracts.namespace import ip
 from tests.daemon.embedded import ENDS, NET, SITE, Scene, play
@@ -283,6 +285,25 @@ def test_frrs_routes_stay_while_the_embedded_speaker_learns_them_and_the_other_w
         assert at.routes() == {"10.2.0.0/16": {"vpc-1", "vpc-2"}}
         assert not any(kind == NOTIFICATION for end in at.ends.values() for kind, _ in end.heard), "it said goodbye"
         await until(lambda: at.routes() == {})
+
+    play(box, folder, scene)
+
+
+def test_it_is_ready_before_sessions_are_taken_from_frr(box: Box, folder: Path) -> None:
+    """Its start takes the longer the busier the machine is, and the far ends keep routes for a minute."""
+    frr = SITE.replace("speaker: exabgp", "speaker: frr")
+
+    async def scene(at: Scene) -> None:
+        wish, before = (Wish(parse_loaded(text, "site.yaml").intent, read_templates()) for text in (SITE, frr))
+        [wanted] = speaker_configs(wish)
+        wanted = ExabgpConfig(wanted.text.replace(BRIDGE, str(at.folder / "bridge")))
+        changes = [Change(None, wanted), *(Change(one, None) for one in router_configs(before))]
+        await hand_over(at.systems, wish, changes)
+        assert not any(end.sessions for end in at.ends.values()), "it called before FRR was told"
+        ready = at.process
+        await at.want()
+        await at.both_up()
+        assert at.process == ready
 
     play(box, folder, scene)
 
