@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +15,7 @@ from appliance.cli.keys import rotate_key
 from appliance.cli.operations import Patience, drain_tunnel, restart_tunnel, submit, switch_tunnel, undrain_tunnel
 from appliance.control.channel import FILE
 from appliance.daemon.performing import asked
+from appliance.daemon.published import load_published
 from appliance.model.fault import ApplianceError, Refused, SystemFailure, SystemLacks, WrongUsage
 from appliance.model.forwarding import BGP_PROTOCOL
 from appliance.model.operation import Drain as Drained
@@ -21,7 +24,7 @@ from appliance.model.order import Commit, Drain, Learn, Pin, Undrain
 from appliance.model.resources import Blackhole
 from appliance.model.secret import Secret
 from tests.daemon.sites import ONE, TWO, applied, key_of
-from tests.daemon.working import QUICK, STATIC, key_for, over, play, until
+from tests.daemon.working import QUICK, STATIC, Said, key_for, over, play, rested, running, until
 from tests.fakes.box import Box
 
 pytestmark = pytest.mark.usefixtures("heard", "quickly")
@@ -123,6 +126,25 @@ def test_a_drain_outlives_the_daemon(box: Box) -> None:
 
     play(box, STATIC, drain)
     play(box, STATIC, look)
+
+
+def test_a_drain_outlives_a_reboot(box: Box, tmp_path: Path) -> None:
+    """The machine begins with nothing but its files: neither the kernel nor /run remembers."""
+
+    async def drain() -> None:
+        await drain_tunnel(box.systems, "vpc-1", None, False, QUICK)
+
+    play(box, STATIC, drain)
+    shutil.rmtree(box.store.run_dir)
+    born_anew = Box(tmp_path)
+
+    async def look(_: Said) -> None:
+        await rested(born_anew)
+        await until(lambda: over(born_anew) == ("vpc-2",))
+        assert load_published(born_anew.store.run_dir).verdicts["vpc"].paths["vpc-1"].state == "drained"
+        assert (await undrain_tunnel(born_anew.systems, "vpc-1", QUICK))["state"] == "carrying"
+
+    running(born_anew, look)
 
 
 # Switching

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -15,7 +16,7 @@ import pytest
 from appliance.model.fault import SystemLacks
 from appliance.model.health import ANSWERING, LOST, SUSPECT, UNARMED, Target
 from appliance.model.intent import Probing
-from appliance.probe.prober import Prober
+from appliance.probe.prober import PRIORITY, REALTIME, Prober
 from tests.contracts.namespace import ip, own_namespace
 
 FAST = Probing(0.02, 3, 5)
@@ -197,3 +198,71 @@ def test_a_forged_answer_counts_for_nothing() -> None:
         until(lambda: prober.health(time.monotonic())["vpc-1"][0].state == ANSWERING, "an answer")
         prober._cookie ^= 1
         until(lambda: prober.health(time.monotonic())["vpc-1"][0].state == LOST, "answers to be nobody's")
+
+
+LOOPBACK = Target("vpc-1", "lo", "icmp", ip_address("127.0.0.1"))
+
+
+def policy_of(prober: Prober) -> tuple[int, int]:
+    """How the kernel schedules the prober's thread, and its priority there."""
+    thread = prober._thread
+    assert thread is not None
+    assert thread.native_id is not None
+    return os.sched_getscheduler(thread.native_id), os.sched_getparam(thread.native_id).sched_priority
+
+
+def settled(prober: Prober) -> None:
+    until(lambda: state(prober, LOOPBACK) == ANSWERING, "an answer")
+
+
+def may_rise() -> bool:
+    """Whether this system lets a thread of ours go before everything ordinary."""
+    allowed: list[bool] = []
+
+    def attempt() -> None:
+        try:
+            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+            allowed.append(True)
+        except OSError:
+            allowed.append(False)
+
+    thread = threading.Thread(target=attempt)
+    thread.start()
+    thread.join()
+    return allowed == [True]
+
+
+def test_where_the_system_permits_probes_go_before_everything_ordinary() -> None:
+    if not may_rise():
+        pytest.skip("this system permits no scheduling in real time")
+    with own_namespace(), asking(LOOPBACK) as (prober, _):
+        settled(prober)
+        assert prober.scheduling == REALTIME
+        assert policy_of(prober) == (os.SCHED_FIFO, PRIORITY)
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER, "the daemon's own thread stays what it was"
+
+
+def test_where_it_is_refused_probes_go_as_everything_ordinary_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "sched_setscheduler", refuse)
+    with own_namespace(), asking(LOOPBACK) as (prober, _):
+        settled(prober)
+        assert prober.scheduling == "not realtime: Operation not permitted"
+        assert policy_of(prober) == (os.SCHED_OTHER, 0)
+
+
+def test_who_does_not_ask_for_it_does_not_get_it() -> None:
+    with own_namespace():
+        prober = Prober(realtime=False)
+        try:
+            prober.start()
+        except SystemLacks as lack:
+            pytest.skip(str(lack))
+        try:
+            prober.set_targets([LOOPBACK], FAST)
+            settled(prober)
+            assert policy_of(prober) == (os.SCHED_OTHER, 0)
+        finally:
+            prober.stop()
