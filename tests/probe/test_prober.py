@@ -93,10 +93,15 @@ def test_who_answers_is_up_and_who_falls_silent_is_lost(target: Target) -> None:
 def test_an_interface_that_was_made_anew_is_asked_over(far: str) -> None:
     with asking(FAR) as (prober, _):
         until(lambda: state(prober, FAR) == ANSWERING, "an answer")
-        ip("link del v1")
-        until(lambda: state(prober, FAR) == LOST, "the loss to be noticed")
-        connect(far)
-        until(lambda: state(prober, FAR) == ANSWERING, "answers again")
+        took: list[float] = []
+        while len(took) < 5 and min(took, default=2.0) >= 2:  # a busy machine may give us no time, but hardly each time
+            ip("link del v1")
+            until(lambda: state(prober, FAR) == LOST, "the loss to be noticed")
+            connect(far)
+            begun = time.monotonic()
+            until(lambda: state(prober, FAR) == ANSWERING, "answers again")
+            took.append(time.monotonic() - begun)
+        assert min(took) < 2
 
 
 @pytest.mark.usefixtures("far")
