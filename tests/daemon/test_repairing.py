@@ -103,11 +103,12 @@ async def soonest(deed: Callable[[], None], whole: str) -> float:
 
 def test_each_is_back_within_a_second(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     took: dict[str, float] = {}
+    said: list[str] = []
 
     async def scene(box: Workshop) -> None:
         await applied(box, STATIC)
         stop = asyncio.Event()
-        daemon = asyncio.create_task(keep_converged(box.systems, lambda _: None, stop))
+        daemon = asyncio.create_task(keep_converged(box.systems, said.append, stop))
         try:
             async with asyncio.timeout(300):
                 await rested(box)
@@ -124,3 +125,6 @@ def test_each_is_back_within_a_second(tmp_path: Path, capsys: pytest.CaptureFixt
     with capsys.disabled():
         print("\nback after, in ms:", ", ".join(f"{name} {1000 * each:.0f}" for name, each in took.items()))
     assert {name: each for name, each in took.items() if each >= SOON} == {}
+    told = ", ".join(one for one in said if one.startswith("mended: "))
+    known = ("xfrm-link vpc-", "inside-address vpc-", "nexthop-group", "firewall-table", "rule ", "blackhole ", "route ")
+    assert any(key in told for key in known), f"nobody is told what was mended: {said}"
