@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from appliance.design.wish import Wish
 from appliance.intent.rereading import Rereading
 from appliance.model.change import Door, Outcome
 from appliance.model.machine import Carrying, Machine
@@ -87,10 +88,12 @@ class Pictures:
 @dataclass(frozen=True, slots=True)
 class Known:
     """What one order leaves for the next: the intent as it was read, the machine as it was seen, and ``drawn``, what
-    was composed of both. ``carrying`` and ``stances`` are what the daemon chose; None: what it published counts."""
+    was composed of both. ``carrying`` and ``stances`` are what the daemon chose; None: what it published counts. It is
+    told by ``obeyed`` what holds from the order on."""
 
     reading: Rereading
     pictures: Pictures = field(default_factory=Pictures)
     drawn: dict[object, Any] = field(default_factory=dict)
     carrying: Carrying | None = None
     stances: Stances = field(default_factory=dict)
+    obeyed: Callable[[Wish], None] = lambda wish: None

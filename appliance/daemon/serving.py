@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from time import monotonic
 from typing import Any, TypeVar
@@ -41,9 +42,9 @@ async def serve_control(
 
     async def carry(order: Order, tell: Tell) -> tuple[Made, ...]:
         generation = board.generation
-        async with memory.hands:
+        async with memory.hands, board.ordered if isinstance(order, Commit) else nullcontext():
             with board.senses.excuses.during(order, board.links) as done:
-                known = replace(memory.known, carrying=board.carrying, stances=board.stances)
+                known = replace(memory.known, carrying=board.carrying, stances=board.stances, obeyed=board.obey)
                 made = await _locked(systems, order, tell, known)
                 done += made
             if board.generation != generation:  # switched meanwhile

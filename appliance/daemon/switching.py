@@ -48,6 +48,8 @@ class Switchboard:
 
     A pass makes groups that are missing and removes those that nobody wants; what is in one is decided here alone.
     ``generation`` grows with every switch: a pass that began before one has put back what it saw.
+    ``ordered`` is held while sessions are brought to what somebody ordered: who held them meanwhile would put back what
+    was wanted before.
     """
 
     def __init__(self, systems: Systems, prober: Asks | None = None) -> None:
@@ -63,6 +65,7 @@ class Switchboard:
         self._heard: list[str] = []
         self._publisher = Publisher(systems.store.run_dir)
         self.generation = 0
+        self.ordered = asyncio.Lock()
         self.listening: Listening | None = None
 
     @property
@@ -104,6 +107,10 @@ class Switchboard:
             ours = lan_addresses(wish)
             targets = [target for one in wish.connections for target in compose_targets(one, links, ours)]
             self._prober.set_targets(targets, wish.intent.probe, known(targets, self._published))
+
+    def obey(self, wish: Wish) -> None:
+        """This was ordered, and is carried out."""
+        self.follow(replace(wish, bridged=self.bridge.spans))
 
     def owners(self, speaker: str) -> Mapping[str, str]:
         """The connection behind each interface over which this speaker has sessions."""
@@ -175,6 +182,11 @@ class Switchboard:
         """Bring the sessions to how they should be held; nothing where no pass has set them up yet. What failed."""
         failed = await self._hold_embedded()
         return (*failed, *(await self._hold_frr() if self.speaks("frr") else ()))
+
+    async def gate(self) -> None:
+        """Have the kernel follow in what the embedded speaker learned, and tell nobody else yet."""
+        if self.listening is not None and self._wish is not None and self.speaks("exabgp"):
+            await self.listening.follow(replace(self._wish, stances=self.stances))
 
     async def _hold_embedded(self) -> tuple[str, ...]:
         if self.listening is None or self._wish is None or not self.speaks("exabgp"):

@@ -51,15 +51,18 @@ async def keep_switched(
 
 async def keep_held(board: Switchboard, hold: Bell, stop: asyncio.Event, log: Callable[[str], None]) -> None:
     """Until told to stop: hold BGP's sessions by the verdicts. What is switched in the kernel waits for no answer of
-    FRR's, so this goes on beside it; what failed is brought by the pass that its news begins."""
+    FRR's, so this goes on beside it, but for orders; what failed is brought by the pass that its news begins."""
     while True:
         await hold.wait(None)
         if stop.is_set():
             return
         hold.answer()
         try:
-            for sentence in await board.hold():
-                log(sentence)
+            if board.ordered.locked():
+                await board.gate()
+            async with board.ordered:
+                for sentence in await board.hold():
+                    log(sentence)
         except ApplianceError:  # FRR went away: a pass says so, and tells the next one
             continue
 
