@@ -249,6 +249,7 @@ def write_papers(job: Job) -> None:
         "epoch": job.epoch,
         "arch": "x86_64",
         "sources": (job.work / "sources").read_text(),
+        "key": "given" if job.key else "development",
     }
     papers.write_manifest(job.out, staging.base_of(job, ROOT) / "manifest.json", job.work / "wheels.lock", facts)
     papers.write_sbom(job.out, job.epoch)

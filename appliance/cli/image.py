@@ -13,11 +13,12 @@ import appliance
 from appliance.cli.options import json_option
 from appliance.cli.output import print_json, say
 from appliance.image.machine import FIRMWARE, Trial, render_words
-from appliance.image.recipe import build_image, find_root, start_machine, verify_image
+from appliance.image.recipe import build_image, find_root, read_manifest, start_machine, verify_image
 from appliance.lab.machine import accelerators, processor_words, qemu_major, qemu_program
 
 REPO = Path(appliance.__file__).resolve().parent.parent
 OUT = REPO / "build" / "image"
+DEVELOPMENT = "signed with a development key: who built it, this does not tell"
 NO_CLOUD = "instance-id: trial\nlocal-hostname: appliance\n"
 
 folder_argument = click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=OUT)
@@ -54,11 +55,15 @@ def build(out: Path, key: Path | None, lock: Path | None, as_json: bool) -> None
 def verify(folder: Path, public: Path | None, as_json: bool) -> None:
     """Check an image's signature, sums and architecture. Without --public the signature may be anybody's."""
     checked = verify_image(folder, public, platform.machine())
+    development = read_manifest(folder).development
     if as_json:
-        print_json({"folder": str(folder), "checked": checked, "signed_by_known_key": public is not None})
+        known = {"signed_by_known_key": public is not None, "development_key": development}
+        print_json({"folder": str(folder), "checked": checked, **known})
         return
     say(f"{folder}: {', '.join(checked)} are what was signed", fg="green")
-    if public is None:
+    if development:
+        say(DEVELOPMENT, fg="yellow")
+    elif public is None:
         say("by whom, this does not tell: --public KEY does", fg="yellow")
 
 
@@ -75,6 +80,8 @@ def boot(folder: Path, public: Path | None, user_data: Path | None, uefi: bool, 
     It is checked before, and its disk is a throw-away copy.
     """
     verify_image(folder, public, platform.machine())
+    if read_manifest(folder).development:
+        say(DEVELOPMENT, fg="yellow")
     tools = None if qemu_major() >= 9 else find_root(REPO, "tools").parent
     program, environment = qemu_program(tools)
     with tempfile.TemporaryDirectory(prefix="appliance-seed-") as seed:

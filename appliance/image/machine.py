@@ -13,9 +13,12 @@ FIRMWARE = "usr/share/OVMF/OVMF_CODE_4M.fd"
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A machine to try an image on. ``firmware``: a file with UEFI, None for BIOS. ``seed``: a folder with cloud-init's
-    ``user-data`` and ``meta-data``. ``cards``: QEMU's words for each network, without the id. ``console``: where the
-    serial console goes. ``keep``: whether the disk keeps what is written. ``uuid``: what the machine is known by."""
+    """A machine to try an image on. ``firmware``: a file with UEFI, None for BIOS. ``seed``: a folder with what
+    cloud-init reads there, plugged in as a disk with ``label``, by which it knows what kind of seed that is. ``cards``:
+    QEMU's words for each network, without the id. ``console``: where the serial console goes. ``keep``: whether the
+    disk keeps what is written. ``uuid``: what the machine is known by. ``maker``: what its firmware says of it, as QEMU
+    takes it (``manufacturer=...,product=...``), by which cloud-init knows where it is.
+    """
 
     disk: Path
     firmware: Path | None = None
@@ -25,6 +28,8 @@ class Trial:
     keep: bool = True
     memory: str = MEMORY
     uuid: str | None = None
+    maker: str | None = None
+    label: str = "CIDATA"
 
 
 def render_words(trial: Trial) -> list[str]:
@@ -39,11 +44,12 @@ def render_words(trial: Trial) -> list[str]:
     ]
     if trial.uuid:
         words += ["-uuid", trial.uuid]
+    if trial.maker:
+        words += ["-smbios", f"type=1,{trial.maker}"]
     if trial.firmware:
         words += ["-drive", f"if=pflash,format=raw,readonly=on,file={trial.firmware}"]
     if trial.seed:
-        # The label by which cloud-init knows a seed (its documentation, datasource NoCloud).
-        words += ["-blockdev", f"driver=vvfat,node-name=seed,dir={trial.seed},label=CIDATA,read-only=on"]
+        words += ["-blockdev", f"driver=vvfat,node-name=seed,dir={trial.seed},label={trial.label},read-only=on"]
         words += ["-device", "virtio-blk-pci,drive=seed"]
     return words
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 
 from appliance.model.fault import Fault, FaultyInput
 
@@ -25,10 +26,19 @@ def parse_sums(text: str, where: str) -> dict[str, str]:
     return found
 
 
-def parse_manifest(text: str, where: str) -> str:
-    """The architecture that the image is for."""
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """The architecture that an image is for, and whether its builder had a key only for trying things."""
+
+    arch: str
+    development: bool
+
+
+def parse_manifest(text: str, where: str) -> Manifest:
+    """FaultyInput for what is none."""
     try:
-        return str(json.loads(text)["arch"])
+        manifest = json.loads(text)
+        return Manifest(str(manifest["arch"]), manifest["key"] == "development")
     except (ValueError, KeyError, TypeError):
         fault = Fault("no manifest of an image", file=where)
         raise FaultyInput(f"{where} cannot be read", faults=(fault,)) from None

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from appliance.image.papers import SIGNATURE, SPACE, SUMS, parse_manifest, parse_sums
+from appliance.image.papers import SIGNATURE, SPACE, SUMS, Manifest, parse_manifest, parse_sums
 from appliance.model.fault import Fault, FaultyInput, SystemFailure, SystemLacks
 
 CHUNK = 1 << 20
@@ -51,6 +51,11 @@ def verify_image(folder: Path, public: Path | None, arch: str) -> tuple[str, ...
     return tuple(sums)
 
 
+def read_manifest(folder: Path) -> Manifest:
+    """What an image says of itself; FaultyInput when it cannot be read."""
+    return parse_manifest(_read(folder / "manifest.json"), str(folder / "manifest.json"))
+
+
 def start_machine(program: Sequence[str], words: Sequence[str], environment: dict[str, str]) -> int:
     """Run QEMU in the foreground; its exit code."""
     return subprocess.run([*program, *words], env={**os.environ, **environment}, check=False).returncode
@@ -83,9 +88,8 @@ def _signature_faults(folder: Path, public: Path | None) -> list[Fault]:
 
 
 def _arch_faults(folder: Path, arch: str) -> list[Fault]:
-    path = folder / "manifest.json"
-    found = parse_manifest(_read(path), str(path))
-    return [] if found == arch else [Fault("made for another architecture", file=str(path), found=found, allowed=arch)]
+    found, path = read_manifest(folder).arch, str(folder / "manifest.json")
+    return [] if found == arch else [Fault("made for another architecture", file=path, found=found, allowed=arch)]
 
 
 def _sum_fault(path: Path, expected: str) -> Fault | None:

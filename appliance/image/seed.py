@@ -132,9 +132,11 @@ class Seed:
         return self.state_dir / "first-boot.json"
 
     def _files(self) -> Iterator[Path]:
+        """Hidden ones are on their way to a name, and may be gone by the time one looks."""
         for folder in (self.config_dir, self.config_dir / "documents", self.config_dir / SECRETS):
             if folder.is_dir():
-                yield from sorted(path for path in folder.iterdir() if path.is_file() or path.is_symlink())
+                named = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+                yield from (path for path in named if path.is_file() or path.is_symlink())
 
 
 def _write_whole(path: Path, text: str) -> None:

@@ -3,41 +3,61 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
+import shlex
 import shutil
 import signal
 import socket
 import struct
 import subprocess
+import sys
 import termios
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from appliance.image.machine import FIRMWARE, Trial, render_words
 from appliance.image.recipe import find_root
 from appliance.lab.machine import processor_words, qemu_major, qemu_program
+from tests.image import metadata
 from tests.image.cloud import REPO
+from tests.image.metadata import Platform, lay_out
 
-NETWORK = """\
+FIRST_CARD, WAN_CARD, LAN_CARD = (f"52:54:00:12:34:0{number}" for number in (1, 2, 3))
+NETWORK = f"""\
 version: 2
 ethernets:
   management:
-    match: {macaddress: "52:54:00:12:34:01"}
+    match: {{macaddress: "{FIRST_CARD}"}}
     dhcp4: true
-    dhcp4-overrides: {use-routes: false}
+    dhcp4-overrides: {{use-routes: false}}
   wan:
-    match: {macaddress: "52:54:00:12:34:02"}
+    match: {{macaddress: "{WAN_CARD}"}}
     addresses: [203.0.113.10/28]
-    routes: [{to: 0.0.0.0/0, via: 203.0.113.1}]
+    routes: [{{to: 0.0.0.0/0, via: 203.0.113.1}}]
   lan:
-    match: {macaddress: "52:54:00:12:34:03"}
+    match: {{macaddress: "{LAN_CARD}"}}
     addresses: [172.16.20.1/24]
 """
+"""As NoCloud is told it (cloud-init's documentation, "Networking config Version 2")."""
+CARDS = {"first": FIRST_CARD, "wan": WAN_CARD, "lan": LAN_CARD}
+DRIVEN = {
+    "links": [{"id": name, "type": "phy", "ethernet_mac_address": mac} for name, mac in CARDS.items()],
+    "networks": [
+        {"id": "0", "link": "first", "type": "ipv4_dhcp"},
+        {"id": "1", "link": "wan", "type": "ipv4", "ip_address": "203.0.113.10", "netmask": "255.255.255.240",
+         "routes": [{"network": "0.0.0.0", "netmask": "0.0.0.0", "gateway": "203.0.113.1"}]},
+        {"id": "2", "link": "lan", "type": "ipv4", "ip_address": "172.16.20.1", "netmask": "255.255.255.0"},
+    ],
+    "services": [],
+}  # fmt: skip
+"""The same as OpenStack's config drive says it (Nova's documentation, "Metadata service", network_data.json)."""
 GROWTH = 256 << 20
-"""Bytes by which a machine's disk is larger than the image."""
+"""Bytes by which a machine's disk is larger than the raw image."""
 UPLINK = "isp1=enp0s17,gateway=203.0.113.1"
 
 
@@ -46,14 +66,17 @@ class Box:
 
     def __init__(self, folder: Path, image: Path, wires: tuple[str, ...] = ()) -> None:
         self.folder = folder
-        self.disk = folder / "disk.raw"
+        self.disk = folder / f"disk{image.suffix}"
         self.console = folder / "console"
         self._wires = wires
+        self._platform: Platform | None = None
+        self._label = "CIDATA"
         self._process: subprocess.Popen[bytes] | None = None
         self._port = 0
         folder.mkdir(parents=True)
         subprocess.run(["cp", "--sparse=always", image, self.disk], check=True)
-        os.truncate(self.disk, self.disk.stat().st_size + GROWTH)
+        if image.suffix == ".raw":
+            os.truncate(self.disk, self.disk.stat().st_size + GROWTH)
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / "key"], check=True)
 
     def seed(self, user_data: bytes, instance: str = "box-1") -> None:
@@ -64,9 +87,21 @@ class Box:
         (folder / "meta-data").write_text(f"instance-id: {instance}\nlocal-hostname: box\n")
         (folder / "network-config").write_text(NETWORK)
 
+    def drive(self, user_data: str, instance: str = "box-1") -> None:
+        """A config drive for the next start, in the seed's place."""
+        self._label = "config-2"
+        told = {"meta_data.json": json.dumps({"uuid": instance, "hostname": "box"}), "user_data": user_data}
+        lay_out(self.folder / "seed/openstack/latest", {**told, "network_data.json": json.dumps(DRIVEN)})
+
     def unplug_seed(self) -> None:
         """Nothing more to be told at the next start."""
         shutil.rmtree(self.folder / "seed")
+
+    def move_to(self, platform: Platform, told: dict[str, Any]) -> None:
+        """From its next start on it is a machine of that cloud, whose metadata service tells it this."""
+        shutil.rmtree(self.folder / "told", ignore_errors=True)
+        lay_out(self.folder / "told", told)
+        self._platform = platform
 
     @property
     def key_line(self) -> str:
@@ -78,6 +113,20 @@ class Box:
         """The socket that leads to the serial console."""
         return self.folder / "tty"
 
+    @property
+    def _uuid(self) -> str:
+        """A machine's own, of the form its cloud gives."""
+        first = self._platform.first if self._platform else ""
+        return first + str(uuid5(NAMESPACE_URL, f"{self.folder} {self._platform}"))[len(first) :]
+
+    def _first_card(self) -> str:
+        """The way in by SSH, and to the metadata service of a cloud."""
+        card = f"user,restrict=on,hostfwd=tcp:127.0.0.1:{self._port}-:22"
+        if self._platform is None:
+            return card
+        service = shlex.join((sys.executable, metadata.__file__, str(self.folder / "told")))
+        return f"{card},net={self._platform.network},guestfwd=tcp:{self._platform.service}:80-cmd:{service}"
+
     def start(self, *, uefi: bool = False) -> None:
         """Power on."""
         with socket.create_server(("127.0.0.1", 0)) as free:
@@ -88,9 +137,11 @@ class Box:
             self.disk,
             firmware=find_root(REPO, "workbench") / FIRMWARE if uefi else None,
             seed=self.folder / "seed" if (self.folder / "seed").exists() else None,
-            cards=(f"user,restrict=on,hostfwd=tcp:127.0.0.1:{self._port}-:22", *self._wires),
-            uuid=str(uuid5(NAMESPACE_URL, str(self.folder))),
+            label=self._label,
+            cards=(self._first_card(), *self._wires),
+            uuid=self._uuid,
             console=f"unix:{self._typing},server=on,wait=off,logfile={self.console}",
+            maker=f"{self._platform.maker},serial={self._uuid}" if self._platform else None,
         )
         self.console.unlink(missing_ok=True)
         with (self.folder / "qemu.log").open("wb") as log:

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from tests.image.box import UPLINK, Box
 from tests.image.cloud import REPO, Cloud
 
 DOCUMENT = REPO / "labs/aws-bgp-ecmp/vpn-0fa4e000000000001.txt"
 FLAGS = ("--bgp", "--name", "first", "--lan", "172.16.20.0/24", "--asn", "65010", "--peer-asn", "64512")
+
+SITE = {"name": "dc1", "asn": 65010, "networks": ["172.16.20.0/24"]}
+UPLINKS = [{"name": "isp1", "interface": "enp0s17", "address": "auto", "gateway": "203.0.113.1"}]
+SPOKEN = {"mode": "bgp", "speaker": "exabgp", "peer-asn": 64512}
 
 
 @pytest.fixture(scope="session")
@@ -48,6 +55,23 @@ def folder() -> Iterator[Path]:
 def user_data(box: Box, *flags: str, document: Path = DOCUMENT) -> str:
     """What `appliance import --user-data` prints, with a key for SSH."""
     words = ("import", "--user-data", str(document), *FLAGS, "--uplink", UPLINK, "--wait", "300s", *flags)
+    return f"{run_appliance(*words)}ssh_authorized_keys:\n- {box.key_line}\n"
+
+
+def user_data_with_intent(box: Box, folder: Path) -> str:
+    """User-data with a whole intent for ExaBGP: what ``import`` writes into ``folder``, completed by what only people
+    know."""
+    run_appliance("import", str(DOCUMENT), "-o", str(folder))
+    intent: dict[str, Any] = yaml.safe_load((folder / "intent.yaml").read_text())
+    (connection,) = intent["connections"]
+    whole = {**intent, "site": SITE, "uplinks": UPLINKS, "connections": [connection | SPOKEN]}
+    files = {"intent.yaml": yaml.safe_dump(whole)}
+    files |= {f"secrets/{path.name}": path.read_text() for path in (folder / "secrets").iterdir()}
+    written = [{"path": f"/etc/appliance/{name}", "content": text} for name, text in files.items()]
+    return f"#cloud-config\n{json.dumps({'ssh_authorized_keys': [box.key_line], 'write_files': written})}\n"
+
+
+def run_appliance(*words: str) -> str:
+    """What it printed."""
     command = (sys.executable, "-m", "appliance.cli.main", *words)
-    done = subprocess.run(command, cwd=REPO, capture_output=True, text=True, check=True)
-    return f"{done.stdout}ssh_authorized_keys:\n- {box.key_line}\n"
+    return subprocess.run(command, cwd=REPO, capture_output=True, text=True, check=True).stdout

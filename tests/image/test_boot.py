@@ -2,6 +2,7 @@
 
 One machine goes through its life in the order of these tests; what a test needs is what the one before it left. The
 LAN behind it sends all the time, and what goes over the Internet is noted from before its first start to after its end.
+Then another one takes its place.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ import pytest
 
 from tests.image.box import GROWTH, Box
 from tests.image.cloud import Cloud
-from tests.image.conftest import user_data
+from tests.image.conftest import DOCUMENT, user_data, user_data_with_intent
+from tests.image.disk import Disk
 
 pytestmark = pytest.mark.image
 
@@ -29,12 +31,16 @@ OPEN = {"22"}
 """TCP ports that may listen towards the network."""
 CUTS = int(os.environ.get("CUTS", "3"))
 """How many times the power is cut while the machine writes."""
+INTENT = "/etc/appliance/intent.yaml"
 WRITER = """\
+[Unit]
+DefaultDependencies=no
 [Service]
 ExecStart=/usr/bin/python3 -c "{}"
 [Install]
-WantedBy=multi-user.target
+WantedBy=sysinit.target
 """
+"""From early in a boot on."""
 WRITING = (
     "from time import sleep; from appliance.history.store import Store\\n"
     "store = Store(); text = store.read_intent(); number = 0\\n"
@@ -42,6 +48,12 @@ WRITING = (
     "    number += 1; sleep(0.2); store.write_intent(text + '# %%d\\\\n' %% number)"
 )
 """The intent is replaced again and again, as an apply does it; what is read must be one of those, whole."""
+
+
+@pytest.fixture(scope="module")
+def life() -> dict[str, str]:
+    """What must be the same at its end as early in its life."""
+    return {}
 
 
 @pytest.fixture(scope="module")
@@ -84,8 +96,8 @@ def test_charon_has_only_the_plugins_that_tunnels_use(box: Box) -> None:
 
 
 def test_units_are_up_and_none_failed(box: Box) -> None:
-    units = "appliance appliance-firewall strongswan frr ssh systemd-networkd"
-    assert box.do(f"systemctl is-active {units}").split() == ["active"] * 6
+    units = "appliance appliance-firewall strongswan frr ssh systemd-networkd systemd-timesyncd"
+    assert box.do(f"systemctl is-active {units}").split() == ["active"] * 7
     assert box.do("systemctl list-units --failed --plain --no-legend").strip() == ""
     assert box.do("systemctl show -P WatchdogUSec appliance frr").split() == ["30s", "1min"]
 
@@ -97,6 +109,40 @@ def test_the_filter_stands_before_the_network(box: Box) -> None:
     firewall, network, charon, daemon = map(int, started)
     assert firewall < network
     assert firewall < charon < daemon
+
+
+def test_the_network_daemon_leaves_our_ways_alone(box: Box) -> None:
+    """Started anew it finds rules, routes and nexthops that it did not make."""
+    ours = (
+        "ip rule; ip nexthop; for family in -4 -6; do ip $family route show table all; done | "
+        "grep -v -e expires -e 'proto ra' -e 'proto dhcp'"
+    )
+    before = set(box.do(ours).splitlines())
+    box.do("systemctl restart systemd-networkd && /usr/lib/systemd/systemd-networkd-wait-online --any --timeout=60")
+    box.wait_until(lambda: before <= set(box.do(ours).splitlines()), 30, "way that was there before")
+
+
+def test_the_machine_is_nobody_else(box: Box) -> None:
+    """Its identity is not the image's: that has none. Its name is what the cloud calls it."""
+    seen = box.do(
+        "mount -t erofs -o ro /dev/dm-0 /mnt && cat /mnt/etc/machine-id && ls /mnt/etc/ssh && umount /mnt; "
+        "echo; cat /etc/machine-id; hostname; ls /etc/ssh"
+    )
+    image, _, machine = seen.partition("\n\n")
+    assert re.search(r"^[0-9a-f]{32}$", image, re.MULTILINE) is None
+    assert re.match(r"[0-9a-f]{32}\nbox\n", machine)
+    assert ("ssh_host_" in image, "ssh_host_" in machine) == (False, True)
+
+
+def test_files_that_change_are_an_event_and_nothing_more(box: Box) -> None:
+    """Once per instance: from then on the machine's own state is what counts."""
+    name = DOCUMENT.name
+    box.do(f"echo '# seen' >> /etc/appliance/documents/{name}; chmod 644 /etc/appliance/documents/{name}")
+    box.do("systemctl restart appliance-first-boot")
+    line = box.wait_for("files differ from what was configured", 120)
+    assert "appliance first-boot --again" in line
+    assert f"{name} could be read by others: closed" in box.said()
+    box.do(f"sed -i '$d' /etc/appliance/documents/{name}; test $(stat -c %a /etc/appliance/documents/{name}) = 600")
 
 
 def test_user_data_is_closed_to_others(box: Box) -> None:
@@ -131,31 +177,51 @@ def test_a_full_state_partition_stops_no_traffic(box: Box, cloud: Cloud) -> None
     box.do("rm /var/lib/full")
 
 
-def test_nothing_goes_out_in_clear_when_the_daemons_die(box: Box, cloud: Cloud) -> None:
-    """Daemon, charon and FRR killed while the LAN sends; they come back, and so does the way."""
-    box.ssh("systemctl kill -s KILL appliance strongswan frr")
+def test_nothing_goes_out_in_clear_when_the_daemons_stop_or_die(box: Box, cloud: Cloud) -> None:
+    """Daemon, charon and FRR stopped and started, then killed, while the LAN sends; the way comes back."""
+    box.do("systemctl stop appliance strongswan frr && systemctl start appliance strongswan frr")
+    assert cloud.seen_in_clear() == []
+    box.do("systemctl kill -s KILL appliance strongswan frr")
     box.wait_until(lambda: cloud.ask("lan", "ping -c 1 -W 2 10.1.0.4") == 0, 180, "way through a tunnel")
     assert cloud.seen_in_clear() == []
 
 
-def test_a_power_cut_at_any_write_loses_nothing(box: Box, cloud: Cloud) -> None:
+def test_power_cuts_at_any_write(box: Box, life: dict[str, str]) -> None:
     """While the intent is replaced again and again, also in the middle of a boot; by BIOS and by UEFI."""
-    before, intent = kept(box), box.do("cat /etc/appliance/intent.yaml")
+    life |= kept(box)
     box.do(f"cat > /etc/systemd/system/writer.service <<'END'\n{WRITER.format(WRITING)}END\n")
-    box.do("systemctl daemon-reload && systemctl enable --now writer && sync")
-    box.wait_until(lambda: "# " in box.ssh("tail -n 1 /etc/appliance/intent.yaml").stdout, 60, "first write")
+    box.do(f"cp {INTENT} /root/intent.yaml; systemctl daemon-reload && systemctl enable --now writer && sync")
+    box.wait_until(lambda: "# " in box.ssh(f"tail -n 1 {INTENT}").stdout, 60, "first write")
     box.unplug_seed()
     chance = random.Random(11)
     for number in range(CUTS):
-        lasts = chance.uniform(0, 3) if number == 0 else chance.uniform(10, 40)
-        box.pause(lasts)
+        box.pause(chance.uniform(0, 3) if number == 0 else chance.uniform(10, 40))
         box.kill()
-        box.start(uefi=number % 2 == 0)
+        if number < CUTS - 1:
+            box.start(uefi=number % 2 == 0)
+
+
+def test_a_slot_whose_root_was_changed_does_not_boot(box: Box) -> None:
+    """The next version as it will come, in slot b, with one bit of a block flipped that every boot reads. One try."""
+    disk = Disk(box.disk)
+    disk.put_on_trial(tries=1)
+    disk.flip_bit("root-b", 1024)
+    box.start()
+    box.wait_until(lambda: not box.runs(), BOOT, "end")
+    assert READY not in box.said()
+    assert "corrupted" in box.said() or "cannot start" in box.said(), box.said()[-500:]
+    assert disk.environment() == {"slot": "a", "trial": "b", "tries": "0"}
+
+
+def test_power_cuts_lose_nothing_and_the_slot_in_charge_boots(box: Box, cloud: Cloud, life: dict[str, str]) -> None:
+    """After cuts and a failed trial: the tunnels come up, and everything that was kept is there."""
+    box.start(uefi=True)
     box.wait_for(READY, BOOT)
     box.do("systemctl disable --now writer")
-    text = box.do("cat /etc/appliance/intent.yaml")
+    assert "appliance.slot=a" in box.do("cat /proc/cmdline")
+    intent, text = box.do("cat /root/intent.yaml"), box.do(f"cat {INTENT}")
     assert re.fullmatch(re.escape(intent) + r"(# \d+\n)+", text), text[-200:]
-    assert kept(box) == before
+    assert kept(box) == life
     assert box.do("systemctl show -P ActiveState cloud-init-main").strip() == "inactive", "it was asked again"
     assert cloud.seen_in_clear() == []
 
@@ -176,18 +242,20 @@ def test_nothing_goes_out_in_clear_when_it_is_switched_off(box: Box, cloud: Clou
     assert cloud.seen_in_clear() == []
 
 
-def test_a_changed_root_does_not_boot(box: Box) -> None:
-    """One bit of a block that every boot reads."""
-    offset = partition_start(box.disk, "root-a") + 1024
-    with box.disk.open("r+b") as disk:
-        disk.seek(offset)
-        byte = disk.read(1)[0]
-        disk.seek(offset)
-        disk.write(bytes([byte ^ 1]))
-    box.start()
-    box.wait_until(lambda: not box.runs(), BOOT, "end")
-    assert READY not in box.said()
-    assert "corrupted" in box.said() or "cannot start" in box.said(), box.said()[-500:]
+def test_another_machine_gets_a_whole_intent_with_an_embedded_speaker(image: Path, cloud: Cloud, folder: Path) -> None:
+    """From a config drive: READY on the console, packets through the tunnels, ExaBGP as somebody without rights."""
+    box = Box(folder / "box", image, cloud.cards())
+    try:
+        box.drive(user_data_with_intent(box, folder / "site"))
+        box.start()
+        box.wait_for(READY, BOOT)
+        assert cloud.ask("lan", "ping -c 3 -i 0.3 -W 3 10.1.0.4") == 0
+        assert "appliance-bgp" in box.do("ps -eo user:20,args | grep '[e]xabgp'")
+        assert json.loads(box.do("appliance status --json"))["healthy"] is True
+        assert box.do("systemctl list-units --failed --plain --no-legend").strip() == ""
+        assert box.do("cat /run/cloud-init/cloud-id; hostname").split() == ["configdrive", "box"]
+    finally:
+        box.remove()
 
 
 def listening(box: Box) -> list[str]:
@@ -205,13 +273,3 @@ def kept(box: Box) -> dict[str, str]:
     machine = box.do("cat /etc/machine-id; ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub; hostname")
     secrets = box.do("sha256sum /etc/appliance/secrets/* /etc/appliance/documents/* /var/lib/appliance/revisions/*")
     return {"revision": str(status["revision"]), "machine": machine, "secrets": secrets}
-
-
-def partition_start(disk: Path, name: str) -> int:
-    """The first byte of a partition, from the GPT (UEFI specification 2.10, section 5.3)."""
-    table = disk.open("rb").read(34 * 512)[1024:]
-    for at in range(0, len(table), 128):
-        entry = table[at : at + 128]
-        if entry[56:].decode("utf-16-le").rstrip("\0") == name:
-            return int.from_bytes(entry[32:40], "little") * 512
-    raise AssertionError(f"no partition {name}")

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from appliance.image.recipe import find_root
+from appliance.image.recipe import find_root, read_manifest, verify_image
 from tests.image.cloud import REPO
+from tests.image.disk import Disk
 
 pytestmark = pytest.mark.image
 
@@ -44,6 +45,23 @@ def test_a_unit_is_shut_in(unit: str) -> None:
     found = re.search(r"Overall exposure level for \S+: ([0-9.]+)", said)
     assert found, said
     assert float(found[1]) <= BARS[unit]
+
+
+def test_what_was_built_is_what_its_papers_say(image: Path) -> None:
+    told = verify_image(image.parent, None, "x86_64")
+    assert {"appliance.raw", "appliance.qcow2", "manifest.json", "sbom.spdx.json"} <= set(told)
+    assert read_manifest(image.parent).development
+    manifest = json.loads((image.parent / "manifest.json").read_text())
+    assert all(re.fullmatch("[0-9a-f]{64}", one["sha256"]) for one in manifest["packages"])
+    assert {"click", "exabgp", "pyroute2"} <= {one["package"] for one in manifest["wheels"]}
+
+
+def test_the_second_slot_waits_empty(image: Path) -> None:
+    disk = Disk(image)
+    assert {name: disk.is_empty(name) for name in ("root-a", "hash-a", "root-b", "hash-b")} == {
+        "root-a": False, "hash-a": False, "root-b": True, "hash-b": True,
+    }  # fmt: skip
+    assert disk.environment() == {"slot": "a"}
 
 
 def test_two_builds_are_the_same(image: Path) -> None:

@@ -1,7 +1,10 @@
-"""A machine whose user-data is faulty: it says so, can be reached, and lets itself be configured on its console."""
+"""A machine of EC2 whose user-data is faulty: it says so, can be reached, and lets itself be configured on its console;
+a copy of its disk is another machine at Alibaba's, and does what it is told there."""
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 import subprocess
 from collections.abc import Iterator
@@ -9,32 +12,36 @@ from pathlib import Path
 
 import pytest
 
-from tests.image.box import UPLINK, Box
+from tests.image.box import FIRST_CARD, Box
 from tests.image.conftest import DOCUMENT
+from tests.image.metadata import ALIBABA, EC2, describe_to_alibaba, describe_to_ec2
 from tests.image.test_boot import BOOT
 
 pytestmark = pytest.mark.image
 
-FAULTY = """\
-write_files:
-- path: /etc/appliance/configure.yaml
-  content: |
-    bgp: true
-    lann: 172.16.20.0/24
-"""
+FAULTY = "bgp: true\nlann: 172.16.20.0/24\n"
+LATER = "bgp: true\nfurther: 1\n"
+
+
+def packed(settings: str) -> str:
+    """User-data with these flags of `configure`, as `import --user-data` packs what would be too long."""
+    content = base64.b64encode(gzip.compress(settings.encode())).decode()
+    entry = {"path": "/etc/appliance/configure.yaml", "encoding": "gz+b64", "content": content}
+    return f"#cloud-config\n{json.dumps({'write_files': [entry]})}\n"
 
 
 @pytest.fixture(scope="module")
 def box(image: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
     """Its uplink leads nowhere; SSH comes by a card of its own, since uplinks are closed to it."""
-    box = Box(Path(tmp_path_factory.mktemp("console")) / "box", image, ("user,restrict=on",))
-    box.seed(f"#cloud-config\nssh_authorized_keys: [{box.key_line}]\n{FAULTY}".encode())
+    disk = image.with_suffix(".qcow2")
+    box = Box(Path(tmp_path_factory.mktemp("console")) / "box", disk, ("user,restrict=on",))
+    box.move_to(EC2, {"user-data": packed(FAULTY), **describe_to_ec2("i-1", FIRST_CARD, box.key_line)})
     yield box
     box.remove()
 
 
 def test_faulty_user_data_is_said_and_the_machine_reachable(box: Box) -> None:
-    """A flag that does not exist: named on the console and by status, with SSH open."""
+    """A flag that does not exist: named on the console and by status, with SSH open to the key that EC2 tells of."""
     box.start(uefi=True)
     box.wait_for("NOT CONFIGURED", BOOT)
     assert "lann" in box.said(), box.said()[-1000:]
@@ -54,7 +61,7 @@ def test_the_console_asks_and_the_machine_is_configured(box: Box) -> None:
         "Networks of yours": "172.16.20.0/24",
         "Your ASN": "65010",
         "Theirs": "64512",
-        "Interface to the Internet": UPLINK,
+        "Interface to the Internet": "isp1=enp0s17",
         "SSH public key": other.with_suffix(".pub").read_text().strip(),
         "Configure it so?": "y",
     }
@@ -75,6 +82,17 @@ def test_a_key_from_elsewhere_is_a_credential(box: Box) -> None:
     box.do("systemctl restart appliance")
     assert box.do("cat /run/credentials/appliance.service/appliance.fake").strip() == "this.key.is.fake"
     assert box.do("stat -c '%a %u' /run/credentials/appliance.service/appliance.fake").split()[0] in ("400", "440")
+
+
+def test_a_copy_in_another_cloud_is_another_machine(box: Box) -> None:
+    """User-data counts there again, whatever the disk says, and what was in force stays until it can be done."""
+    box.ssh("systemctl poweroff")
+    box.wait_until(lambda: not box.runs(), 120, "end")
+    box.move_to(ALIBABA, {"user-data": packed(LATER), **describe_to_alibaba("i-2", FIRST_CARD, box.key_line)})
+    box.start()
+    box.wait_for("further", BOOT)
+    assert revision(box) == 1
+    assert box.do("cat /run/cloud-init/cloud-id /var/lib/cloud/data/instance-id").split() == ["aliyun", "i-2"]
 
 
 def revision(box: Box) -> int | None:

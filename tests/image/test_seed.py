@@ -49,6 +49,15 @@ def test_the_digest_follows_documents_and_flags_and_not_what_configure_writes(se
     assert seed.digest() != before
 
 
+def test_a_file_on_its_way_is_none_yet(seed: Seed) -> None:
+    """What replaces the intent has another name first, and may be gone between two looks."""
+    before = seed.digest()
+    (seed.config_dir / ".intent.yaml.290.b7f46dd9").write_text("version: 1\n")
+    (seed.config_dir / "secrets" / ".a.psk.290.b7f46dd9").write_text("this.key.is.fake\n")
+    assert seed.digest() == before
+    assert not any("290" in path for path in seed.tighten())
+
+
 def test_a_note_is_kept_and_a_damaged_one_is_none(seed: Seed) -> None:
     assert seed.note() is None
     note = Note("i-1", "00", True, "one tunnel is down")

@@ -53,7 +53,7 @@ def built(tmp_path: Path, papers: ModuleType, key: Path) -> Path:
     debian.write_text(json.dumps({"packages": [one]}))
     lock = tmp_path / "lock"
     lock.write_text(f"click==8.1.7 \\\n    --hash=sha256:{'11' * 32}\n")
-    papers.write_manifest(folder, debian, lock, {"arch": "x86_64"})
+    papers.write_manifest(folder, debian, lock, {"arch": "x86_64", "key": "given"})
     papers.write_sbom(folder, 1_700_000_000)
     papers.write_sums(folder)
     papers.sign(folder, key)
@@ -110,6 +110,21 @@ def test_neither_verb_goes_on_with_an_image_to_refuse(
     assert isinstance(result.exception, FaultyInput)
     assert result.exception.exit == 3
     assert started == []
+
+
+@pytest.mark.parametrize(("made", "said"), [("development", True), ("given", False)])
+def test_a_development_key_is_named_where_somebody_might_trust_it(
+    built: Path, papers: ModuleType, key: Path, made: str, said: bool
+) -> None:
+    manifest = built / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"given"', f'"{made}"'))
+    papers.write_sums(built)
+    papers.sign(built, key)
+    result = CliRunner().invoke(command, ["verify", str(built)])
+    assert result.exit_code == 0
+    assert ("development key" in result.output) is said
+    told = json.loads(CliRunner().invoke(command, ["verify", "--json", str(built)]).stdout)
+    assert told["development_key"] is said
 
 
 def test_everything_wrong_is_said_at_once(built: Path) -> None:
