@@ -107,6 +107,7 @@ async def keep_converged(systems: Systems, log: Log, stop: asyncio.Event) -> Non
             for task in helpers:
                 task.cancel()
             await asyncio.gather(*helpers, return_exceptions=True)
+            await board.leave()
 
 
 def _ring(*bells: Bell) -> None:

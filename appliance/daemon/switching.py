@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import replace
 from time import monotonic
 from typing import Protocol
@@ -16,6 +16,7 @@ from appliance.daemon.publishing import Publisher, held, known
 from appliance.daemon.sensing import Healths, Senses
 from appliance.daemon.waking import Marks, marks
 from appliance.daemon.wiring import Systems
+from appliance.design.detours import changed_detours, detours, lacks_detours
 from appliance.design.paths import Bundle, bundles, path_groups
 from appliance.design.peering import router_configs, speaker_configs
 from appliance.design.policies import policed, policies
@@ -28,9 +29,14 @@ from appliance.model.health import ConnectionVerdict, Target
 from appliance.model.intent import Connection, Probing
 from appliance.model.machine import Carrying, Learned
 from appliance.model.peering import SHUT, Stances
-from appliance.model.resources import ExabgpConfig, FrrConfig, NexthopGroup, Resource, XfrmPolicy
+from appliance.model.resources import Detour, ExabgpConfig, FrrConfig, NexthopGroup, Resource, XfrmPolicy
 from appliance.model.sa import TunnelSa
 from appliance.probe.targets import compose_targets
+
+NO_DETOURS = (
+    "this kernel cannot hand to one link what leaves by another (modules sch_ingress, cls_u32, act_mirred): "
+    "what leaves by a tunnel that was given up waits until FRR has chosen anew"
+)
 
 
 class Asks(Protocol):
@@ -59,6 +65,7 @@ class Switchboard:
         self._bundles: tuple[Bundle, ...] = ()
         self._published = load_published(systems.store.run_dir)
         self._operations_mark: Marks | None = None
+        self._lack_said = False
         self._framed: tuple[Wish, Stances, FrrConfig | None] | None = None
         self.senses = Senses()
         self.bridge = Bridge()
@@ -169,6 +176,9 @@ class Switchboard:
         before, after = self._published, held(judged)
         self._published = replace(after, probes=before.probes)
         switched = self._switched(before.carrying, after.carrying)
+        if after.stances != before.stances:
+            switched += changed_detours(self._detours(before.stances), self._detours(after.stances))
+            news += self._say_lack()
         if switched or after.stances != before.stances:
             self.generation += 1
         if switched:
@@ -211,18 +221,24 @@ class Switchboard:
 
     async def settle(self, changes: Iterable[Change]) -> tuple[Change, ...]:
         """A pass's changes, with the groups and sessions as they are decided at this moment."""
-        chosen, planned = self._chosen(self.carrying), tuple(changes)
+        chosen, planned = self._decided(), tuple(changes)
         routed = any(isinstance(change.new, FrrConfig) for change in planned)
         embedded = any(isinstance(change.new, ExabgpConfig) for change in planned)
         told = (await self._router() if routed else None, await self._embedded() if embedded else None)
-        current = (Change(change.old, _decided(change.new, chosen, told)) for change in planned)
+        current = (Change(change.old, _decided(_wanted(change), chosen, told)) for change in planned)
         return tuple(change for change in current if change.old != change.new)
 
     async def enforce(self) -> None:
         """Put every group and session as it is decided, whatever is there."""
-        chosen = self._chosen(self.carrying).values()
-        await self._systems.kernel.apply([Change(one, one) for one in chosen])
+        chosen = self._decided()
+        standing = [one for one in await self._systems.kernel.observe() if isinstance(one, Detour)]
+        over = [Change(one, None) for one in standing if one.key not in chosen]
+        await self._systems.kernel.apply([*over, *(Change(one, one) for one in chosen.values())])
         await self.hold()
+
+    async def leave(self) -> None:
+        """Take away what nobody watches over from now on."""
+        await self._systems.kernel.apply([Change(one, None) for one in self._detours(self.stances)])
 
     def _switched(self, before: Carrying, after: Carrying) -> list[Change]:
         """What follows in the kernel. Only what leads to connections that are carried by others now is looked at."""
@@ -231,6 +247,13 @@ class Switchboard:
             return []
         old, new = self._chosen(before, moved), self._chosen(after, moved)
         return [Change(old[key], one) for key, one in new.items() if old[key] != one]
+
+    def _detours(self, stances: Stances) -> frozenset[Detour]:
+        return detours(replace(self._wish, stances=stances)) if self._wish else frozenset()
+
+    def _decided(self) -> Mapping[str, Resource]:
+        """All that is decided here alone, by key."""
+        return dict(self._chosen(self.carrying)) | {one.key: one for one in self._detours(self.stances)}
 
     def _chosen(self, carrying: Carrying, moved: Container[str] | None = None) -> Mapping[str, Resource]:
         """What in the kernel says who carries, by key: nexthop groups, and IPsec policies. ``moved``: of these
@@ -259,6 +282,12 @@ class Switchboard:
         found = await asyncio.to_thread(speaker_configs, replace(self._wish, stances=self.stances))
         return next(iter(found), None)
 
+    def _say_lack(self) -> Iterator[str]:
+        """Once, when it would have been of use."""
+        if not self._lack_said and self._wish and lacks_detours(replace(self._wish, stances=self.stances)):
+            self._lack_said = True
+            yield NO_DETOURS
+
     def _recall_operations(self) -> list[str]:
         """What the operator asked of tunnels, when the file about it is another. What is wrong with it."""
         store = self._systems.store
@@ -273,9 +302,16 @@ class Switchboard:
         return []
 
 
+def _wanted(change: Change) -> Resource | None:
+    """A detour that a plan ends may have been decided on since."""
+    return change.old if isinstance(change.old, Detour) else change.new
+
+
 def _decided(
     resource: Resource | None, chosen: Mapping[str, Resource], told: tuple[FrrConfig | None, ExabgpConfig | None]
 ) -> Resource | None:
+    if isinstance(resource, Detour):
+        return chosen.get(resource.key)
     if isinstance(resource, NexthopGroup | XfrmPolicy):
         return chosen.get(resource.key, resource)
     router, embedded = told

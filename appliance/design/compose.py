@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from appliance.design.capturing import capturing_resources
+from appliance.design.detours import detours
 from appliance.design.drawing import forget_the_past
 from appliance.design.egress import egress_resources
 from appliance.design.filtering import firewall_tables
@@ -26,6 +27,7 @@ def compose(wish: Wish) -> frozenset[Resource]:
         | capturing_resources(wish)
         | lan_routes(wish)
         | static_routes(wish)
+        | detours(wish)
         | machine_settings(wish)
         | firewall_tables(wish)
         | router_configs(wish)

@@ -7,13 +7,14 @@ from errno import EAGAIN, EBUSY, EINTR, ENOBUFS, ENODEV, ENOMEM, errorcode
 from itertools import groupby
 from typing import Protocol
 
-from appliance.kernel import addresses, links, nexthops, policies, routes, rules
+from appliance.kernel import addresses, detours, links, nexthops, policies, routes, rules
 from appliance.kernel.links import LinkFacts, delete_group, enter_group, free_group
 from appliance.kernel.wire import Ack, Request
 from appliance.model.change import Change, Outcome
 from appliance.model.fault import SystemFailure
 from appliance.model.resources import (
     Blackhole,
+    Detour,
     InsideAddress,
     Nexthop,
     NexthopGroup,
@@ -35,10 +36,11 @@ STEPS: Mapping[type, Callable[[Change, Links], tuple[Request, ...]]] = {
     Route: routes.steps,
     Rule: rules.steps,
     XfrmPolicy: policies.steps,
+    Detour: detours.steps,
 }
 """Per resource, the messages that carry out a change of it, each to be sent once the one before it succeeded."""
 
-ON_LINKS = (XfrmLink, InsideAddress, Nexthop, Route)
+ON_LINKS = (XfrmLink, InsideAddress, Nexthop, Route, Detour)
 FEW = 8
 """Links that are asked for one by one; more of them: all there are."""
 
@@ -79,11 +81,18 @@ def is_switch(change: Change) -> bool:
     return isinstance(change.new, NexthopGroup)
 
 
+def is_quick(changes: Sequence[Change]) -> bool:
+    """Whether all that is to be done is to move traffic, and done before another thread could have begun."""
+    detours = sum(isinstance(change.resource, Detour) for change in changes)
+    return detours <= FEW and sum(map(is_switch, changes)) + detours == len(changes)
+
+
 def links_concerned(changes: Sequence[Change]) -> frozenset[str] | None:
     """The links that the changes name, where they are few; None: all. Links that go together need a group that no
     other is in."""
     ends = [one for change in changes for one in (change.old, change.new)]
     names = {one.name if isinstance(one, XfrmLink) else one.link for one in ends if isinstance(one, ON_LINKS)}
+    names |= {one.via for one in ends if isinstance(one, Detour)}
     going = sum(isinstance(change.old, XfrmLink) and change.new is None for change in changes)
     return frozenset(name for name in names if name) if len(names) <= FEW and going < 2 else None
 

@@ -11,12 +11,14 @@ import os
 import socket
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
+from dataclasses import replace
 from errno import EINVAL, ENOENT, EPERM
 from itertools import chain
 from typing import Self, TypeVar
 
 from appliance.kernel.addresses import AddressFacts, dump_addresses, own_address, parse_address_facts
-from appliance.kernel.changes import carry_out, is_switch
+from appliance.kernel.changes import carry_out, is_quick
+from appliance.kernel.detours import dump_detours, own_detours, probe_redirection
 from appliance.kernel.forwarding import find_defaults, find_forwarding
 from appliance.kernel.links import (
     Clash,
@@ -65,6 +67,7 @@ from appliance.model.machine import Interface, Machine
 from appliance.model.resources import (
     LEARNED_PROTOCOL,
     Blackhole,
+    Detour,
     InsideAddress,
     Nexthop,
     NexthopGroup,
@@ -83,6 +86,9 @@ BATCH = 100  # messages: their acknowledgements fit into the smallest receive bu
 DATAGRAM = 1 << 17  # bytes; Linux fills at most 32 kB
 PATIENCE = 30.0  # seconds
 ATTEMPTS = 8  # at a table that changes while it is read
+
+UNKNOWN = ("(ENOENT)", "(EOPNOTSUPP)")
+"""How a refusal ends where the kernel has no such filters."""
 
 NO_PRIVILEGE = "changing the network needs the privilege CAP_NET_ADMIN"
 
@@ -210,7 +216,10 @@ def _open_socket(protocol: int) -> socket.socket:
 class Kernel:
     """Links, inside addresses, routes, nexthop objects and rules of ours. Needs CAP_NET_ADMIN to apply."""
 
-    owns = (XfrmLink, InsideAddress, Blackhole, Nexthop, NexthopGroup, Route, Rule, XfrmPolicy)
+    owns = (XfrmLink, InsideAddress, Blackhole, Nexthop, NexthopGroup, Route, Rule, XfrmPolicy, Detour)
+
+    def __init__(self) -> None:
+        self._redirects: bool | None = None
 
     async def observe(self) -> frozenset[Resource]:
         """What is there and carries our mark."""
@@ -223,13 +232,20 @@ class Kernel:
     async def apply(self, changes: Sequence[Change]) -> Sequence[Outcome]:
         """Carry out the changes in order, one outcome each; go on past a failed one. A switch is made in this very
         thread: Linux is done before it could have begun in another."""
-        if all(map(is_switch, changes)):
-            return _carried_out(changes) if changes else ()
-        return await _converse(lambda talk: carry_out(changes, talk))
+        if is_quick(changes):
+            outcomes = _carried_out(changes) if changes else ()
+        else:
+            outcomes = await _converse(lambda talk: carry_out(changes, talk))
+        if any(isinstance(one.change.new, Detour) and str(one.error).endswith(UNKNOWN) for one in outcomes):
+            self._redirects = False
+        return outcomes
 
     async def machine(self) -> Machine:
-        """Interfaces, default routes and the kernel's release."""
-        return await _converse(_describe)
+        """Interfaces, default routes and the kernel's release. Whether it can redirect is asked once: a kernel without
+        starts a process for every such question, to look for a module."""
+        if self._redirects is None:
+            self._redirects = await _converse(_can_redirect)
+        return replace(await _converse(_describe), redirects=self._redirects)
 
     async def counters(self) -> Mapping[str, LinkCounters]:
         """Bytes received and sent, by link name."""
@@ -282,6 +298,7 @@ def _observe(talk: Conversation) -> frozenset[Resource]:
         (own_nexthop(facts, links) for facts in talk.nexthops().values()),
         map(own_rule, talk.of_both_families(dump_rules)),
         map(own_policy, _policies(talk)),
+        own_detours(talk.dump(dump_detours()), links),
     )
     return frozenset(resource for resource in found if resource is not None)
 
@@ -320,6 +337,11 @@ def _describe(talk: Conversation) -> Machine:
     }
     defaults = find_defaults(talk.routes(dump_main_routes, only=is_default), talk.nexthops(), links)
     return Machine(interfaces, defaults, os.uname().release)
+
+
+def _can_redirect(talk: Conversation) -> bool:
+    (answer,) = talk.ask((probe_redirection(),))
+    return answer.errno == EINVAL
 
 
 def _find_lacks(talk: Conversation) -> tuple[SystemLacks, ...]:

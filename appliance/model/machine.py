@@ -35,11 +35,13 @@ class DefaultRoute:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """Interfaces by name and default routes, best metric first; ``release`` is the kernel's."""
+    """Interfaces by name and default routes, best metric first; ``release`` is the kernel's. ``redirects``: it can hand
+    what leaves by one link to another."""
 
     interfaces: Mapping[str, Interface] = field(default_factory=dict)
     defaults: tuple[DefaultRoute, ...] = ()
     release: str = ""
+    redirects: bool = False
 
 
 Learned = Mapping[str, tuple[IPNetwork, ...]]

@@ -181,6 +181,25 @@ class XfrmPolicy:
         return f"xfrm-policy {self.direction} {self.source} to {self.destination}"
 
 
+Stay = tuple[IPNetwork | None, IPNetwork | None]
+"""Packets from here to there; None: from or to anybody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Detour:
+    """What would leave by ``link`` leaves by ``via``, but for what ``stays``, of which a ``digest`` is kept beside it.
+    ``via`` empty: the other link has gone, and what was to leave by it is dropped."""
+
+    link: str
+    via: str
+    digest: int
+    stays: tuple[Stay, ...] = field(default=(), compare=False, repr=False)
+
+    @property
+    def key(self) -> str:
+        return f"detour {self.link}"
+
+
 @dataclass(frozen=True, slots=True)
 class SharedKey:
     """A pre-shared key for a pair of identities. Equal when the fingerprints are: the secret is not compared or shown.
@@ -291,6 +310,7 @@ Resource = (
     | Route
     | Rule
     | XfrmPolicy
+    | Detour
     | SharedKey
     | IkeConnection
     | FirewallTable

@@ -12,6 +12,7 @@ from appliance.model.address import IPInterface
 from appliance.model.change import Change
 from appliance.model.resources import (
     Blackhole,
+    Detour,
     ExabgpConfig,
     FirewallTable,
     FrrConfig,
@@ -39,6 +40,7 @@ BUILD_ORDER: tuple[type, ...] = (
     NexthopGroup,
     Rule,
     Route,
+    Detour,
     SharedKey,
     IkeConnection,
     FrrConfig,

@@ -96,7 +96,8 @@ def test_a_silent_path_leaves_the_kernel_and_keeps_its_session(box: Box) -> None
         assert await one.ways() == {"vpc-2"}
         assert await one.sessions() == {"vpc-1", "vpc-2"}
         since = {type(door).__name__: door.tried[before:] for door, before in tried.items() if door.tried[before:]}
-        assert list(since) == ["BoxFrr"]
+        assert list(since) == ["BoxKernel", "BoxFrr"]
+        assert since["BoxKernel"] == ["add detour vpc-1"]
         assert len(since["BoxFrr"]) == 1
 
     said = watched(box, scene).said

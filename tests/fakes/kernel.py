@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from errno import EEXIST, EHOSTUNREACH, EINVAL, ENETDOWN
+from errno import EEXIST, EHOSTUNREACH, EINVAL, ENETDOWN, ENOENT
 from ipaddress import ip_network
 
 from appliance.kernel.changes import outcome
@@ -20,6 +20,7 @@ from appliance.model.resources import (
     OWN_NEXTHOPS,
     ROUTE_PROTOCOL,
     Blackhole,
+    Detour,
     InsideAddress,
     Nexthop,
     NexthopGroup,
@@ -39,7 +40,7 @@ IPV6_LEAST_MTU = 1280
 class FakeKernel:
     """``lacking`` is what :meth:`lacks` answers; ``writes`` counts the changes that were carried out."""
 
-    owns = (XfrmLink, InsideAddress, Blackhole, Nexthop, NexthopGroup, Route, Rule, XfrmPolicy)
+    owns = (XfrmLink, InsideAddress, Blackhole, Nexthop, NexthopGroup, Route, Rule, XfrmPolicy, Detour)
 
     def __init__(self) -> None:
         self.lacking: tuple[SystemLacks, ...] = ()
@@ -51,6 +52,8 @@ class FakeKernel:
         self._routes: dict[tuple[IPNetwork, int, int], Held] = {}
         self._rules: set[Held] = set()
         self._policies: dict[str, XfrmPolicy] = {}
+        self._detours: dict[str, Detour] = {}
+        self.redirects = True
         self._watchers: list[Callable[[str], None]] = []
 
     # The door
@@ -72,7 +75,7 @@ class FakeKernel:
             if protocol == ROUTE_PROTOCOL or self._links[link].is_ours
         )
         ours = (entry.resource for entry in held if entry.protocol == ROUTE_PROTOCOL)
-        everything = frozenset((*addresses, *ours, *self._policies.values()))
+        everything = frozenset((*addresses, *ours, *self._policies.values(), *self._detours.values()))
         return frozenset(link for link in links if link is not None) | everything
 
     async def learned(self) -> frozenset[Resource]:
@@ -100,7 +103,9 @@ class FakeKernel:
             if prefix.prefixlen == 0 and table == MAIN_TABLE and isinstance(held.resource, Route)
             for via in self._vias(held.resource)
         )
-        return Machine(interfaces, tuple(sorted(defaults, key=lambda route: route.metric)), "6.12.0-fake")
+        return Machine(
+            interfaces, tuple(sorted(defaults, key=lambda route: route.metric)), "6.12.0-fake", self.redirects
+        )
 
     async def counters(self) -> Mapping[str, LinkCounters]:
         return {link.name: LinkCounters(link.received, link.sent) for link in self._links.values()}
@@ -162,6 +167,11 @@ class FakeKernel:
         self._drop_paths(link)
         self._addresses = {key: value for key, value in self._addresses.items() if key[0] != link}
         del self._links[link]
+        self._detours = {
+            one.key: replace(one, via="") if one.via == link else one
+            for one in self._detours.values()
+            if one.link != link
+        }
         self._tell()
 
     def count(self, link: str, received: int, sent: int) -> None:
@@ -197,6 +207,8 @@ class FakeKernel:
                 self._change_route(change.old, change.new, route)
             case Rule():
                 self._change_rule(change.old, change.new)
+            case Detour() as detour:
+                self._put_detour(detour) if change.new else self._detours.pop(detour.key, None)
             case XfrmPolicy() as policy:
                 self._policies.pop(policy.key, None)
                 self._policies |= {policy.key: policy} if change.new else {}
@@ -234,6 +246,13 @@ class FakeKernel:
     def _remove_link(self, link: XfrmLink) -> None:
         if link.name in self._links:
             self.delete_link(self._own(link.name).name)
+
+    def _put_detour(self, detour: Detour) -> None:
+        for name in (detour.link, detour.via):
+            self._present(name)
+        if not self.redirects:
+            raise Refusal(ENOENT, "Failed to load TC action module")
+        self._detours[detour.key] = replace(detour, stays=())
 
     def _put_address(self, inside: InsideAddress) -> None:
         link = self._present(inside.link)
