@@ -39,6 +39,7 @@ NOT_NEEDED = (
     *("boot", "usr/lib/modules", "var/lib/apt/lists", "var/cache/apt", "var/cache/ldconfig", "var/cache/debconf"),
     *("usr/share/doc", "usr/share/man", "usr/share/info", "usr/share/lintian", "usr/share/locale", "usr/share/i18n"),
     *("initrd.img", "vmlinuz", "initrd.img.old", "vmlinuz.old", "usr/lib/udev/hwdb.d", "usr/lib/udev/hwdb.bin"),
+    "usr/share/python3",
     *("var/log", "run", "tmp", "proc", "sys", "dev", "var/lib/dpkg/info", "root"),
 )
 FOLDERS = ("var/log", "run", "tmp", "proc", "sys", "dev", "boot", "root", "etc/appliance", "var/lib/appliance")

@@ -8,7 +8,11 @@ from staging import Job, at_workbench
 
 from build import run
 
-SHARE = ("doc", "man", "info", "lintian", "locale", "perl5", "perl", "bash-completion", "zsh", "vim", "i18n")
+SHARE = (
+    *("doc", "man", "info", "lintian", "locale", "perl5", "perl", "bash-completion", "zsh", "vim", "i18n"),
+    "python3",
+)
+"""The last is what installs Python packages, and byte code with the time of that in it."""
 PROGRAMS = (
     *("perl", "perl5.40.1", "localedef", "ssh-keyscan", "sqv", "openssl"),
     *("apt", "apt-cache", "apt-cdrom", "apt-config", "apt-get", "apt-mark"),
