@@ -17,6 +17,11 @@ OUTSIDE = ("eth1", "eth2", "eth3")
 INTENT = "/etc/appliance/intent.yaml"
 PUBLIC = "203.0.113.10"
 LAN = "172.16.20.0/24"
+EVERYTHING = "0.0.0.0/0"
+SOMEWHERE = "192.0.2.200"
+"""A host on the Internet."""
+PRIVATE = "net 10.0.0.0/8 or net 172.16.0.0/12 or net 169.254.0.0/16"
+"""What must never be seen outside: whatever belongs into the tunnels, and what nobody there could answer."""
 ASN, PEER_ASN = 65010, 64512
 SPEAKER = os.environ.get("LAB_SPEAKER", "frr")
 """Who speaks BGP on the appliance; the far ends are FRR at any rate."""
