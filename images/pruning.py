@@ -48,7 +48,7 @@ MODULES = {
 }
 """Kernel modules, by folder: machines that are no routers, disks that are no state of ours."""
 OTHERS = (
-    *("usr/include", "usr/share/zoneinfo/right", "usr/share/initramfs-tools", "var/lib/apt/lists", "var/lib/dpkg/info"),
+    *("usr/include", "usr/share/zoneinfo/right", "usr/share/initramfs-tools", "var/lib/apt", "var/lib/dpkg/info"),
     *("var/cache/apt", "var/cache/ldconfig", "var/cache/debconf", "var/log", "boot", "initrd.img", "vmlinuz"),
     *("initrd.img.old", "vmlinuz.old", "proc", "sys", "dev", "run", "tmp"),
 )
