@@ -15,8 +15,9 @@ from appliance.model.operation import Drain, Operations
 from appliance.model.peering import BEHIND, CLOSED
 from appliance.model.resources import Detour
 from tests.daemon.sites import ONE, applied, planned
-from tests.daemon.test_gate import WITH_FALLBACK, Watched, watched
+from tests.daemon.test_gate import PEERS, WITH_FALLBACK, Watched, watched
 from tests.fakes.box import Box
+from tests.fakes.frr import FarEnd
 from tests.fakes.kernel import FakeKernel
 
 EXABGP = ONE.replace("mode: bgp\n", "mode: bgp\n    speaker: exabgp\n")
@@ -72,6 +73,29 @@ def test_when_the_last_path_falls_silent_too_nothing_is_led_astray(box: Box) -> 
         await one.round(5)
         assert one.board.carrying["vpc"] == ("vpc-1",)
         assert await around(box.kernel) == {"vpc-2": "vpc-1"}
+
+    watched(box, scene)
+
+
+def test_a_link_that_a_stranger_set_down_carries_nothing_before_its_session_is_back(box: Box) -> None:
+    """When the link is up again zebra takes its nexthop back, whatever bgpd knows (FRR 10.2 to 10.5): the tunnel, which
+    answers, would get what its far end may take for strange."""
+
+    async def scene(one: Watched) -> None:
+        box.kernel.set_down("vpc-1")
+        await one.round()
+        assert await one.sessions() == {"vpc-2"}
+        box.far = {PEERS["vpc-1"]: FarEnd(64999, 65010)}  # BGP does not come back
+        assert await converge_once(box.systems, one.board) > 0
+        await one.round(1)
+        assert box.kernel.links["vpc-1"].up
+        assert await one.sessions() == {"vpc-2"}
+        assert one.board.carrying["vpc"] == ("vpc-2",)
+        assert await around(box.kernel) == {"vpc-1": "vpc-2"}
+        box.far = {}
+        await one.round(1)
+        assert await one.sessions() == {"vpc-1", "vpc-2"}
+        assert await around(box.kernel) == {}
 
     watched(box, scene)
 
