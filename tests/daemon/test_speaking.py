@@ -85,7 +85,6 @@ def test_a_gateway_that_goes_silent_is_one_replaced_group_and_one_that_comes_bac
 
 def test_what_is_told_may_change_while_the_sessions_stand(box: Box, folder: Path) -> None:
     """A default route is announced, and taken back."""
-    outward = SITE.replace("    speaker: exabgp\n", "    speaker: exabgp\n    announce: {default-route: true}\n")
 
     async def scene(at: Scene) -> None:
         def hear(*wanted: str) -> Awaitable[None]:
@@ -94,11 +93,50 @@ def test_what_is_told_may_change_while_the_sessions_stand(box: Box, folder: Path
         await at.want()
         await at.both_up()
         await hear("172.16.20.0/24")
-        await at.want(text=outward)
+        await at.want(text=OUTWARD)
         await hear("172.16.20.0/24", "0.0.0.0/0")
         assert at.routes() == {}
         await at.want()
         await hear("172.16.20.0/24")
+        assert [end.sessions for end in at.ends.values()] == [1, 1]
+
+    play(box, folder, scene)
+
+
+OUTWARD = SITE.replace("    speaker: exabgp\n", "    speaker: exabgp\n    announce: {default-route: true}\n")
+
+
+def test_whoever_is_there_hears_of_every_change_while_another_is_gone(box: Box, folder: Path) -> None:
+    """What the one that is gone was not told yet hinders nobody, and he is told in the end."""
+    lan, all_of_it = {"172.16.20.0/24"}, {"172.16.20.0/24", "0.0.0.0/0"}
+
+    async def scene(at: Scene) -> None:
+        here, gone = at.ends["vpc-1"], at.ends["vpc-2"]
+        await gone.stop()
+        await at.want()
+        await until(lambda: here.told() == lan)
+        for text, wanted in ((OUTWARD, all_of_it), (SITE, lan), (OUTWARD, all_of_it)):
+            await at.want(text=text)
+            at.keeper.bell.ring()
+            await until(lambda wanted=wanted: here.told() == wanted, str(wanted))
+        await gone.start()
+        await until(lambda: gone.up and gone.told() == all_of_it)
+        assert (here.sessions, here.told()) == (1, all_of_it)
+
+    play(box, folder, scene)
+
+
+def test_of_many_changes_in_a_row_the_last_one_holds(box: Box, folder: Path) -> None:
+    async def scene(at: Scene) -> None:
+        await at.want()
+        await at.both_up()
+        for number in range(7):
+            answers = at.listening.answers
+            await at.want(text=SITE if number % 2 else OUTWARD)
+            at.keeper.bell.ring()
+            if number % 3:
+                await until(lambda answers=answers: at.listening.answers > answers)
+        await until(lambda: all(end.told() == {"172.16.20.0/24", "0.0.0.0/0"} for end in at.ends.values()))
         assert [end.sessions for end in at.ends.values()] == [1, 1]
 
     play(box, folder, scene)
