@@ -156,6 +156,7 @@ async def _keep_passing(
         patience = AT_LEAST_EVERY
         try:
             changed = await converge_once(systems, board, memory)
+            await board.rehearse()
             news = f"{changed} changes made" if changed else None
         except ApplianceError as error:
             news, patience = None if error.code == "locked" else error.message, EVERY

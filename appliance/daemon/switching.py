@@ -65,7 +65,7 @@ class Switchboard:
         self._bundles: tuple[Bundle, ...] = ()
         self._published = load_published(systems.store.run_dir)
         self._operations_mark: Marks | None = None
-        self._lack_said = False
+        self._lack_said = self._rehearsed = False
         self._framed: tuple[Wish, Stances, FrrConfig | None] | None = None
         self.senses = Senses()
         self.bridge = Bridge()
@@ -235,6 +235,11 @@ class Switchboard:
         over = [Change(one, None) for one in standing if one.key not in chosen]
         await self._systems.kernel.apply([*over, *(Change(one, one) for one in chosen.values())])
         await self.hold()
+
+    async def rehearse(self) -> None:
+        """Once there is a tunnel that may have to be left: a module that is loaded only then would cost time then."""
+        if not self._rehearsed and self.speaks("frr"):
+            self._rehearsed = await self._systems.kernel.rehearse(tuple(self.links.values())[:1])
 
     async def leave(self) -> None:
         """Take away what nobody watches over from now on."""

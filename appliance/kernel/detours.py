@@ -15,6 +15,7 @@ from struct import Struct
 from appliance.kernel.links import LinkFacts
 from appliance.kernel.wire import (
     CREATE,
+    DEL_DISCIPLINE,
     DEL_FILTER,
     DUMP,
     EXCLUSIVE,
@@ -50,6 +51,7 @@ FIRST = 1
 
 HOOKS, HOOKS_HANDLE, AT_THE_END = 0xFFFF_FFF1, 0xFFFF_0000, 0xFFFF_FFF3  # TC_H_CLSACT, and its egress
 TURN = 173 << 16 | 0x0300  # our turn among others' filters; whatever the protocol (ETH_P_ALL, in the packet's order)
+REHEARSED = 174 << 16 | 0x0300
 
 MARK = b"appl"
 TAG = Struct("=4sII")
@@ -71,6 +73,17 @@ def probe_redirection() -> Request:
     """Ask for an action that says nothing of what it is to do: EINVAL tells that the kernel knows its kind."""
     return Request(
         NEW_ACTION, CREATE | EXCLUSIVE, ACTION_INFO.pack(0, 0) + _nest(1, _nest(FIRST, text(ACTION_KIND, "mirred")))
+    )
+
+
+def rehearsal(link: LinkFacts) -> tuple[Request, ...]:
+    """What a detour needs, but for redirecting anything, and its end: so that Linux has loaded what it takes before a
+    tunnel falls silent. The last is to be sent only where the first was news."""
+    return (
+        Request(NEW_DISCIPLINE, CREATE | EXCLUSIVE, _hooks(link)),
+        *(_filter(link, keys, turn=REHEARSED) for keys in _keys((None, NEVER[0]))),
+        Request(DEL_FILTER, 0, _head(link, REHEARSED)),
+        Request(DEL_DISCIPLINE, 0, _hooks(link)),
     )
 
 
@@ -105,9 +118,8 @@ def steps(change: Change, present: Mapping[str, LinkFacts]) -> tuple[Request, ..
     other = present.get(change.new.via)
     if other is None:
         raise SystemFailure(f"there is no interface {change.new.via}", retry=True)
-    hooks = INFO.pack(0, link.index, HOOKS_HANDLE, HOOKS, 0) + text(KIND, "clsact")
     return (
-        Request(NEW_DISCIPLINE, CREATE | EXCLUSIVE, hooks, forgive=(EEXIST,)),
+        Request(NEW_DISCIPLINE, CREATE | EXCLUSIVE, _hooks(link), forgive=(EEXIST,)),
         removal,
         *(_filter(link, keys) for stay in change.new.stays for keys in _keys(stay)),
         *(_filter(link, keys) for network in NEVER for keys in _keys((None, network))),
@@ -115,16 +127,20 @@ def steps(change: Change, present: Mapping[str, LinkFacts]) -> tuple[Request, ..
     )
 
 
-def _head(link: LinkFacts) -> bytes:
-    return INFO.pack(0, link.index, 0, AT_THE_END, TURN)
+def _hooks(link: LinkFacts) -> bytes:
+    return INFO.pack(0, link.index, HOOKS_HANDLE, HOOKS, 0) + text(KIND, "clsact")
 
 
-def _filter(link: LinkFacts, keys: list[tuple[int, int, int]], actions: bytes = b"") -> Request:
+def _head(link: LinkFacts, turn: int = TURN) -> bytes:
+    return INFO.pack(0, link.index, 0, AT_THE_END, turn)
+
+
+def _filter(link: LinkFacts, keys: list[tuple[int, int, int]], actions: bytes = b"", turn: int = TURN) -> Request:
     """Packets with these values under these masks at these places stay on the link, or do as the action says."""
     selection = SELECTION.pack(TERMINAL, 0, len(keys), 0, 0, 0, 0, 0)
     selection += b"".join(KEY.pack(mask, value) + OFFSET.pack(at, 0) for value, mask, at in keys)
     options = attribute(SELECTOR, selection) + (_nest(ACTIONS, actions) if actions else b"")
-    return Request(NEW_FILTER, CREATE | EXCLUSIVE, _head(link) + text(KIND, "u32") + _nest(OPTIONS, options))
+    return Request(NEW_FILTER, CREATE | EXCLUSIVE, _head(link, turn) + text(KIND, "u32") + _nest(OPTIONS, options))
 
 
 def _redirection(link: LinkFacts, other: LinkFacts, detour: Detour) -> bytes:

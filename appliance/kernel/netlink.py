@@ -12,13 +12,13 @@ import socket
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
-from errno import EINVAL, ENOENT, EPERM
+from errno import EINVAL, ENOENT, EOPNOTSUPP, EPERM
 from itertools import chain
 from typing import Self, TypeVar
 
 from appliance.kernel.addresses import AddressFacts, dump_addresses, own_address, parse_address_facts
 from appliance.kernel.changes import carry_out, is_quick
-from appliance.kernel.detours import dump_detours, own_detours, probe_redirection
+from appliance.kernel.detours import dump_detours, own_detours, probe_redirection, rehearsal
 from appliance.kernel.forwarding import find_defaults, find_forwarding
 from appliance.kernel.links import (
     Clash,
@@ -247,6 +247,14 @@ class Kernel:
             self._redirects = await _converse(_can_redirect)
         return replace(await _converse(_describe), redirects=self._redirects)
 
+    async def rehearse(self, names: Collection[str]) -> bool:
+        """Have all loaded that a detour needs, by way of one of these links; nothing stays of it. False where there is
+        no such link."""
+        errors = await _converse(lambda talk: _rehearse(talk, names))
+        if errors and not {ENOENT, EOPNOTSUPP}.isdisjoint(errors):
+            self._redirects = False
+        return bool(errors)
+
     async def counters(self) -> Mapping[str, LinkCounters]:
         """Bytes received and sent, by link name."""
         links = await _converse(lambda talk: talk.links(counters=True))
@@ -342,6 +350,18 @@ def _describe(talk: Conversation) -> Machine:
 def _can_redirect(talk: Conversation) -> bool:
     (answer,) = talk.ask((probe_redirection(),))
     return answer.errno == EINVAL
+
+
+def _rehearse(talk: Conversation, names: Collection[str]) -> list[int]:
+    """How each step went; none without such a link."""
+    link = next((link for link in talk.links_by_name(names).values() if link.is_ours), None)
+    if link is None:
+        return []
+    *steps, over = rehearsal(link)
+    errors = [ack.errno for ack in talk.ask(steps)]
+    if errors[0] == 0:
+        talk.ask((over,))
+    return errors
 
 
 def _find_lacks(talk: Conversation) -> tuple[SystemLacks, ...]:

@@ -271,10 +271,11 @@ async def until(holds: Callable[[], bool]) -> None:
 
 
 class Stream:
-    """Datagrams from here to behind the far machine, one each millisecond, and how long none came."""
+    """Datagrams from here to behind the far machine, one each millisecond, and how long none came. ``source``: from
+    this address of ours."""
 
-    def __init__(self, far: Far) -> None:
-        self._far = far
+    def __init__(self, far: Far, source: str = "") -> None:
+        self._far, self._source = far, source
 
     def __enter__(self) -> Callable[[], list[Silence]]:
         entered = ["nsenter", "-t", str(self._far.pid), "-n"]
@@ -282,7 +283,7 @@ class Stream:
             [*entered, sys.executable, str(RECEIVER), "receive", str(BEHIND)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
-        self._sender = subprocess.Popen([sys.executable, str(RECEIVER), "send", str(BEHIND)])
+        self._sender = subprocess.Popen([sys.executable, str(RECEIVER), "send", str(BEHIND), self._source])
         return self._gaps
 
     def _gaps(self) -> list[Silence]:

@@ -54,7 +54,7 @@ from tests.frr.rig import CABLES, cloud, speakers, version
 
 CUTS, CONTROLS = 100, 10
 DETOURS = ("detours", "without")
-HARDWARE = "02:00:00:00:00:01"
+OURS, HARDWARE = "192.0.2.1", "02:00:00:00:00:01"
 PATHS = [ours for ours, _, _, _ in CABLES[:2]]
 PAIRS = [
     (IPv4Address(ours.partition("/")[0]), IPv4Address(theirs.partition("/")[0])) for _, ours, _, theirs in CABLES[:2]
@@ -84,6 +84,7 @@ def measure() -> list[Row]:
         far.told("nft", "-f", "-", given=FILTER)
         for path in PATHS:
             far.told("ip", "link", "set", FAR_PATHS[path], "address", HARDWARE)
+        far.told("sh", "-c", "echo 2 > /proc/sys/net/ipv4/conf/all/rp_filter")  # by whichever path it likes to answer
         pair.far.configure(cloud({str(ours): (64512, 65010, {f"{BEHIND}/32": 100}) for ours, _ in PAIRS}, "10 30"))
         enter = ["ip", "netns", "exec", pair.us.name, sys.executable, "-m", "tests.bench.gating"]
         enter += [str(pair.us.run_dir), str(pid)]
@@ -98,8 +99,9 @@ def measure() -> list[Row]:
 
 
 async def blackouts(run_dir: Path, far: Far, kind: str) -> list[float]:
-    """In our router's namespace."""
-    with Stream(far) as streamed:
+    """In our router's namespace, of what comes from a network of ours."""
+    subprocess.run(["ip", "address", "replace", f"{OURS}/32", "dev", "lo"], check=True)
+    with Stream(far, OURS) as streamed:
         async with _gated(run_dir, redirects=kind == DETOURS[0]) as board:
             await until(lambda: set(working(board)) == set(PATHS) and _goes_by(board.carrying["bench"]))
             made = await cut_again_and_again(far, board, INTERVAL, CUTS if kind == DETOURS[0] else CONTROLS)
@@ -149,6 +151,7 @@ async def _gated(run_dir: Path, *, redirects: bool) -> AsyncIterator[Switchboard
             stop.set()
             await asyncio.gather(*tasks)
             prober.stop()
+            await board.leave()
 
 
 if __name__ == "__main__":

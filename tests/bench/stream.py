@@ -1,4 +1,4 @@
-"""A stream of datagrams: ``stream.py send ADDRESS``, and ``stream.py receive ADDRESS`` at the other end.
+"""A stream of datagrams: ``stream.py send ADDRESS SOURCE``, and ``stream.py receive ADDRESS`` at the other end.
 
 The receiver goes by the kernel's time of arrival and prints, when its input ends, of each silence that was longer than
 ``GAP`` when it began (seconds of the epoch) and how many seconds it lasted.
@@ -22,9 +22,10 @@ _STAMP = struct.Struct("qq")
 _SO_TIMESTAMPNS = 35
 
 
-def send(address: str) -> None:
-    """Until ended, also while there is no way there."""
+def send(address: str, source: str = "") -> None:
+    """Until ended, also while there is no way there. No ``source``: the one of the way there."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
+        out.bind((source, 0))
         due = time.monotonic()
         while True:
             with suppress(OSError):
@@ -57,4 +58,4 @@ def receive(address: str) -> None:
 if __name__ == "__main__":
     with suppress(OSError):
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(5))
-    {"send": send, "receive": receive}[sys.argv[1]](sys.argv[2])
+    {"send": send, "receive": receive}[sys.argv[1]](*sys.argv[2:])

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 import time
 
 from appliance.kernel.netlink import Kernel
 from appliance.model.change import Change
 from appliance.model.resources import Detour, Resource
 from appliance.plan.diff import make_plan
-from tests.contracts.kernels import AnyKernel, apply, build, errors, observe
+from tests.contracts.kernels import ONE, TWO, AnyKernel, RealKernel, apply, build, errors, observe
 
 AROUND = Detour("vpc-1", "vpc-2", 7)
 BACK = Detour("vpc-2", "vpc-1", 9)
@@ -90,3 +91,25 @@ def test_without_one_of_its_links_it_waits(linked: AnyKernel) -> None:
 def test_who_looks_at_a_machine_without_detours_sees_none(kernel: AnyKernel) -> None:
     assert around(kernel) == set()
     assert Detour in Kernel.owns
+
+
+def test_a_rehearsal_on_a_tunnel_leaves_nothing(xfrm: AnyKernel) -> None:
+    assert not asyncio.run(xfrm.rehearse(["vpc-1"]))
+    build(xfrm, ONE, TWO)
+    assert asyncio.run(xfrm.rehearse(["vpc-1", "vpc-2"]))
+    assert observe(xfrm) == {ONE, TWO}
+    assert asyncio.run(xfrm.machine()).redirects
+    if isinstance(xfrm, RealKernel):
+        told = subprocess.run(["tc", "qdisc", "show", "dev", "vpc-1"], capture_output=True, text=True, check=True)
+        assert "clsact" not in told.stdout
+
+
+def test_a_rehearsal_beside_a_detour_leaves_that(xfrm: AnyKernel) -> None:
+    build(xfrm, ONE, TWO, AROUND)
+    assert asyncio.run(xfrm.rehearse(["vpc-1"]))
+    assert around(xfrm) == {AROUND}
+
+
+def test_others_links_are_left_alone(kernel: AnyKernel) -> None:
+    kernel.add_foreign_link("vpc-1")
+    assert not asyncio.run(kernel.rehearse(["vpc-1"]))

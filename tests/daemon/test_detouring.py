@@ -236,3 +236,21 @@ def test_the_daemon_ends_them_when_it_is_told_to_stop(box: Box) -> None:
         assert await around(box.kernel) == {}
 
     asyncio.run(play())
+
+
+def test_what_it_takes_is_loaded_once_before_anything_falls_silent(box: Box) -> None:
+    async def scene(one: Watched) -> None:
+        await one.board.rehearse()
+        await one.board.rehearse()
+        assert box.kernel.rehearsed == 1
+        assert await around(box.kernel) == {}
+
+    watched(box, scene)
+
+
+def test_nothing_is_loaded_where_no_detour_will_be(box: Box) -> None:
+    async def scene(one: Watched) -> None:
+        await one.board.rehearse()
+        assert box.kernel.rehearsed == 0
+
+    watched(box, scene, EXABGP)

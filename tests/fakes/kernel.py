@@ -54,6 +54,7 @@ class FakeKernel:
         self._policies: dict[str, XfrmPolicy] = {}
         self._detours: dict[str, Detour] = {}
         self.redirects = True
+        self.rehearsed = 0
         self._watchers: list[Callable[[str], None]] = []
 
     # The door
@@ -106,6 +107,10 @@ class FakeKernel:
         return Machine(
             interfaces, tuple(sorted(defaults, key=lambda route: route.metric)), "6.12.0-fake", self.redirects
         )
+
+    async def rehearse(self, names: Collection[str]) -> bool:
+        self.rehearsed += (found := any(name in self._links and self._links[name].is_ours for name in names))
+        return found
 
     async def counters(self) -> Mapping[str, LinkCounters]:
         return {link.name: LinkCounters(link.received, link.sent) for link in self._links.values()}

@@ -137,9 +137,9 @@ def test_filters_and_redirections_of_others_are_not_ours(kernel: Kernel) -> None
     assert left_by([(OURS, "10.8.0.1"), (OURS, "10.9.0.1")]) == {"left": {"10.9.0.1"}, "right": {"10.8.0.1"}}
 
 
-def test_a_hundred_detours_are_all_found(kernel: Kernel) -> None:
+def test_more_detours_than_one_answer_shows_by_itself_are_all_found(kernel: Kernel) -> None:
     wanted = set()
-    for number in range(100):
+    for number in range(40):
         _add_link(f"t{number}")
         wanted.add(Detour(f"t{number}", "right", number))
     apply(kernel, *(Change(None, one) for one in wanted))
