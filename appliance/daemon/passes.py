@@ -202,7 +202,8 @@ async def prepare(
 async def require(systems: Systems, desired: Collection[Resource], pictures: Pictures | None = None) -> None:
     """Refuse what cannot work: a missing privilege, feature or daemon, all of them named. A daemon may have ended since
     it was seen in ``pictures``; the kernel is still there."""
-    needed = [door for door in systems.doors if _asked_for(door, desired)]
+    kinds = frozenset(map(type, desired))
+    needed = [door for door in systems.doors if not kinds.isdisjoint(door.owns)]
     seen = [door for door in (systems.kernel, systems.firewall) if pictures is not None and pictures.knows(door)]
     needed = [door for door in needed if door not in seen]
     found = await asyncio.gather(*(door.lacks() for door in needed if hasattr(door, "lacks")))
@@ -217,13 +218,10 @@ async def require(systems: Systems, desired: Collection[Resource], pictures: Pic
         raise error
 
 
-def _asked_for(door: Door, desired: Collection[Resource]) -> bool:
-    return not frozenset(map(type, desired)).isdisjoint(door.owns)
-
-
 async def answering(systems: Systems, desired: Collection[Resource]) -> tuple[Door, ...]:
     """The doors to look through: a daemon that is asked for nothing and does not run holds nothing of ours."""
-    wanted = {door for door in systems.doors if _asked_for(door, desired)}
+    kinds = frozenset(map(type, desired))
+    wanted = {door for door in systems.doors if not kinds.isdisjoint(door.owns)}
     idle = [door for door in (systems.charon, systems.frr) if door not in wanted]
     absent = {door for door in idle if await door.lacks()}
     return tuple(door for door in systems.doors if door not in absent)
@@ -233,7 +231,7 @@ async def refuse_strangers(
     systems: Systems, prepared: Prepared, *, adopt: bool, pictures: Pictures | None = None
 ) -> None:
     """Refuse when charon, FRR or a link holds what is not ours, unless it is to be adopted. What stands as it should is
-    no stranger's; whom charon showed when it was looked at for ``pictures``, it is not asked about again."""
+    no stranger's; whom a daemon showed when it was looked at for ``pictures``, it is not asked about again."""
     links = [change.new for change in prepared.changes if isinstance(change.new, XfrmLink)]
     clashes = [str(clash) for clash in await systems.kernel.clashes(links)] if links else []
     if clashes:
@@ -258,7 +256,8 @@ async def _strangers(
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     met = systems.charon.met if pictures is not None and pictures.knows(systems.charon) else None
     charon = () if not _wants(prepared, IkeConnection) else await systems.charon.foreign() if met is None else met
-    return charon, await systems.frr.foreign() if _wants(prepared, FrrConfig) else ()
+    met = systems.frr.met if pictures is not None else None
+    return charon, () if not _wants(prepared, FrrConfig) else await systems.frr.foreign() if met is None else met
 
 
 def refuse_unsafe(prepared: Prepared, administrators: Sequence[str], allowed: Collection[str]) -> None:
@@ -295,14 +294,14 @@ async def apply(
 ) -> Report:
     """Carry the plan out under a journal, re-authenticate tunnels with a new key, and keep the revision. An intent that
     changes nothing here is a revision too: the daemon goes by the last one."""
-    last = systems.store.last_revision()
     if not prepared.changes:
+        last = systems.store.last_revision()
         if text != (last.intent if last else ""):
             systems.store.save_revision(text, summary, datetime.now(UTC))
         return Report(())
     systems.store.keep_fingerprint_key()
     now = datetime.now(UTC)
-    doors = await answering(systems, prepared.desired)
+    doors = prepared.doors or await answering(systems, prepared.desired)
     await hand_over(systems, prepared.wish, prepared.changes)
     with systems.store.journal(summary, [change.resource.key for change in prepared.changes], now) as done:
         report = await carry_out(prepared.changes, doors, progress, note)

@@ -26,9 +26,20 @@ def announced(wish: Wish, connection: Connection) -> tuple[IPNetwork, ...]:
     if connection.mode != "bgp":
         return ()
     networks = connection.announce.networks
+    if networks is None and not connection.announce.default_route:
+        return _usually_announced(wish)
     told = wish.intent.site.networks if networks is None else networks
     gone = {network for network in told if lans_are_gone(wish, network) or _is_cut_off(wish, connection, network)}
     return sorted_networks((*(network for network in told if network not in gone), *_defaults(wish, connection)))
+
+
+def _usually_announced(wish: Wish) -> tuple[IPNetwork, ...]:
+    """What clouds are told where their connections do not say."""
+    if "usually announced" not in wish.memory:
+        there = [network for network in wish.intent.site.networks if not lans_are_gone(wish, network)]
+        wish.memory["usually announced"] = sorted_networks(there)
+    found: tuple[IPNetwork, ...] = wish.memory["usually announced"]
+    return found
 
 
 def sorted_networks(networks: Iterable[IPNetwork]) -> tuple[IPNetwork, ...]:

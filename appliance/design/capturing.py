@@ -7,6 +7,7 @@ ends in a blackhole: when no tunnel carries, a LAN's packets do not fall back to
 
 from __future__ import annotations
 
+from appliance.design.drawing import recall_each
 from appliance.design.numbering import (
     BLACKHOLE_METRIC,
     NEARER_RULE,
@@ -15,6 +16,7 @@ from appliance.design.numbering import (
 )
 from appliance.design.wish import Wish
 from appliance.model.address import IPNetwork
+from appliance.model.intent import Connection
 from appliance.model.resources import DEFAULT_TABLE, MAIN_TABLE, Blackhole, Resource, Rule
 
 
@@ -22,11 +24,20 @@ def captured_defaults(wish: Wish) -> tuple[IPNetwork, ...]:
     """The default routes that lead, or led, into tunnels: those the intent names, and those that were learned from
     whom one is taken."""
     found = set()
-    for connection in wish.intent.connections:
-        learned = wish.learned.get(connection.name, ()) if connection.accept.default_route else ()
-        if connection.name not in wish.unprotected:
-            found |= {network for network in (*connection.networks, *learned) if network.prefixlen == 0}
+    for connection, own in zip(wish.intent.connections, _own_defaults(wish), strict=True):
+        if (own or connection.accept.default_route) and connection.name not in wish.unprotected:
+            learned = wish.learned.get(connection.name, ()) if connection.accept.default_route else ()
+            found |= {*own, *(network for network in learned if network.prefixlen == 0)}
     return tuple(sorted(found, key=lambda network: network.version))
+
+
+def _own_defaults(wish: Wish) -> tuple[tuple[IPNetwork, ...], ...]:
+    """Those that each connection of the intent names."""
+    return recall_each(wish, "defaults", wish.intent.connections, None, _defaults_of)
+
+
+def _defaults_of(connection: Connection) -> tuple[IPNetwork, ...]:
+    return tuple(network for network in connection.networks if network.prefixlen == 0)
 
 
 def capturing_resources(wish: Wish) -> frozenset[Resource]:

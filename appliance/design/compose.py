@@ -19,17 +19,17 @@ from appliance.model.resources import Resource
 def compose(wish: Wish) -> frozenset[Resource]:
     """Desired resources. The same wish gives the same set, whatever the order of the intent's lists."""
     forget_the_past(wish)
-    return (
-        tunnel_resources(wish)
-        | egress_resources(wish)
-        | policy_resources(wish)
-        | route_resources(wish)
-        | capturing_resources(wish)
-        | lan_routes(wish)
-        | static_routes(wish)
-        | detours(wish)
-        | machine_settings(wish)
-        | firewall_tables(wish)
-        | router_configs(wish)
-        | speaker_configs(wish)
+    return frozenset[Resource]().union(
+        tunnel_resources(wish),
+        egress_resources(wish),
+        policy_resources(wish),
+        route_resources(wish),
+        capturing_resources(wish),
+        lan_routes(wish),
+        static_routes(wish),
+        detours(wish),
+        machine_settings(wish),
+        firewall_tables(wish),
+        router_configs(wish),
+        speaker_configs(wish),
     )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from appliance.design.wish import Wish
+from appliance.model.drawn import join_all, make_each
 from appliance.model.resources import LINK_MARK
 from appliance.model.secret import Secret
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 FAR_MORE = 30
@@ -26,6 +28,24 @@ def recall(wish: Wish, kind: str, of: object, given: object, draw: Callable[[], 
     drawn = draw()
     wish.drawn[key] = (of, given, drawn)
     return drawn
+
+
+def recall_each(
+    wish: Wish,
+    kind: str,
+    things: Sequence[S],
+    given: object,
+    draw: Callable[[S], T],
+    beside: Sequence[object] | None = None,
+) -> tuple[T, ...]:
+    """As :func:`recall` for many things at once, in their order; ``beside`` are the facts that belong to each of them.
+    Where every drawing is the one of the last time, so is the tuple."""
+    return make_each(wish.drawn, kind, things, draw, given, beside)
+
+
+def join(wish: Wish, kind: str, sets: tuple[frozenset[T], ...]) -> frozenset[T]:
+    """All of them together."""
+    return join_all(wish.drawn, f"all {kind}", sets)
 
 
 def surroundings(wish: Wish) -> object:

@@ -7,14 +7,16 @@ from that address goes on to the main table.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import partial
 from ipaddress import ip_network
+from itertools import chain
 
-from appliance.design.drawing import recall, surroundings
+from appliance.design.drawing import join, recall_each, surroundings
 from appliance.design.numbering import source_priority, uplink_table
 from appliance.design.underlay import Underlay, choose_uplink, underlay_of
 from appliance.design.wish import Wish
+from appliance.model.address import IPAddress
+from appliance.model.drawn import keep
 from appliance.model.intent import Connection, Tunnel
 from appliance.model.resources import MAIN_TABLE, Resource, Route, Rule
 
@@ -24,8 +26,8 @@ HOST_ROUTE_METRIC = 10
 def egress_resources(wish: Wish) -> frozenset[Resource]:
     """The uplinks' rules and tables, and host routes in the main table for whoever asks there."""
     around = surroundings(wish)
-    found = [recall(wish, "egress", one, around, partial(_ways_out, wish, one)) for one in wish.connections]
-    return frozenset[Resource]().union(*found, _main_routes(wish))
+    found = recall_each(wish, "egress", wish.connections, around, partial(_ways_out, wish))
+    return join(wish, "egress", (*found, _main_routes(wish, around)))
 
 
 def _ways_out(wish: Wish, connection: Connection) -> frozenset[Resource]:
@@ -60,13 +62,23 @@ def _host_route(tunnel: Tunnel, under: Underlay, table: int) -> Route:
     return Route(remote, HOST_ROUTE_METRIC, table=table, gateway=under.way.gateway, link=under.link)
 
 
-def _main_routes(wish: Wish) -> Iterator[Route]:
+def _main_routes(wish: Wish, around: object) -> frozenset[Resource]:
     """To far ends of uplinks whose gateway the intent states, or that are not the only one: who does not say from which
     address (a ping to see whether they answer) goes the same way. Of two uplinks to one far end the first does."""
-    several, seen = len(wish.intent.uplinks) > 1, set()
-    stated = several or any(uplink.gateway for uplink in wish.intent.uplinks)
-    for _, tunnel in wish.tunnels if stated else ():
+    several = len(wish.intent.uplinks) > 1
+    if not several and not any(uplink.gateway for uplink in wish.intent.uplinks):
+        return frozenset()
+    ways = recall_each(wish, "main ways", wish.connections, around, partial(_main_ways, wish, several))
+    return keep(
+        wish.drawn, "main routes", ways, lambda: frozenset(dict(reversed([*chain.from_iterable(ways)])).values())
+    )
+
+
+def _main_ways(wish: Wish, several: bool, connection: Connection) -> tuple[tuple[IPAddress, Route], ...]:
+    """One connection's, by far end."""
+    found = []
+    for tunnel in sorted(connection.tunnels, key=lambda tunnel: tunnel.name):
         uplink, under = choose_uplink(wish.intent.uplinks, tunnel), underlay_of(wish, tunnel)
-        if uplink and under.way and (uplink.gateway or several) and tunnel.remote not in seen:
-            seen.add(tunnel.remote)
-            yield _host_route(tunnel, under, MAIN_TABLE)
+        if uplink and under.way and (uplink.gateway or several):
+            found.append((tunnel.remote, _host_route(tunnel, under, MAIN_TABLE)))
+    return tuple(found)

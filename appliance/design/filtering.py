@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
+from itertools import chain
 
 from appliance.design.announcing import beyond
 from appliance.design.capturing import captured_defaults
-from appliance.design.drawing import recall, surroundings
+from appliance.design.drawing import recall_each, surroundings
 from appliance.design.routing import protected_prefixes
 from appliance.design.tunnels import pairs, tunnel_link, tunnel_mss
 from appliance.design.underlay import underlay_of, uplink_links, uplink_networks
 from appliance.design.wish import Wish
-from appliance.firewall.ruleset import render_ruleset
+from appliance.firewall.ruleset import ruleset_parts
 from appliance.intent.finding import overlap
-from appliance.model.address import IPNetwork
 from appliance.model.filtering import Filter, LanGuard, ManagementGuard, PolicedPair, Transit, Translation, TunnelGuard
 from appliance.model.intent import Connection, Tunnel
 from appliance.model.resources import FirewallTable
@@ -21,17 +22,18 @@ from appliance.model.resources import FirewallTable
 
 def firewall_tables(wish: Wish) -> frozenset[FirewallTable]:
     """Our one table, or none when there is no tunnel to guard."""
-    return frozenset({FirewallTable(render_ruleset(compose_filter(wish), wish.drawn))} if wish.tunnels else ())
+    parts = ruleset_parts(compose_filter(wish), wish.drawn) if wish.tunnels else ()
+    return frozenset({FirewallTable("".join(parts), parts)} if parts else ())
 
 
 def compose_filter(wish: Wish) -> Filter:
     """The table's content, typed."""
     return Filter(
-        tunnels=tuple(guard for connection in wish.connections for guard in _known_guards(wish, connection)),
+        tunnels=_guards(wish),
         policed=_policed(wish),
         uplinks=uplink_links(wish),
         lans=lan_guards(wish),
-        protected=(*protected_prefixes(wish), *_inside_networks(wish)),
+        protected=protected_prefixes(wish),
         deny_private=any(connection.clear_text == "deny-private" for connection in wish.connections),
         uplink_networks=uplink_networks(wish),
         host_is_ours=wish.host_is_ours,
@@ -41,13 +43,6 @@ def compose_filter(wish: Wish) -> Filter:
         outward=outward(wish),
         captured=tuple(network.version for network in captured_defaults(wish)),
     )
-
-
-def _inside_networks(wish: Wish) -> Iterator[IPNetwork]:
-    """Where tunnels end inside: never behind an uplink. While an address is being given to an interface the kernel
-    already sends from it and does not know yet that it is its own: an ICMP error to it would take the default route."""
-    for tunnel in (tunnel for connection in wish.connections for tunnel in connection.tunnels):
-        yield from (inside.network for inside in (tunnel.inside, tunnel.inside6) if inside is not None)
 
 
 def transits(wish: Wish) -> tuple[Transit, ...]:
@@ -118,14 +113,20 @@ def _policed(wish: Wish) -> tuple[PolicedPair, ...]:
     )
 
 
-def _known_guards(wish: Wish, connection: Connection) -> tuple[TunnelGuard, ...]:
-    """One connection's tunnels, by name."""
+def _guards(wish: Wish) -> tuple[TunnelGuard, ...]:
+    """Every tunnel's, by connection and name."""
+    found = recall_each(wish, "guards", wish.connections, surroundings(wish), partial(_guards_of, wish))
+    return tuple(chain.from_iterable(found))
+
+
+def _guards_of(wish: Wish, connection: Connection) -> tuple[TunnelGuard, ...]:
     tunnels = sorted(connection.tunnels, key=lambda tunnel: tunnel.name)
-    around = surroundings(wish)
-    return recall(wish, "guards", connection, around, lambda: tuple(_guard(wish, connection, one) for one in tunnels))
+    return tuple(_guard(wish, connection, one) for one in tunnels)
 
 
 def _guard(wish: Wish, connection: Connection, tunnel: Tunnel) -> TunnelGuard:
+    """Where a tunnel ends inside is never behind an uplink. While an address is being given to an interface the kernel
+    already sends from it and does not know yet that it is its own: an ICMP error to it would take the default route."""
     peers = (tunnel.peer_inside, tunnel.peer_inside6)
     return TunnelGuard(
         interface=None if connection.mode == "policy" else tunnel_link(tunnel),
@@ -134,4 +135,5 @@ def _guard(wish: Wish, connection: Connection, tunnel: Tunnel) -> TunnelGuard:
         neighbors=tuple(peer for peer in peers if peer),
         mss=tunnel_mss(wish, connection, tunnel, 4),
         mss6=tunnel_mss(wish, connection, tunnel, 6),
+        inside=tuple(inside.network for inside in (tunnel.inside, tunnel.inside6) if inside is not None),
     )

@@ -58,7 +58,8 @@ def path_groups(wish: Wish, known: Iterable[Bundle] | None = None) -> Mapping[in
 def bundles(wish: Wish) -> tuple[Bundle, ...]:
     """Which prefixes share their connections; by priority, the lowest first, and then by name."""
     owners: dict[IPNetwork, list[Connection]] = {}
-    for connection in sorted(wish.connections, key=_turn):
+    routed = [one for one in wish.connections if routed_by_us(one) or one.name in wish.bridged]
+    for connection in sorted(routed, key=_turn):
         networks = connection.networks if routed_by_us(connection) else ()
         for network in dict.fromkeys((*networks, *wish.bridged.get(connection.name, ()))):
             owners.setdefault(network, []).append(connection)

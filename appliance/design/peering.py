@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from functools import partial
 from ipaddress import ip_network
+from itertools import chain
 
 from appliance.announce.render import render_exabgp
 from appliance.design.announcing import announced, beyond, sorted_networks
-from appliance.design.drawing import recall
+from appliance.design.drawing import recall_each
 from appliance.design.numbering import router_id
 from appliance.design.wish import Wish, profile_of
-from appliance.frr.render import render_frr
+from appliance.frr.render import write_frr
 from appliance.model.intent import Connection, Tunnel
 from appliance.model.peering import CLOSED, OPEN, SHUT, BgpRouter, Neighbor, Password, PrefixRule
 from appliance.model.resources import ExabgpConfig, FrrConfig
@@ -33,7 +36,10 @@ MARTIANS = tuple(
 def router_configs(wish: Wish) -> frozenset[FrrConfig]:
     """FRR's configuration, or none when no connection speaks BGP."""
     router = compose_router(wish)
-    return frozenset({FrrConfig(render_frr(router, wish.templates, wish.drawn), router.secrets)} if router else ())
+    if router is None:
+        return frozenset()
+    text, pieces = write_frr(router, wish.templates, wish.drawn)
+    return frozenset({FrrConfig(text, router.secrets, pieces)})
 
 
 def speaker_configs(wish: Wish) -> frozenset[ExabgpConfig]:
@@ -49,33 +55,38 @@ def compose_router(wish: Wish, speaker: str = "frr") -> BgpRouter | None:
         return None
     asn = wish.intent.site.asn or speaking[0].asn
     assert asn is not None  # the intent's rules demand one of the two
-    neighbors = [neighbor for connection in speaking for neighbor in _known_neighbors(wish, connection, asn)]
+    told = [announced(wish, connection) for connection in speaking]
     return BgpRouter(
         asn=asn,
         router_id=wish.intent.site.router_id or router_id(wish.intent.site.name),
-        neighbors=tuple(neighbors),
-        networks=sorted_networks(network for one in speaking for network in announced(wish, one)),
-        beyond=frozenset(network for one in speaking for network in beyond(wish.intent, one)),
+        neighbors=_known_neighbors(wish, speaker, speaking, told, asn),
+        networks=sorted_networks(chain.from_iterable({id(networks): networks for networks in told}.values())),
+        beyond=frozenset(network for one in speaking if one.announce.networks for network in beyond(wish.intent, one)),
         maximum_paths=wish.intent.bgp.maximum_paths,
         always_compare_med=wish.intent.bgp.always_compare_med,
         extra=wish.frr_extra,
     )
 
 
-def _known_neighbors(wish: Wish, connection: Connection, asn: int) -> tuple[Neighbor, ...]:
-    """One connection's: the same objects as long as all that they are drawn from is the same."""
-    given = (
-        wish.intent.site,
-        asn,
-        announced(wish, connection),
-        _local_pref(wish, connection),
-        _password(wish, connection),
-        tuple(wish.stances.get(tunnel.name, OPEN) for tunnel in connection.tunnels),
-    )
-    return recall(wish, "neighbors", connection, given, lambda: _all_neighbors(wish, connection, asn))
+def _known_neighbors(
+    wish: Wish, speaker: str, speaking: Sequence[Connection], told: Iterable[object], asn: int
+) -> tuple[Neighbor, ...]:
+    """The same objects as long as all that they are drawn from is the same."""
+    stance = wish.stances.get
+    beside = [
+        (
+            networks,
+            _local_pref(wish, one),
+            _password(wish, one),
+            wish.stances and [stance(tunnel.name, OPEN) for tunnel in one.tunnels],
+        )
+        for one, networks in zip(speaking, told, strict=True)
+    ]
+    kind, draw = f"neighbors of {speaker}", partial(_all_neighbors, wish, asn)
+    return tuple(chain.from_iterable(recall_each(wish, kind, speaking, (wish.intent.site, asn), draw, beside)))
 
 
-def _all_neighbors(wish: Wish, connection: Connection, asn: int) -> tuple[Neighbor, ...]:
+def _all_neighbors(wish: Wish, asn: int, connection: Connection) -> tuple[Neighbor, ...]:
     tunnels = sorted(connection.tunnels, key=lambda tunnel: tunnel.name)
     return tuple(neighbor for tunnel in tunnels for neighbor in _neighbors(wish, connection, tunnel, asn))
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from appliance.design.drawing import recall_each
 from appliance.design.numbering import BLACKHOLE_METRIC
 from appliance.design.tunnels import families_of
 from appliance.design.underlay import uplink_links
 from appliance.design.wish import Wish
 from appliance.intent.finding import overlap
 from appliance.model.address import IPAddress, IPNetwork
+from appliance.model.drawn import keep
+from appliance.model.intent import Connection
 from appliance.model.resources import Blackhole, Route, Sysctl
 
 LAN_METRIC = 50
@@ -18,19 +21,21 @@ LAN_METRIC = 50
 def protected_prefixes(wish: Wish) -> tuple[IPNetwork, ...]:
     """Every prefix behind a cloud, configured or ever learned, also of connections that are down or were removed
     without a word about their prefixes. No default route: what the machine itself sends is not protected by one."""
-    configured = {connection.name: connection.networks for connection in wish.intent.connections}
-    found = {
-        prefix
-        for name in (configured.keys() | wish.learned.keys()) - wish.unprotected
-        for prefix in (*configured.get(name, ()), *wish.learned.get(name, ()))
-        if prefix.prefixlen
-    }
-    return tuple(sorted(found, key=lambda network: (network.version, network)))
+    own = [one.networks for one in wish.intent.connections if one.name not in wish.unprotected]
+    learned = [networks for name, networks in wish.learned.items() if name not in wish.unprotected]
+
+    def sort() -> tuple[IPNetwork, ...]:
+        found = {prefix for networks in (*own, *learned) for prefix in networks if prefix.prefixlen}
+        return tuple(sorted(found, key=lambda network: (network.version, int(network.network_address), network)))
+
+    return keep(wish.drawn, "protected", (own, learned), sort)
 
 
 def route_resources(wish: Wish) -> frozenset[Blackhole]:
     """Blackhole twins: what catches the traffic to a protected prefix when nothing else does."""
-    return frozenset(Blackhole(prefix, BLACKHOLE_METRIC) for prefix in protected_prefixes(wish))
+    prefixes = protected_prefixes(wish)
+    draw = lambda: frozenset(Blackhole(prefix, BLACKHOLE_METRIC) for prefix in prefixes)  # noqa: E731
+    return keep(wish.drawn, "blackholes", prefixes, draw)
 
 
 def lan_routes(wish: Wish) -> frozenset[Route]:
@@ -76,13 +81,17 @@ def machine_settings(wish: Wish) -> frozenset[Sysctl]:
         Sysctl("net.ipv4.fib_multipath_hash_policy", "1", machine_wide=True),
         Sysctl("net.ipv4.nexthop_compat_mode", "1" if frr else "0", machine_wide=True),
     }
-    if any(6 in families_of(connection, tunnel) for connection, tunnel in wish.tunnels):
+    if any(recall_each(wish, "over IPv6", wish.connections, None, _has_ipv6)):
         settings |= {
             Sysctl("net.ipv6.conf.all.forwarding", "1", machine_wide=True),
             Sysctl("net.ipv6.fib_multipath_hash_policy", "1", machine_wide=True),
             *_advertised_to(wish),
         }
     return frozenset(settings)
+
+
+def _has_ipv6(connection: Connection) -> bool:
+    return any(6 in families_of(connection, tunnel) for tunnel in connection.tunnels)
 
 
 def _advertised_to(wish: Wish) -> Iterator[Sysctl]:

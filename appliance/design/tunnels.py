@@ -8,7 +8,7 @@ from functools import partial
 from ipaddress import ip_network
 from itertools import chain
 
-from appliance.design.drawing import recall, surroundings
+from appliance.design.drawing import join, recall_each, surroundings
 from appliance.design.numbering import (
     child_name,
     if_id,
@@ -25,6 +25,7 @@ from appliance.design.underlay import Underlay, lack_of, underlay_of
 from appliance.design.wish import Wish, profile_of
 from appliance.intent.crypto import inner_mtu
 from appliance.model.address import IPNetwork
+from appliance.model.drawn import keep
 from appliance.model.intent import Connection, Tunnel
 from appliance.model.profile import Profile
 from appliance.model.ranking import metrics_of
@@ -49,15 +50,16 @@ TCP_HEADER = 20
 
 def tunnel_resources(wish: Wish) -> frozenset[Resource]:
     """Everything that stands for the tunnels themselves, routes and filter aside."""
-    ends = [recall(wish, "ends", one, None, partial(_far_ends, one)) for one in wish.connections]
-    sharing = Counter(chain.from_iterable(ends))
-    found: list[frozenset[Resource]] = []
-    for connection, mine in zip(wish.connections, ends, strict=True):
-        shared = tuple(sharing[end] > 1 for end in mine)
-        secrets = tuple(wish.secrets.get(tunnel.name) for tunnel in connection.tunnels)
-        given = (surroundings(wish), shared, secrets)
-        found.append(recall(wish, "tunnels", connection, given, partial(_resources, wish, connection, sharing)))
-    return frozenset[Resource]().union(*found)
+    ends = recall_each(wish, "ends", wish.connections, None, _far_ends)
+    sharing = keep(wish.drawn, "sharing", ends, lambda: Counter(chain.from_iterable(ends)))
+    several = {end for end, count in sharing.items() if count > 1}
+    key = wish.secrets.get
+    beside = [
+        (several.intersection(mine), [key(tunnel.name) for tunnel in one.tunnels])
+        for one, mine in zip(wish.connections, ends, strict=True)
+    ]
+    draw = partial(_resources, wish, sharing)
+    return join(wish, "tunnels", recall_each(wish, "tunnels", wish.connections, surroundings(wish), draw, beside))
 
 
 def _far_ends(connection: Connection) -> tuple[str, ...]:
@@ -69,7 +71,7 @@ def _far_end(tunnel: Tunnel) -> str:
     return tunnel.remote_id or str(tunnel.remote)
 
 
-def _resources(wish: Wish, connection: Connection, sharing: Mapping[str, int]) -> frozenset[Resource]:
+def _resources(wish: Wish, sharing: Mapping[str, int], connection: Connection) -> frozenset[Resource]:
     """One connection's."""
     found: set[Resource] = set()
     for tunnel in connection.tunnels:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
-from appliance.design.drawing import recall, surroundings
+from appliance.design.drawing import recall, recall_each, surroundings
 from appliance.design.wish import Wish
 from appliance.model.address import IPAddress, IPNetwork
-from appliance.model.intent import Tunnel, Uplink
+from appliance.model.intent import Connection, Tunnel, Uplink
 from appliance.model.machine import Interface
 
 
@@ -120,12 +120,16 @@ def default_link(wish: Wish, family: int) -> str | None:
 
 def uplink_links(wish: Wish) -> tuple[str, ...]:
     """Every interface that leads outside: those the intent names, and those the tunnels use."""
-    named = {uplink.interface for uplink in wish.intent.uplinks}
+    named: set[str | None] = {uplink.interface for uplink in wish.intent.uplinks}
     if "uplink links" not in wish.memory:
-        used = {underlay_of(wish, tunnel).link for _, tunnel in wish.tunnels}
-        wish.memory["uplink links"] = tuple(sorted(link for link in named | used if link))
+        used = recall_each(wish, "links used", wish.connections, surroundings(wish), partial(_links_under, wish))
+        wish.memory["uplink links"] = tuple(sorted(link for link in named.union(*used) if link))
     found: tuple[str, ...] = wish.memory["uplink links"]
     return found
+
+
+def _links_under(wish: Wish, connection: Connection) -> frozenset[str | None]:
+    return frozenset(underlay_of(wish, tunnel).link for tunnel in connection.tunnels)
 
 
 def uplink_networks(wish: Wish) -> tuple[IPNetwork, ...]:

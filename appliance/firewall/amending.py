@@ -4,22 +4,17 @@ transaction, and the rest of the table is not touched."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from appliance.model.resources import TABLE_MARK
+from appliance.firewall.elements import GONE, NEW, Change
+from appliance.firewall.words import Elements
+from appliance.model.resources import FirewallTable
 
 _WRITTEN = re.compile(
     r"(?m)^\t(?:set|map) (\w+) \{\n((?:\t\t\w.*\n)*?)(\t\telements = \{\n((?:\t\t\t.*,\n)*)\t\t\}\n)?\t\}\n"
 )
 """A set as we write it: its name, its type, its elements."""
-_LISTED = re.compile(
-    r"(?m)^(\t(?:set|map) (\w+) \{\n(?:\t\t(?!elements ).*\n)*)(?:\t\telements = \{([^}]*)\}\n)?(?=\t\}\n)"
-)
-"""The same as nft lists it."""
-
-Elements = Mapping[str, frozenset[str]]
-"""By the name of a set or map."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,28 +25,40 @@ class Amendment:
     come: Elements
 
     @property
-    def script(self) -> str:
-        """For ``nft -f``."""
-        return "".join(self._lines())
+    def changes(self) -> Iterator[Change]:
+        """What goes first: in a map the same key may come again with another value."""
+        for verb, sets in ((GONE, self.gone), (NEW, self.come)):
+            yield from ((verb, name, sorted(elements)) for name, elements in sorted(sets.items()) if elements)
 
-    def _lines(self) -> Iterator[str]:
-        for verb, sets in (("delete", self.gone), ("add", self.come)):
-            for name, elements in sorted(sets.items()):
-                if elements:
-                    yield f"{verb} element inet {TABLE_MARK} {name} {{ {', '.join(sorted(elements))} }}\n"
 
-    def foretell(self, listing: str) -> str:
-        """The table's listing as it is afterwards, from that before; the order of elements is another."""
+def find_difference(had: FirewallTable, want: FirewallTable) -> Amendment | None:
+    """As :func:`find_amendment`, looking only at parts that are not the same."""
+    if len(had.parts) != len(want.parts) or not want.parts:
+        return find_amendment(had.text, want.text)
+    gone: dict[str, frozenset[str]] = {}
+    come: dict[str, frozenset[str]] = {}
+    for old, new in zip(had.parts, want.parts, strict=True):
+        if old is not new and old != new:
+            (head, before), (other, after) = _lines(old), _lines(new)
+            name = _NAMED.match(head)
+            if head != other or name is None or "interval" in head:
+                return None
+            gone[name[1]], come[name[1]] = _stripped(before - after), _stripped(after - before)
+    return Amendment(gone, come)
 
-        def amended(found: re.Match[str]) -> str:
-            head, name, inside = found[1], found[2], found[3] or ""
-            if name not in self.gone:
-                return found[0]
-            before = {" ".join(one.split()) for one in inside.split(",") if one.strip()}
-            after = sorted(before - self.gone[name] | self.come[name])
-            return f"{head}\t\telements = {{ {', '.join(after)} }}\n" if after else head
 
-        return _LISTED.sub(amended, listing)
+_NAMED = re.compile(r"\t(?:set|map) (\w+) \{\n")
+
+
+def _lines(part: str) -> tuple[str, frozenset[str]]:
+    """A set's text without its elements, and those."""
+    head, found, rest = part.partition("\t\telements = {\n")
+    inside, _, tail = rest.partition("\t\t}\n") if found else ("", "", "")
+    return head + (tail if found else "").removesuffix("\t}\n"), frozenset(inside.split(",\n"))
+
+
+def _stripped(lines: frozenset[str]) -> frozenset[str]:
+    return frozenset(line.strip() for line in lines if line.strip())
 
 
 def find_amendment(had: str, want: str) -> Amendment | None:

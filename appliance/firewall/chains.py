@@ -88,6 +88,8 @@ _TO_TUNNEL = (
 _PROTECT = (
     # Not clear text: an IPsec policy takes this packet. One that already is ESP belongs to nobody's policy here.
     "rt ipsec exists return",
+    "ip daddr @inside4 counter name protected_in_clear drop",
+    "ip6 daddr @inside6 counter name protected_in_clear drop",
     # Dropped, not rejected: a tunnel comes back within a sender's patience, and a rejected connect() gives up at once.
     "ip daddr @protected4 ip daddr != @near4 counter name protected_in_clear drop",
     "ip6 daddr @protected6 ip6 daddr != @near6 counter name protected_in_clear drop",

@@ -4,20 +4,42 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
-from hashlib import sha256
+from collections.abc import Iterable, Mapping
+from hashlib import blake2b, sha256
 
-_ELEMENTS = re.compile(r"elements = \{(.*?)\}", re.DOTALL)
+from appliance.firewall.words import Elements
+
+_SET = re.compile(r"(?:set|map) (\w+) \{|\s*elements = \{(.*?)\}", re.DOTALL)
+_ROOM = 1 << 128
 
 
 def digest_listing(listing: str) -> str:
-    """A digest of a stateless listing (``nft -s list table``). The order of a set's elements does not count: the kernel
-    keeps them in hash tables that it may re-arrange."""
-    return sha256(_ELEMENTS.sub(_sorted_elements, listing).encode()).hexdigest()
+    """A digest of a stateless listing (``nft -s list table``): of all but the elements of sets, and of each of those.
+    Their order does not count: the kernel keeps them in hash tables that it may re-arrange."""
+    total, name, rest, at = 0, "", sha256(), 0
+    for found in _SET.finditer(listing):
+        if found[2] is None:
+            name = found[1]
+            continue
+        rest.update(listing[at : found.start()].encode())
+        at = found.end()
+        total += _sum(name, (" ".join(element.split()) for element in found[2].split(",")))
+    rest.update(listing[at:].encode())
+    return f"{rest.hexdigest()} {total % _ROOM:x}"
 
 
-def _sorted_elements(found: re.Match[str]) -> str:
-    return "elements = { " + ", ".join(sorted(" ".join(element.split()) for element in found[1].split(","))) + " }"
+def amend_digest(digest: str, gone: Elements, come: Elements) -> str:
+    """The digest of the same listing after these elements went and came."""
+    rest, _, total = digest.partition(" ")
+    change = sum(_sum(name, elements) for name, elements in come.items())
+    change -= sum(_sum(name, elements) for name, elements in gone.items())
+    return f"{rest} {(int(total, 16) + change) % _ROOM:x}"
+
+
+def _sum(name: str, elements: Iterable[str]) -> int:
+    """Of digests of elements, so that one more or less is one step."""
+    each = (blake2b(f"{name} {element}".encode(), digest_size=16).digest() for element in elements if element)
+    return sum(int.from_bytes(one, "big") for one in each)
 
 
 def parse_counters(text: str) -> Mapping[str, int]:

@@ -6,12 +6,14 @@ import asyncio
 import json
 import os
 import shutil
+import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from appliance.firewall.amending import find_amendment
-from appliance.firewall.listing import digest_listing, first_error, parse_counters
+from appliance.firewall.amending import Amendment, find_difference
+from appliance.firewall.elements import NETFILTER, parse_answers, render_batch
+from appliance.firewall.listing import amend_digest, digest_listing, first_error, parse_counters
 from appliance.firewall.ruleset import REMOVAL
 from appliance.model.change import Change, Outcome
 from appliance.model.fault import ApplianceError, SystemFailure, SystemLacks
@@ -20,6 +22,7 @@ from appliance.model.resources import TABLE_MARK, FirewallTable, Resource
 _PATIENCE = 30.0  # seconds for one call of nft
 _ADMIN_FOLDERS = "/usr/local/sbin:/usr/sbin:/sbin"  # not in an ordinary user's PATH
 _TABLE = ("table", "inet", TABLE_MARK)
+_ROOM = 1 << 16  # bytes
 _PASSING = ("Device or resource busy", "Interrupted system call", "Resource temporarily unavailable")
 
 
@@ -42,6 +45,7 @@ class Nft:
     def __init__(self, record_file: Path = Path("/run/appliance/firewall.json")) -> None:
         self._record_file = record_file
         self._seen: tuple[str, str] | None = None
+        """The table as we loaded it, and the digest of its listing."""
 
     async def lacks(self) -> tuple[SystemLacks, ...]:
         """What is missing before anything here can work: the program, the privilege or the kernel's nf_tables."""
@@ -59,7 +63,7 @@ class Nft:
         text, digest = self._recall()
         if digest != digest_listing(listing):
             return frozenset({FirewallTable(listing)})
-        self._seen = text, listing
+        self._seen = text, digest
         return frozenset({FirewallTable(text)})
 
     async def apply(self, changes: Sequence[Change]) -> Sequence[Outcome]:
@@ -92,12 +96,12 @@ class Nft:
         old, new, seen = change.old, change.new, self._seen
         if not isinstance(old, FirewallTable) or not isinstance(new, FirewallTable) or not seen or seen[0] != old.text:
             return False
-        amendment = find_amendment(old.text, new.text)
-        if amendment is None or (await self._nft("-f", "-", script=amendment.script)).status:
+        amendment = find_difference(old, new)
+        if amendment is None or not await _told(amendment):
             return False
-        listing = amendment.foretell(seen[1])
-        self._remember(new.text, listing)
-        self._seen = new.text, listing
+        digest = amend_digest(seen[1], amendment.gone, amendment.come)
+        self._remember(new.text, digest)
+        self._seen = new.text, digest
         return True
 
     async def _load(self, table: Resource | None) -> None:
@@ -108,7 +112,7 @@ class Nft:
             return
         assert isinstance(table, FirewallTable)
         _accepted(await self._nft("-f", "-", script=table.text))
-        self._remember(table.text, await self._listing() or "")
+        self._remember(table.text, digest_listing(await self._listing() or ""))
 
     async def _listing(self) -> str | None:
         """The table without counts and handles, or None when there is none."""
@@ -118,17 +122,17 @@ class Nft:
     def _recall(self) -> tuple[str, str]:
         """What we loaded last and the digest that went with it; empty when there is no such record."""
         try:
-            record = json.loads(self._record_file.read_text(encoding="utf-8"))
-            return str(record["text"]), str(record["digest"])
+            head, _, text = self._record_file.read_text(encoding="utf-8").partition("\n")
+            return text, str(json.loads(head)["digest"])
         except (OSError, ValueError, KeyError, TypeError):
             return "", ""
 
-    def _remember(self, text: str, listing: str) -> None:
+    def _remember(self, text: str, digest: str) -> None:
         """Keep what was loaded, whole or not at all. Without the record the table stands, and looks like drift."""
         fresh = self._record_file.with_suffix(".new")
         try:
             fresh.parent.mkdir(parents=True, exist_ok=True)
-            fresh.write_text(json.dumps({"text": text, "digest": digest_listing(listing)}), encoding="utf-8")
+            fresh.write_text(f"{json.dumps({'digest': digest})}\n{text}", encoding="utf-8")
             fresh.replace(self._record_file)
         except OSError as error:
             raise SystemFailure(f"the table is loaded, but {fresh} cannot be written: {error.strerror}") from error
@@ -153,6 +157,29 @@ class Nft:
             await process.wait()
             raise SystemFailure(f"nft gave no answer within {_PATIENCE:.0f} s", retry=True) from late
         return _Answer(process.returncode or 0, out.decode(errors="replace"), err.decode(errors="replace"))
+
+
+async def _told(amendment: Amendment) -> bool:
+    """Whether the kernel took all of it. The socket is opened by the caller's thread: it belongs to the network
+    namespace of that."""
+    try:
+        batch, count = render_batch(amendment.changes)
+        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETFILTER) as sock:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, len(batch) + _ROOM)
+            sock.settimeout(_PATIENCE)
+            sock.bind((0, 0))
+            return await asyncio.to_thread(_is_taken, sock, batch, count)
+    except (OSError, ValueError):
+        return False
+
+
+def _is_taken(sock: socket.socket, batch: bytes, count: int) -> bool:
+    """The kernel waits until nobody looks at the old elements any more: some milliseconds."""
+    sock.send(batch)
+    answers: dict[int, int] = {}
+    while len(answers) < count and not any(answers.values()):
+        answers |= dict(parse_answers(sock.recv(_ROOM)))
+    return not any(answers.values())
 
 
 def _absent(answer: _Answer) -> bool:

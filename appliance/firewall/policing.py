@@ -16,6 +16,8 @@ _LEAVING = (
     # Another table may have given it a source that no policy takes any more.
     "oifname != @uplinks accept",
     "rt ipsec exists accept",
+    "ip daddr @inside4 counter name protected_in_clear drop",
+    "ip6 daddr @inside6 counter name protected_in_clear drop",
     "ip daddr @protected4 ip daddr != @near4 counter name protected_in_clear drop",
     "ip6 daddr @protected6 ip6 daddr != @near6 counter name protected_in_clear drop",
 )

@@ -13,8 +13,9 @@ from ipaddress import IPv6Address
 
 from appliance.firewall.chains import host_chains, shared_chains
 from appliance.firewall.policing import policing_chains, policing_sets
-from appliance.firewall.sets import Known, render_sets, uplinks_of
+from appliance.firewall.sets import render_sets, uplinks_of
 from appliance.firewall.translating import translating_chain
+from appliance.model.drawn import Drawn
 from appliance.model.fault import Fault, FaultyInput
 from appliance.model.filtering import Filter
 from appliance.model.resources import TABLE_MARK
@@ -39,32 +40,45 @@ REMOVAL = f"table inet {TABLE_MARK}\ndelete table inet {TABLE_MARK}\n"
 """Takes the table away, also when it is not there (naming it first creates it)."""
 
 
-def render_ruleset(filter: Filter, known: Known | None = None) -> str:
-    """The text that replaces our table in one transaction. FaultyInput lists every value that has no place in it.
-    ``known`` keeps how tunnels were spelled that stay the same objects."""
-    if faults := tuple(_faults(filter)):
+def render_ruleset(filter: Filter) -> str:
+    """The text that replaces our table in one transaction. FaultyInput lists every value that has no place in it."""
+    return "".join(ruleset_parts(filter, {}))
+
+
+def ruleset_parts(filter: Filter, known: Drawn) -> tuple[str, ...]:
+    """The same as texts that make it up: each set by itself, what stands before them, and what after. ``known`` keeps
+    them from one time to the next: a part of which nothing changed is the same object."""
+    if faults := tuple(_faults(filter, known)):
         raise FaultyInput("the firewall table cannot be written", faults=faults)
     chains = host_chains(filter) if filter.host_is_ours else shared_chains(filter)
-    sets = (*render_sets(filter, {} if known is None else known), *policing_sets(filter))
-    body = (*_counters(), *sets, *chains, *policing_chains(filter), *translating_chain(filter))
+    rules = (*policing_sets(filter), *chains, *policing_chains(filter), *translating_chain(filter))
     note = () if uplinks_of(filter) else ("# No uplink is known: nothing is guarded there.",)
-    return "\n".join((*note, *REMOVAL.splitlines(), f"table inet {TABLE_MARK} {{", *body, "}", ""))
+    head = (*note, *REMOVAL.splitlines(), f"table inet {TABLE_MARK} {{", *_counters())
+    return _text(head), *render_sets(filter, known), _text((*rules, "}"))
 
 
-def _faults(filter: Filter) -> Iterable[Fault]:
+def _text(lines: Iterable[str]) -> str:
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _faults(filter: Filter, known: Drawn) -> Iterable[Fault]:
+    """Of a tunnel that stays the same object nothing was wrong before."""
     tunnels = [tunnel.interface for tunnel in filter.tunnels if tunnel.interface is not None]
     guarded = filter.management.interfaces if filter.management else ()
     lans = [lan.interface for lan in filter.lans if lan.interface is not None]
     translated = [link for translation in filter.translations for link in translation.links]
     uplinks = uplinks_of(filter)
-    for name in sorted({*tunnels, *lans, *uplinks, *guarded, *translated}):
+    seen = set(map(id, known.get(("places", 4), (None, ()))[1]))
+    fresh = [tunnel for tunnel in filter.tunnels if id(tunnel) not in seen]
+    named = {tunnel.interface for tunnel in fresh if tunnel.interface is not None}
+    for name in sorted({*named, *lans, *uplinks, *guarded, *translated}):
         if not _LINK_NAME.fullmatch(name):
             yield Fault("not an interface name", found=repr(name), allowed="1 to 15 of A-Z a-z 0-9 . _ -")
     for name in sorted(set(tunnels) & set(uplinks)):
         yield Fault("an interface is both a tunnel and an uplink", found=name)
     for name in sorted(name for name, count in Counter(tunnels).items() if count > 1):
         yield Fault("two tunnels share an interface", found=name)
-    for tunnel in filter.tunnels:
+    for tunnel in fresh:
         for address in (tunnel.remote, *tunnel.neighbors):
             if isinstance(address, IPv6Address) and address.scope_id is not None:
                 yield Fault("an address with a zone cannot be filtered", found=str(address), fix="leave out the %zone")

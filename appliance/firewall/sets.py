@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import Any
+from itertools import chain
+from operator import attrgetter
 
 from appliance.firewall.words import merged, quoted
 from appliance.model.address import IPNetwork
+from appliance.model.drawn import Drawn, keep, make_each
 from appliance.model.filtering import Filter, LanGuard, TunnelGuard
 
 PRIVATE = tuple(
@@ -26,84 +29,112 @@ PRIVATE = tuple(
 """Destinations that mean nothing on the Internet: clear text to them on an uplink is a leak."""
 
 
-Known = dict[object, Any]
-"""What was made before, by the kind and identity of what it was made from: that stands beside it."""
+NARROW = 8
+"""Addresses of a network that are written one by one: a set of single ones takes and loses them by themselves, and one
+of intervals is loaded anew as a whole."""
 
 
-def render_sets(filter: Filter, known: Known) -> Iterable[str]:
-    """Every set that the chains look into, also when it is empty: the chains stay the same."""
-    yield from _links("tunnels", (tunnel.interface for tunnel in filter.tunnels if tunnel.interface is not None))
-    yield from _links("uplinks", uplinks_of(filter))
-    yield from _links("lan_links", (lan.interface for lan in filter.lans if lan.interface))
+def render_sets(filter: Filter, known: Drawn) -> Iterator[str]:
+    """Every set that the chains look into, also when it is empty: the chains stay the same. Each is a text by itself,
+    the same object as before where nothing of it changed."""
+    uplinks = uplinks_of(filter)
+    tunnels, lans = [one.interface for one in filter.tunnels], [one.interface for one in filter.lans]
+    for kind, links in (("tunnels", tunnels), ("uplinks", uplinks), ("lan_links", lans)):
+        yield _kept(known, kind, links, partial(_links, links=links))
     for family in (4, 6):
-        yield from _tunnel_sets(filter, family, known)
-        yield from _network_sets(filter, family)
+        places = make_each(known, ("places", family), filter.tunnels, partial(_spelled, family))
+        yield from _tunnel_sets(places, uplinks, family, known)
+        yield from _network_sets(filter, uplinks, [wide for place in places for wide in place.wide], family, known)
+
+
+def _kept(known: Drawn, name: str, given: object, render: Callable[[str], Iterable[str]]) -> str:
+    """A set's text, as it was made before from equal facts."""
+    return keep(known, ("set", name), given, lambda: "".join(f"{line}\n" for line in render(name)))
 
 
 def uplinks_of(filter: Filter) -> list[str]:
     """The uplinks, those that only a tunnel names among them."""
-    return sorted({*filter.uplinks, *(tunnel.uplink for tunnel in filter.tunnels if tunnel.uplink)})
+    named = set(map(attrgetter("uplink"), filter.tunnels))
+    return sorted({*filter.uplinks, *(link for link in named if link)})
 
 
-def _tunnel_sets(filter: Filter, family: int, known: Known) -> Iterable[str]:
-    found = [_places_of(tunnel, family, known) for tunnel in filter.tunnels]
-    uplinks = uplinks_of(filter)
-    far = [(place.uplink, address) for place in found for address in place.remote]
-    peers = {(link, *address) for one, address in far for link in ((one,) if one else uplinks)}
-    neighbors = {(place.link, *address) for place in found if place.link for address in place.neighbors}
-    remotes = sorted({address for _, address in far})
-    sizes = sorted(place.size for place in found if place.size)
-    yield from render_set(f"mss{family}", "typeof oifname : tcp option maxseg size", sizes, kind="map")
-    yield from _pairs(f"peers{family}", family, peers)
-    yield from _pairs(f"neighbors{family}", family, neighbors)
-    yield from render_set(f"remotes{family}", f"type ipv{family}_addr", (text for _, text in remotes))
+def _tunnel_sets(places: Sequence[_Place], uplinks: Sequence[str], family: int, known: Drawn) -> Iterator[str]:
+    sizes = [place.size for place in places]
+    ways = [place.uplink for place in places]
+    remotes, neighbors = [place.remote for place in places], [place.neighbors for place in places]
+    inside = [place.inside for place in places]
+    size = "typeof oifname : tcp option maxseg size"
+
+    def peers(name: str) -> Iterable[str]:
+        """From a far end by its uplink; by any where none is named."""
+        far = [(way, address) for way, addresses in zip(ways, remotes, strict=True) for address in addresses]
+        return _pairs(name, family, {(link, *address) for one, address in far for link in ((one,) if one else uplinks)})
+
+    yield _kept(known, f"mss{family}", sizes, lambda name: render_set(name, size, sorted(filter(None, sizes)), "map"))
+    yield _kept(known, f"peers{family}", (uplinks, ways, remotes), peers)
+    yield _kept(known, f"neighbors{family}", neighbors, lambda name: _pairs(name, family, set(chain(*neighbors))))
+    yield _kept(known, f"remotes{family}", remotes, lambda name: _addresses(name, family, remotes))
+    yield _kept(known, f"inside{family}", inside, lambda name: _blocks(name, family, inside))
 
 
 Address = tuple[int, str]
 """As a number, to sort by, and as text."""
+Block = tuple[int, int, tuple[str, ...]]
+"""First and last of addresses that follow one another, and all of them as text."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """What one tunnel has in the sets of one family."""
+    """What one tunnel has in the sets of one family; ``wide`` are networks that are not written as addresses."""
 
-    link: str | None
     uplink: str | None
     remote: tuple[Address, ...]
-    neighbors: tuple[Address, ...]
+    neighbors: tuple[tuple[str, int, str], ...]
     size: str | None
+    inside: tuple[Block, ...]
+    wide: tuple[IPNetwork, ...]
 
 
-def _places_of(tunnel: TunnelGuard, family: int, known: Known) -> _Place:
-    """A tunnel that stays the same object is not spelled again."""
-    key = ("place", id(tunnel), family)
-    if key not in known or known[key][0] is not tunnel:
-        known[key] = tunnel, _spelled(tunnel, family)
-    found: _Place = known[key][1]
-    return found
-
-
-def _spelled(tunnel: TunnelGuard, family: int) -> _Place:
-    remote, neighbors = (
+def _spelled(family: int, tunnel: TunnelGuard) -> _Place:
+    remote, peers = (
         tuple((int(one), str(one)) for one in some if one.version == family)
         for some in ((tunnel.remote,), tunnel.neighbors)
     )
     size = tunnel.mss if family == 4 else tunnel.mss6
-    link = tunnel.interface
-    return _Place(link, tunnel.uplink, remote, neighbors, None if link is None else f"{quoted(link)} : {size}")
+    link, mine = tunnel.interface, [network for network in tunnel.inside if network.version == family]
+    neighbors = () if link is None else tuple((link, *one) for one in peers)
+    narrow = tuple(
+        (int(network[0]), int(network[-1]), tuple(map(str, network)))
+        for network in mine
+        if network.num_addresses <= NARROW
+    )
+    wide = tuple(network for network in mine if network.num_addresses > NARROW)
+    spelled = None if link is None else f"{quoted(link)} : {size}"
+    return _Place(tunnel.uplink, remote, neighbors, spelled, narrow, wide)
 
 
-def _network_sets(filter: Filter, family: int) -> Iterable[str]:
-    anywhere = (lan for lan in filter.lans if not lan.interface)
-    yield from _networks(f"lan_anywhere{family}", family, _lan_networks(anywhere))
-    yield from _networks(f"lan_networks{family}", family, _lan_networks(filter.lans))
-    yield from _networks(f"near{family}", family, _near(filter, family))
-    yield from _networks(f"protected{family}", family, filter.protected)
-    yield from _networks(f"private{family}", family, PRIVATE if filter.deny_private else ())
+def _network_sets(
+    filter: Filter, uplinks: Sequence[str], wide: Sequence[IPNetwork], family: int, known: Drawn
+) -> Iterator[str]:
+    anywhere = _lan_networks(lan for lan in filter.lans if not lan.interface)
+    protected = (*filter.protected, *wide)
+    private = PRIVATE if filter.deny_private else ()
+    near = (filter.lans, uplinks, filter.uplink_networks, protected)
+
+    def networks(kind: str, given: object, find: Callable[[], Iterable[IPNetwork]]) -> str:
+        type_ = f"type ipv{family}_addr; flags interval"
+        render = lambda name: render_set(name, type_, map(str, merged(find(), family)))  # noqa: E731
+        return _kept(known, f"{kind}{family}", given, render)
+
+    yield networks("lan_anywhere", filter.lans, lambda: anywhere)
+    yield networks("lan_networks", filter.lans, lambda: _lan_networks(filter.lans))
+    yield networks("near", near, lambda: _near(filter, protected, family))
+    yield networks("protected", protected, lambda: protected)
+    yield networks("private", private, lambda: private)
 
 
-def _links(name: str, links: Iterable[str]) -> Iterable[str]:
-    return render_set(name, "type ifname", map(quoted, sorted(set(links))))
+def _links(name: str, links: Iterable[str | None]) -> Iterable[str]:
+    return render_set(name, "type ifname", map(quoted, sorted({link for link in links if link})))
 
 
 def render_set(name: str, type_: str, elements: Iterable[str], kind: str = "set") -> Iterable[str]:
@@ -112,18 +143,28 @@ def render_set(name: str, type_: str, elements: Iterable[str], kind: str = "set"
     yield from (f"\t\t{part}" for part in type_.split("; "))
     if lines := list(elements):
         yield "\t\telements = {"
-        yield from (f"\t\t\t{line}," for line in lines)
+        yield "\t\t\t" + ",\n\t\t\t".join(lines) + ","
         yield "\t\t}"
     yield "\t}"
 
 
 def _pairs(name: str, family: int, pairs: Iterable[tuple[str, int, str]]) -> Iterable[str]:
-    elements = (f"{quoted(link)} . {address}" for link, _, address in sorted(pairs))
+    elements = [f"{quoted(link)} . {address}" for link, _, address in sorted(pairs)]
     return render_set(name, f"type ifname . ipv{family}_addr", elements)
 
 
-def _networks(name: str, family: int, networks: Iterable[IPNetwork]) -> Iterable[str]:
-    return render_set(name, f"type ipv{family}_addr; flags interval", map(str, merged(networks, family)))
+def _addresses(name: str, family: int, found: Iterable[Iterable[Address]]) -> Iterable[str]:
+    each = sorted(set(chain.from_iterable(found)))
+    return render_set(name, f"type ipv{family}_addr", [text for _, text in each])
+
+
+def _blocks(name: str, family: int, found: Iterable[Iterable[Block]]) -> Iterable[str]:
+    """Each address once; blocks hold one another, or have nothing in common."""
+    apart: list[Block] = []
+    for block in sorted(chain.from_iterable(found), key=lambda one: (one[0], -one[1])):
+        if not apart or apart[-1][1] < block[0]:
+            apart.append(block)
+    return render_set(name, f"type ipv{family}_addr", [text for _, _, texts in apart for text in texts])
 
 
 def _lan_networks(lans: Iterable[LanGuard]) -> tuple[IPNetwork, ...]:
@@ -158,7 +199,7 @@ def _common(one: IPNetwork, other: IPNetwork) -> IPNetwork | None:
     return max(one, other, key=lambda network: network.prefixlen)
 
 
-def _near(filter: Filter, family: int) -> list[IPNetwork]:
+def _near(filter: Filter, protected: Iterable[IPNetwork], family: int) -> list[IPNetwork]:
     """What may leave an uplink in clear although it is private: the uplinks' own networks and the LANs that are there.
 
     Like routing, by the longest prefix: what a cloud holds inside such a network stays protected.
@@ -166,7 +207,7 @@ def _near(filter: Filter, family: int) -> list[IPNetwork]:
     uplinks = uplinks_of(filter)
     near = {*filter.uplink_networks, *(network for link, network in _places(filter) if link in uplinks)}
     kept = [network for network in near if network.version == family]
-    for secret in (prefix for prefix in filter.protected if prefix.version == family):
+    for secret in (prefix for prefix in protected if prefix.version == family):
         kept = [part for network in kept for part in _without(network, secret)]
     return kept
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses
 
 from appliance.model.address import IPNetwork
+
+Elements = Mapping[str, frozenset[str]]
+"""By the name of a set or map."""
 
 
 def quoted(name: str) -> str:

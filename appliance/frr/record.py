@@ -10,7 +10,7 @@ from appliance.frr.diff import Parts
 from appliance.frr.marks import MARK, SOURCE_MAP
 from appliance.frr.tree import Tree, merge_trees, setting, sort_tree
 
-VERSION = 1
+VERSION = 2
 
 Instances = Mapping[str, str]
 """Per daemon, the process and its start: a restarted one has forgotten what it was told."""
@@ -25,17 +25,18 @@ class Record:
 
 
 def render_record(record: Record) -> str:
-    """The record as the text of its file."""
-    return json.dumps({"version": VERSION, "instances": dict(record.instances), "text": record.text}, indent=1) + "\n"
+    """The record as the text of its file: a line about it, and the text as it is."""
+    return json.dumps({"version": VERSION, "instances": dict(record.instances)}) + "\n" + record.text
 
 
 def parse_record(text: str, instances: Instances) -> Record | None:
     """The record of these very daemons; None when it is of others, or cannot be read as a record."""
     try:
-        value = json.loads(text)
-        if value["version"] != VERSION or value["instances"] != dict(instances):
+        head, end, rest = text.partition("\n")
+        value = json.loads(head)
+        if not end or value["version"] != VERSION or value["instances"] != dict(instances):
             return None
-        return Record(instances, str(value["text"]))
+        return Record(instances, rest)
     except (ValueError, KeyError, TypeError):
         return None
 

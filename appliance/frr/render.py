@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import Any
 
 from appliance.frr.extra import parse_extra
 from appliance.frr.marks import BEYOND_MAP, DEFAULT_LIST, MARK, SOURCE_MAP
+from appliance.frr.pieces import Pieces, Row, lay_out, place
 from appliance.frr.tree import merge_trees, parse_tree, render_tree, sort_tree
 from appliance.model.address import IPAddress, IPNetwork
+from appliance.model.drawn import Drawn, keep, make_each, sort_each
 from appliance.model.peering import CLOSED, SHUT, BgpRouter, Neighbor, PrefixRule
 from appliance.model.resources import DEFAULT_TABLE
 from appliance.templates.filling import Piece, load_template
@@ -48,6 +51,7 @@ class PrefixList:
     word: str
     name: str
     entries: tuple[Entry, ...]
+    tunnel: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,7 @@ class RouteMap:
     shut: bool = False
     default_table: int | None = None
     weight: int | None = None
+    tunnel: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,16 +87,13 @@ class Family:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """All that concerns one neighbour."""
+    """All that concerns one neighbour, which stands at ``place`` among the others."""
 
+    place: tuple[int, int]
     peer: Neighbor
     lists: tuple[PrefixList, ...]
     maps: tuple[RouteMap, ...]
     default: tuple[PrefixRule, ...]
-
-
-Drawn = dict[object, Any]
-"""What was made before, by the kind and identity of what it was made from: that stands beside it."""
 
 
 def render_frr(router: BgpRouter, templates: Mapping[str, str], drawn: Drawn | None = None) -> str:
@@ -105,13 +107,25 @@ def render_frr(router: BgpRouter, templates: Mapping[str, str], drawn: Drawn | N
     is that cloud's path, in which the other must not find its own number. Raises FaultyInput for an extra text that
     cannot be passed on. ``drawn`` keeps what was made for neighbours that stay the same objects.
     """
+    return write_frr(router, templates, {} if drawn is None else drawn)[0]
+
+
+def write_frr(router: BgpRouter, templates: Mapping[str, str], known: Drawn) -> tuple[str, Pieces | None]:
+    """The text, and the pieces that it is made of where nothing is merged in."""
+    pieces = _draw(router, templates, known)
     extra = parse_extra(router.extra, f"router bgp {router.asn}")
-    known: Drawn = {} if drawn is None else drawn
+    if extra:
+        return render_tree(sort_tree(merge_trees(parse_tree(pieces.text), extra))), None
+    return pieces.text, pieces
+
+
+def _draw(router: BgpRouter, templates: Mapping[str, str], known: Drawn) -> Pieces:
+    """Each neighbour's pieces are the same objects as long as it is."""
     if known.get("templates", templates) != templates:
         known.clear()
     known["templates"] = templates
-    all_told = [_told(peer, router.asn, known) for peer in router.neighbors]
-    all_told.sort(key=lambda one: _in_order(one.peer.address))
+    told = make_each(known, "told", router.neighbors, lambda peer: _tell(peer, router.asn), router.asn)
+    all_told = sorted(told, key=attrgetter("place"))
     maps = [route_map for one in all_told for route_map in one.maps]
     if router.source:
         maps.append(RouteMap(SOURCE_MAP, source=router.source))
@@ -122,34 +136,30 @@ def render_frr(router: BgpRouter, templates: Mapping[str, str], drawn: Drawn | N
         "map_name": map_name, "connect_retry": CONNECT_RETRY, "default_list": DEFAULT_LIST,
         "passes_on": lambda peer: any(rule.prefix in router.beyond for rule in peer.announce),
     }  # fmt: skip
+    rows: list[Row] = []
 
-    def pieces(name: str, **about: Iterable[object]) -> Piece:
-        """A template once for each thing; for one that is known by itself, what was made of it before."""
+    def pieces(name: str, **about: Sequence[Any]) -> Piece:
+        """A template once for each thing. Where that stands is said now, and filled in later."""
         ((word, things),) = about.items()
-        beyond = router.beyond if name == ACTIVATION else None
-        found = []
-        for thing in things:
-            key = (name, id(thing), beyond)
-            made = known.get(key)
-            if made is None or made[0] is not thing:
-                template = whole.environment.get_template(name)
-                made = known[key] = thing, template.render({word: thing}, **constants)
-            found.append(made[1])
-        return Piece("".join(found).removesuffix("\n"))
+        template = whole.environment.get_template(name)
+        kind = (name, len(rows), router.beyond if name == ACTIVATION else None)
+        made = make_each(known, kind, things, lambda thing: template.render({word: thing}, **constants))
+        rows.append(keep(known, ("row", name, len(rows)), made, lambda: Row(made, things)))
+        return Piece(place(len(rows) - 1))
 
     text = whole.render(
         router=router,
         peers=[one.peer for one in all_told],
-        families=tuple(_family(router, all_told, version) for version in (4, 6)),
+        families=tuple(_family(router, all_told, version, known) for version in (4, 6)),
         pieces=pieces,
-        maps=sorted(maps, key=lambda item: item.name),
+        maps=sort_each(known, "maps", maps, attrgetter("name")),
         restart=RESTART,
         defer=DEFER,
         source=router.source,
         source_map=SOURCE_MAP,
         beyond_map=BEYOND_MAP,
     )
-    return render_tree(sort_tree(merge_trees(parse_tree(text), extra))) if extra else text
+    return lay_out(text, rows)
 
 
 def map_name(peer: Neighbor, direction: str) -> str:
@@ -167,25 +177,17 @@ def _in_order(address: IPAddress) -> tuple[int, int]:
     return address.version, int(address)
 
 
-def _told(neighbor: Neighbor, asn: int, known: Drawn) -> Told:
-    key = ("told", id(neighbor), asn)
-    if key not in known or known[key][0] is not neighbor:
-        known[key] = neighbor, _tell(neighbor, asn)
-    found: Told = known[key][1]
-    return found
-
-
 def _tell(neighbor: Neighbor, asn: int) -> Told:
     peer = _as_frr_has_it(neighbor)
     lists = tuple(
-        _prefix_list(_word(peer), map_name(peer, way), rules)
+        _prefix_list(_word(peer), map_name(peer, way), rules, peer.tunnel)
         for way, rules in (("in", peer.accept), ("out", peer.announce))
     )
-    return Told(peer, lists, (_inbound(peer), _outbound(peer, asn)), _default_rules(peer))
+    return Told(_in_order(peer.address), peer, lists, (_inbound(peer), _outbound(peer, asn)), _default_rules(peer))
 
 
-def _family(router: BgpRouter, all_told: Iterable[Told], version: int) -> Family:
-    members = [one for one in all_told if one.peer.address.version == version]
+def _family(router: BgpRouter, all_told: Iterable[Told], version: int, known: Drawn) -> Family:
+    members = [one for one in all_told if one.place[0] == version]
     networks = {network for network in router.networks if network.version == version}
     lists = [each for one in members for each in one.lists]
     word = "ip" if version == 4 else "ipv6"
@@ -194,15 +196,15 @@ def _family(router: BgpRouter, all_told: Iterable[Told], version: int) -> Family
         name=f"ipv{version}",
         networks=tuple(sorted(networks, key=lambda network: (int(network.network_address), network.prefixlen))),
         peers=tuple(one.peer for one in members),
-        lists=tuple(sorted(lists, key=lambda item: item.name)),
+        lists=tuple(sort_each(known, f"lists{version}", lists, attrgetter("name"))),
     )
 
 
-def _prefix_list(word: str, name: str, rules: Iterable[PrefixRule]) -> PrefixList:
+def _prefix_list(word: str, name: str, rules: Iterable[PrefixRule], tunnel: str | None = None) -> PrefixList:
     """In the given order, each line once (FRR drops a repeated one without a word)."""
     lines = dict.fromkeys(tuple(rule.words.split(" ", 1)) for rule in rules)
     entries = [Entry(seq, action, match) for seq, (action, match) in zip(range(5, LAST, 5), lines, strict=False)]
-    return PrefixList(word, name, (*entries, Entry(LAST, "deny", "any")))
+    return PrefixList(word, name, (*entries, Entry(LAST, "deny", "any")), tunnel)
 
 
 def _inbound(peer: Neighbor) -> RouteMap:
@@ -210,8 +212,9 @@ def _inbound(peer: Neighbor) -> RouteMap:
     shut = peer.stance in (CLOSED, SHUT)
     table = DEFAULT_TABLE if _default_rules(peer) else None
     return RouteMap(
-        name, _word(peer), name, local_pref=peer.preference, metric=peer.force_med, shut=shut, default_table=table
-    )
+        name, _word(peer), name, local_pref=peer.preference, metric=peer.force_med, shut=shut, default_table=table,
+        tunnel=peer.tunnel,
+    )  # fmt: skip
 
 
 def _default_rules(peer: Neighbor) -> tuple[PrefixRule, ...]:
@@ -232,6 +235,7 @@ def _outbound(peer: Neighbor, asn: int) -> RouteMap:
         communities=_numeric(standard),
         large_communities=_numeric(large),
         metric=peer.told_med,
+        tunnel=peer.tunnel,
     )
 
 

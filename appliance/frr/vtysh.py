@@ -16,6 +16,7 @@ from appliance.frr.applying import Refused, carry_out, policy_delay, refusal, ti
 from appliance.frr.asking import read_established, read_filtered, read_paths, read_sessions
 from appliance.frr.diff import BGPD, MGMTD, Parts, split, steps
 from appliance.frr.narrowing import narrowed
+from appliance.frr.pieces import Pieces, find_difference
 from appliance.frr.record import (
     Instances,
     Record,
@@ -59,7 +60,10 @@ class Frr:
     def __init__(self, run_dir: Path = RUN_DIR, record_file: Path = RECORD) -> None:
         self._run_dir = run_dir
         self._record_file = record_file
-        self._read: tuple[tuple[int, int, int], Instances, str | None] | None = None
+        self._read: tuple[_Mark, Instances, str | None] | None = None
+        self._told: FrrConfig | None = None
+        self.met: tuple[str, ...] | None = None
+        """Whom :meth:`foreign` would name, by the last look; None where it did not tell."""
         self._lock = asyncio.Lock()
 
     @property
@@ -70,6 +74,8 @@ class Frr:
     async def observe(self) -> frozenset[Resource]:
         """What we told these daemons; where the record is lost, what carries our mark. Nothing after a restart."""
         text = await self._run(self._text)
+        if self._told is not None and self._told.text == text:
+            return frozenset({self._told})
         return frozenset({FrrConfig(text)} if text else ())
 
     async def apply(self, changes: Sequence[Change]) -> Sequence[Outcome]:
@@ -134,8 +140,7 @@ class Frr:
         """What these daemons were told. A file that is the one we know is not read again."""
         instances = _instances(vtys)
         try:
-            status = self._record_file.stat()
-            mark = status.st_ino, status.st_mtime_ns, status.st_size
+            mark = _mark_of(self._record_file)
             if self._read is None or self._read[:2] != (mark, instances):
                 record = parse_record(self._record_file.read_text(encoding="utf-8"), instances)
                 self._read = mark, instances, record.text if record else None
@@ -145,14 +150,17 @@ class Frr:
 
     def _text(self, vtys: dict[str, Vty]) -> str:
         recalled = self._recalled(vtys)
+        self.met = None if recalled is None else ()
         return render_tree(together(ours(_settled(vtys)))) if recalled is None else recalled
 
-    def _compared(self, vtys: dict[str, Vty], text: str) -> tuple[Parts, Parts]:
+    def _compared(self, vtys: dict[str, Vty], config: FrrConfig) -> tuple[Parts, Parts]:
         """What stands, and what is wanted; of both only as much as they can differ in, where that is known."""
         recalled = self._recalled(vtys)
         if recalled is None:
-            return ours(_settled(vtys)), split(parse_tree(text))
-        had, want = narrowed(recalled, text)
+            return ours(_settled(vtys)), split(parse_tree(config.text))
+        old, new = self._told.pieces if self._told and self._told.text == recalled else None, config.pieces
+        found = find_difference(old, new) if isinstance(old, Pieces) and isinstance(new, Pieces) else None
+        had, want = found or narrowed(recalled, config.text)
         return split(parse_tree(had)), split(parse_tree(want))
 
     def _outcome(self, vtys: dict[str, Vty], change: Change) -> Outcome:
@@ -160,33 +168,38 @@ class Frr:
         assert config is None or isinstance(config, FrrConfig)
         try:
             vtys[BGPD].secrets = config.secrets if config else ()
-            refused = self._bring_to(vtys, config.text if config else "")
+            refused = self._bring_to(vtys, config or FrrConfig(""))
         except ApplianceError as error:
             return Outcome(change, error.message, getattr(error, "retry", False))
         except OSError as error:
             return Outcome(change, f"{error.strerror}: {error.filename}")
         return Outcome(change, refusal(refused))
 
-    def _bring_to(self, vtys: dict[str, Vty], text: str) -> Sequence[Refused]:
+    def _bring_to(self, vtys: dict[str, Vty], config: FrrConfig) -> Sequence[Refused]:
         """There is no record while we write. What did not work together is tried once more line by line."""
-        standing, wanted = self._compared(vtys, text)
+        standing, wanted = self._compared(vtys, config)
+        self._told = None
         self._record_file.unlink(missing_ok=True)
+        text = config.text
         lines = text.count("\n")
         refused = carry_out(vtys, steps(standing, wanted), delay=policy_delay(wanted[BGPD]), standing=lines)
         if refused:
             refused = carry_out(vtys, steps(ours(_running(vtys)), split(parse_tree(text))), singly=True)
         if not refused:
             self._remember(vtys, text)
+            self._told = config
         return refused
 
     def _remember(self, vtys: dict[str, Vty], text: str) -> None:
-        content = render_record(Record(_instances(vtys), text)).encode()
+        instances = _instances(vtys)
+        content = render_record(Record(instances, text)).encode()
         self._record_file.parent.mkdir(parents=True, exist_ok=True)
         fresh = self._record_file.with_suffix(".new")
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
         fresh.replace(self._record_file)
+        self._read = _mark_of(self._record_file), instances, text
 
     def _adopt(self, vtys: dict[str, Vty], backup: Path) -> tuple[str, ...]:
         running = _running(vtys)
@@ -285,6 +298,15 @@ def open_vty(run_dir: Path, name: str) -> Iterator[Vty]:
             hint = f"install frr, set {name}=yes in /etc/frr/daemons, then: systemctl restart frr"
             raise SystemLacks(f"FRR's {name} does not run ({path})", hint=hint, code="frr-missing") from error
         yield Vty(name, sock)
+
+
+_Mark = tuple[int, int, int]
+"""Inode, time and size of a file: another one has others."""
+
+
+def _mark_of(path: Path) -> _Mark:
+    status = path.stat()
+    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def _instances(vtys: dict[str, Vty]) -> Instances:

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from appliance.intent.apart import Apart, Span
 from appliance.intent.layout import CONNECTION, INTENT
 from appliance.intent.read import Reader
 from appliance.intent.rules import find_all, split
@@ -25,9 +26,6 @@ from appliance.profiles import PROFILES
 
 Number = Callable[[Connection, Tunnel], int]
 Named = Callable[[Connection, Tunnel], str]
-Span = tuple[int, int, int]
-"""IP version, first and last address of a network."""
-
 _CONNECTIONS = re.compile(r"connections:[ \t]*\n(?=( *)- )")
 _STRANGE = ("\r", "\ufeff", "\n---", "\n...", "\n%")
 _NEXT_KEY = re.compile(r"\n(?=[^\s#])(?!- )")
@@ -66,6 +64,7 @@ class Rereading:
     _parts: dict[str, Part] = field(default_factory=dict)
     _frames: dict[str, tuple[Intent, int]] = field(default_factory=dict)
     _frame: Intent | None = None
+    _apart: Apart | None = None
 
     def read(self, text: str) -> tuple[Intent, tuple[Notice, ...]] | None:
         """The intent, and what there is to remark; None where it takes a whole reading to tell."""
@@ -113,9 +112,23 @@ class Rereading:
             if part.alone is None:
                 return None
             remarks += [_at(notice, index) for notice in part.alone.notices] if part.alone.notices else ()
-        if _in_the_way(intent, [part.alone for part in parts if part.alone]):
+        if not self._agree(intent, [part.alone for part in parts if part.alone]):
             return None
         return intent, tuple(dict.fromkeys(remarks))
+
+    def _agree(self, intent: Intent, alone: Sequence[Alone]) -> bool:
+        """Whether no rule about several connections has anything to say."""
+        if _differ(intent):
+            return False
+        known, self._apart = self._apart, None
+        if known is not None and known.follow(alone):
+            self._apart = known
+            return True
+        if _in_the_way(intent, alone):
+            return False
+        fresh = Apart()
+        self._apart = fresh if fresh.follow(alone) else None
+        return True
 
     def _alone(self, frame: Intent, connection: Connection) -> Alone | None:
         if connection.announce.default_route:  # which has to do with what others say, and with translations
@@ -198,15 +211,18 @@ def _span(network: IPNetwork) -> Span:
     return network.version, first, first | ((1 << (network.max_prefixlen - network.prefixlen)) - 1)
 
 
-def _in_the_way(intent: Intent, alone: Sequence[Alone]) -> bool:
-    """Whether a rule about several connections may have something to say."""
-    claims = Counter(claim for one in alone for claim in one.claims)
-    if len(claims) != sum(len(one.claims) for one in alone):
-        return True
+def _differ(intent: Intent) -> bool:
+    """Whether connections may not go with each other for what they are."""
     speaking = {connection.asn for connection in intent.connections if connection.mode == "bgp"}
     if intent.site.asn is None and len(speaking) > 1:
         return True
-    if sum(connection.mode == "policy" for connection in intent.connections) > 1:
+    return sum(connection.mode == "policy" for connection in intent.connections) > 1
+
+
+def _in_the_way(intent: Intent, alone: Sequence[Alone]) -> bool:
+    """Whether a rule about what several connections have may have something to say."""
+    claims = Counter(claim for one in alone for claim in one.claims)
+    if len(claims) != sum(len(one.claims) for one in alone):
         return True
     if any(_within((span, number) for number, one in enumerate(alone) for span in one.insides)):
         return True

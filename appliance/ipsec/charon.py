@@ -26,11 +26,11 @@ from appliance.ipsec.applying import (
 )
 from appliance.ipsec.conversation import Conversation, connected, heard, register
 from appliance.ipsec.record import (
-    Loaded,
     Record,
     fallen,
     ours,
     parse_record,
+    render_amendment,
     render_backup,
     render_record,
     standing,
@@ -68,7 +68,7 @@ class Charon:
         self._settings = settings
         self._lock = asyncio.Lock()
         self._recalled: tuple[_Mark, Record] | None = None
-        self._written: dict[str, tuple[Loaded, str]] = {}
+        self._whole = 0
         self.met: tuple[str, ...] | None = None
         """Whom :meth:`foreign` would name, by the last look at everything; None before one."""
 
@@ -246,8 +246,17 @@ class Charon:
         return self._recalled[1]
 
     def _keep(self, record: Record) -> None:
-        self._written = {name: known for name, known in self._written.items() if name in record.connections}
-        _write_privately(self._record_file, render_record(record, self._written))
+        """To a record that we know is added what changed, until that is more than the record was."""
+        mark, known = _mark_of(self._record_file), self._recalled
+        added = ""
+        if mark is not None and known is not None and known[0] == mark and known[1].instance == record.instance:
+            added = render_amendment(known[1], record)
+        if mark is not None and added and mark[2] + len(added) <= 2 * self._whole:
+            _add(self._record_file, added)
+        else:
+            text = render_record(record)
+            self._whole = len(text)
+            _write_privately(self._record_file, text)
         mark = _mark_of(self._record_file)
         self._recalled = (mark, record) if mark is not None else None
 
@@ -322,6 +331,15 @@ def _await_rekey(sock: socket.socket, name: str, deadline: float) -> Rekeyed:
                 break
         sock.settimeout(max(deadline - time.monotonic(), 0.001))
     return Rekeyed(False, tuple(lines))
+
+
+def _add(path: Path, line: str) -> None:
+    """One more line, all of it or, where we are killed, a part without an end."""
+    try:
+        with path.open("ab", buffering=0) as file:
+            file.write(line.encode())
+    except OSError as error:
+        raise ApplianceError(f"cannot write {path}: {error.strerror}", code="system") from None
 
 
 def _write_privately(path: Path, text: str) -> None:

@@ -40,15 +40,27 @@ class Record:
     owners: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-def render_record(record: Record, written: dict[str, tuple[Loaded, str]] | None = None) -> str:
-    """The record as the text of its file. ``written`` keeps each connection's text from one time to the next."""
-    known = {} if written is None else written
-    for name, loaded in record.connections.items():
-        if name not in known or known[name][0] is not loaded:
-            known[name] = loaded, f"{json.dumps(name)}: {_rendered(loaded)}"
-    connections = ", ".join(known[name][1] for name in sorted(record.connections))
+def render_record(record: Record) -> str:
+    """The record as the text of its file: one line, after which others may say what changed since."""
+    connections = ", ".join(f"{json.dumps(name)}: {_rendered(one)}" for name, one in sorted(record.connections.items()))
     head = json.dumps({"version": VERSION, "instance": record.instance, "owners": record.owners}, default=str)
     return f'{head.removesuffix("}")}, "connections": {{{connections}}}}}\n'
+
+
+def render_amendment(before: Record, after: Record) -> str:
+    """What changed, as a line to be added to that of the record before; None stands for what went."""
+    connections = ", ".join(
+        f"{json.dumps(name)}: {_rendered(after.connections[name]) if name in after.connections else 'null'}"
+        for name in _changed(before.connections, after.connections)
+    )
+    owners = {name: after.owners.get(name) for name in _changed(before.owners, after.owners)}
+    return f'{{"owners": {json.dumps(owners)}, "connections": {{{connections}}}}}\n'
+
+
+def _changed(before: Mapping[str, object], after: Mapping[str, object]) -> list[str]:
+    """The names under which there is another object now, or one came or went."""
+    changed = [name for name, value in after.items() if before.get(name) is not value]
+    return sorted({*changed, *(before.keys() - after.keys())})
 
 
 def _rendered(loaded: Loaded) -> str:
@@ -66,18 +78,33 @@ def parse_record(text: str, instance: str) -> Record:
 
     A restarted charon has forgotten everything, so a record of the one before says nothing.
     """
+    head, *more = text.split("\n")
     try:
-        value = json.loads(text)
+        value = json.loads(head)
         if value["version"] != VERSION or value["instance"] != instance:
             return Record(instance)
-        connections = {
-            name: Loaded(_connection(entry["connection"]), entry["snapshot"])
-            for name, entry in value["connections"].items()
-        }
-        owners = {name: tuple(ids) for name, ids in value["owners"].items()}
+        record = _amended(Record(instance), value)
     except (ValueError, TypeError, KeyError, AttributeError):
         return Record(instance)
-    return Record(instance, connections, owners)
+    for line in more[:-1]:  # what has no end was cut off while it was written
+        try:
+            record = _amended(record, json.loads(line))
+        except (ValueError, TypeError, KeyError, AttributeError):
+            break
+    return record
+
+
+def _amended(record: Record, value: dict[str, Any]) -> Record:
+    connections, owners = dict(record.connections), dict(record.owners)
+    for name, entry in value["connections"].items():
+        connections.pop(name, None)
+        if entry is not None:
+            connections[name] = Loaded(_connection(entry["connection"]), entry["snapshot"])
+    for name, ids in value["owners"].items():
+        owners.pop(name, None)
+        if ids is not None:
+            owners[name] = tuple(ids)
+    return Record(record.instance, connections, owners)
 
 
 def _connection(value: dict[str, Any]) -> IkeConnection:

@@ -10,7 +10,7 @@ from appliance.model.address import IPAddress, IPNetwork
 @dataclass(frozen=True, slots=True)
 class TunnelGuard:
     """One tunnel as the filter sees it. MSS in bytes, for packets entering and leaving ``interface``, which mode policy
-    has none of."""
+    has none of. Nothing to its networks ``inside`` leaves an uplink in clear."""
 
     interface: str | None
     remote: IPAddress  # the only source of IKE and ESP for this tunnel
@@ -18,6 +18,7 @@ class TunnelGuard:
     neighbors: tuple[IPAddress, ...]  # the only partners of BGP on this interface
     mss: int  # over IPv4
     mss6: int  # over IPv6
+    inside: tuple[IPNetwork, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

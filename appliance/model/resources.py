@@ -266,9 +266,10 @@ class IkeConnection:
 
 @dataclass(frozen=True, slots=True)
 class FirewallTable:
-    """Our whole nftables table as the text that nft loads in one transaction."""
+    """Our whole nftables table as the text that nft loads in one transaction; ``parts`` make it up, where known."""
 
     text: str
+    parts: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
     @property
     def key(self) -> str:
@@ -278,10 +279,11 @@ class FirewallTable:
 @dataclass(frozen=True, slots=True)
 class FrrConfig:
     """Our whole part of FRR's configuration, in FRR's canonical spelling and order. ``secrets`` are what tokens in it
-    stand for: a changed secret has another token."""
+    stand for: a changed secret has another token; ``pieces`` what it is made of, for the door, where that is known."""
 
     text: str
     secrets: tuple[tuple[str, Secret], ...] = field(default=(), compare=False, repr=False)
+    pieces: object = field(default=None, compare=False, repr=False)
 
     @property
     def key(self) -> str:

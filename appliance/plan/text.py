@@ -11,7 +11,7 @@ from appliance.model.resources import FirewallTable, FrrConfig, IkeConnection, N
 
 SIGNS = {"add": "+", "change": "~", "remove": "-"}
 _HIDDEN = {"secret", "fingerprint", "protocol"}
-_UNSAID = {"text", "secrets", "child", "machine_wide", "up"}
+_UNSAID = {"text", "secrets", "child", "machine_wide", "up", "parts", "pieces"}
 
 
 def describe_change(change: Change) -> str:

@@ -38,6 +38,7 @@ class FakeFrr:
         self.lacking: tuple[SystemLacks, ...] = ()
         self.writes = 0
         self.life = 1
+        self.met: tuple[str, ...] | None = None
         self.far: dict[IPAddress, FarEnd] = {}
         self._running: Tree = {(): []}
         self._told: str | None = None

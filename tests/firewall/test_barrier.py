@@ -91,6 +91,19 @@ def test_without_its_route_a_protected_prefix_does_not_leave(stage: Stage, famil
         run("ip", "-n", box, "route", "add", *route.split())
 
 
+@pytest.mark.parametrize("free", [2, 6])
+def test_where_a_tunnel_ends_inside_is_never_behind_an_uplink(stage: Stage, family: Family, free: int) -> None:
+    """However many addresses that network has, and though it lies in the uplink's own."""
+    length = ip_address(family.stranger).max_prefixlen - free
+    mine = replace(SHARED.tunnels[0], inside=(ip_network(f"{family.stranger}/{length}", strict=False),))
+    stage.wires.load(render_ruleset(replace(SHARED, tunnels=(mine, *SHARED.tunnels[1:]))))
+    inside = stage.datagram(family, family.lan, family.stranger)
+    stage.stops(stage.lan, inside, stage.isp, stage.datagram(family, family.lan, family.public))
+    with closing(client(stage, family, "box")) as host, pytest.raises(PermissionError):
+        host.sendto(b"in clear", (family.stranger, 4000))
+    assert stage.count("protected_in_clear") == 2
+
+
 @pytest.mark.usefixtures("table")
 def test_the_host_itself_may_use_private_networks_that_nobody_protects(stage: Stage, family: Family) -> None:
     with closing(client(stage, family, "box")) as host:

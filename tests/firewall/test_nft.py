@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from appliance.firewall.amending import find_amendment
+from appliance.firewall.amending import Amendment, find_amendment, find_difference
+from appliance.firewall.elements import NEW, render_batch
 from appliance.firewall.listing import digest_listing, first_error, parse_counters
 from appliance.firewall.nft import Nft
-from appliance.firewall.ruleset import render_ruleset
+from appliance.firewall.ruleset import render_ruleset, ruleset_parts
 from appliance.model.change import Change, Outcome
 from appliance.model.fault import SystemFailure, SystemLacks
 from appliance.model.resources import FirewallTable
@@ -105,7 +106,9 @@ def test_a_record_that_cannot_be_written_is_said(nft: Nft, record: Path) -> None
 
 def test_the_record_holds_what_was_loaded(nft: Nft, record: Path) -> None:
     load(nft)
-    assert json.loads(record.read_text())["text"] == TABLE.text
+    head, _, text = record.read_text().partition("\n")
+    assert text == TABLE.text
+    assert json.loads(head).keys() == {"digest"}
 
 
 # -- without nftables: its words, recorded
@@ -188,7 +191,11 @@ def amended() -> Iterator[FirewallTable]:
     tunnels = SHARED.tunnels
     for index, one in enumerate(tunnels):
         changed = replace(
-            one, neighbors=tuple(peer + 9 for peer in one.neighbors), mss=one.mss - 7, remote=one.remote + 3
+            one,
+            neighbors=tuple(peer + 9 for peer in one.neighbors),
+            mss=one.mss - 7,
+            remote=one.remote + 3,
+            inside=(ip_network(f"169.254.77.{4 * index}/30"), *one.inside[1:]),
         )
         yield FirewallTable(render_ruleset(replace(SHARED, tunnels=(*tunnels[:index], changed, *tunnels[index + 1 :]))))
     yield FirewallTable(render_ruleset(replace(SHARED, tunnels=tunnels[:1])))
@@ -208,6 +215,31 @@ def test_where_only_elements_differ_only_those_change(nft: Nft, record: Path) ->
         assert asyncio.run(nft.observe()) == {table}
         assert run("-a list chain inet appliance from_tunnel") == handles
         standing = table
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_what_differs_is_found_in_the_parts_that_do(known: bool) -> None:
+    drawn: dict[object, object] = {}
+    standing = FirewallTable(TABLE.text, ruleset_parts(SHARED, drawn))
+    for index, one in enumerate(SHARED.tunnels):
+        tunnels = (*SHARED.tunnels[:index], replace(one, mss=1111, neighbors=()), *SHARED.tunnels[index + 1 :])
+        parts = ruleset_parts(replace(SHARED, tunnels=tunnels), drawn if known else {})
+        wanted = FirewallTable("".join(parts), parts)
+        assert wanted.text == render_ruleset(replace(SHARED, tunnels=tunnels))
+        assert find_difference(standing, wanted) == find_amendment(standing.text, wanted.text) != Amendment({}, {})
+        if known:
+            assert sum(old is not new for old, new in zip(standing.parts, wanted.parts, strict=True)) <= 5
+
+
+@pytest.mark.parametrize("element", ["10.0.0.0/8", "1-5", '"a" . "b"', "", "ether", '"a', "10.0.0.1 : x"])
+def test_elements_of_other_kinds_are_left_to_the_program(element: str) -> None:
+    with pytest.raises(ValueError, match=r"kind|address"):
+        render_batch([(NEW, "mss4", [element])])
+
+
+def test_more_than_a_message_holds_is_left_to_the_program() -> None:
+    with pytest.raises(ValueError, match="fits"):
+        render_batch([(NEW, "tunnels", [f'"t{number}"' for number in range(4000)])])
 
 
 def test_an_amended_table_is_the_one_that_is_loaded_whole(nft: Nft) -> None:

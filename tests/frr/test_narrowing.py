@@ -10,9 +10,11 @@ import pytest
 
 from appliance.frr.diff import Step, split, steps
 from appliance.frr.narrowing import narrowed
+from appliance.frr.pieces import find_difference
+from appliance.frr.render import write_frr
 from appliance.frr.tree import parse_tree
 from appliance.model.peering import CLOSED, BgpRouter, Neighbor
-from tests.frr.routers import FIRST, SECOND, neighbor, random_router, render, with_neighbors
+from tests.frr.routers import FIRST, SECOND, neighbor, random_router, render, templates, with_neighbors
 
 EXTRA = """\
 ip prefix-list strange seq 5 permit 10.0.0.0/8
@@ -46,6 +48,40 @@ def test_the_same_is_told_as_by_comparing_everything(seed: int) -> None:
         assert between(*narrowed(had, want)) == between(had, want)
     assert between(*narrowed("", render(new))) == between("", render(new))
     assert between(*narrowed(render(new), "")) == between(render(new), "")
+
+
+@pytest.mark.parametrize("known", [False, True])
+@pytest.mark.parametrize("seed", range(60))
+def test_by_its_pieces_the_same_is_told_as_by_comparing_everything(seed: int, known: bool) -> None:
+    """Whether or not they are the same objects."""
+    chance, drawn = random.Random(seed), dict[object, object]()
+    old = random_router(chance)
+    new = some_of(chance, old) if seed % 2 else replace(random_router(chance), networks=old.networks, asn=old.asn)
+    for one, other in ((old, new), (new, old), (old, old)):
+        (had, before), (want, after) = (write_frr(r, dict(templates()), drawn if known else {}) for r in (one, other))
+        assert (had, want) == (render(one), render(other))
+        assert before is not None
+        assert after is not None
+        assert (before.text, after.text) == (had, want)
+        found = find_difference(before, after)
+        if found is None:
+            assert before.frame != after.frame or one.beyond != other.beyond or "default" in had + want
+        else:
+            assert between(*found) == between(had, want)
+
+
+def test_most_changes_are_found_by_pieces() -> None:
+    router = with_neighbors(FIRST, SECOND, *many(50))
+    drawn: dict[object, object] = {}
+    for changed in ({"hold": 90}, {"stance": CLOSED}, {"address": ip_address("169.254.99.1")}, {"force_med": 7}):
+        neighbors = (replace(FIRST, **changed), *router.neighbors[1:])  # type: ignore[arg-type]
+        one, other = (write_frr(r, dict(templates()), drawn)[1] for r in (router, replace(router, neighbors=neighbors)))
+        assert one is not None
+        assert other is not None
+        found = find_difference(one, other)
+        assert found is not None
+        assert len(found[0]) < len(one.text) / 10
+        assert between(*found) == between(one.text, other.text) != ()
 
 
 @pytest.mark.parametrize("changed", [{"force_med": 7}, {"stance": CLOSED}, {"accept": SECOND.accept[1:]}, {"hold": 90}])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from ipaddress import IPv4Interface, ip_address, ip_network
 from pathlib import Path
@@ -135,6 +136,42 @@ def test_what_did_not_change_is_the_same_object() -> None:
     assert second is not None
     assert second[0].connections[0] is first[0].connections[0]
     assert second[0].connections[1] is not first[0].connections[1]
+
+
+def odd(chance: random.Random, number: int) -> Connection:
+    """One that is often in another's way."""
+    other = chance.choice((number, number, number, chance.randint(0, 9)))
+    changed: dict[str, object] = {}
+    match chance.randint(0, 9):
+        case 0:
+            changed["remote"] = ip_address("198.51.100.1") + other
+        case 1:
+            changed["inside"] = IPv4Interface(f"169.254.10.{other * 4 + 2}/30")
+            changed["peer_inside"] = ip_address(f"169.254.10.{other * 4 + 1}")
+        case 2:
+            changed["if_id"] = 7 + other
+        case 3:
+            changed["interface"] = f"t{other}"
+    networks = {4: f"10.{other}.0.0/16", 5: f"10.{other}.7.0/24", 6: "10.0.0.0/13", 7: f"198.51.100.{4 * other}/30"}
+    network = ip_network(networks.get(chance.randint(0, 20), f"10.{number}.0.0/16"))
+    priority = chance.choice((None, None, number + 1))
+    return connection(number, tunnel(number, **changed), networks=(network,), priority=priority)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_any_sequence_of_changes_is_read_alike(seed: int) -> None:
+    """Whether or not what changed is in the way of what did not."""
+    chance, again = random.Random(seed), rereading()
+    standing = {number: connection(number, tunnel(number)) for number in range(8)}
+    read = 0
+    for _ in range(12):
+        for number in chance.sample(range(10), chance.choice((0, 1, 1, 2))):
+            if standing.pop(number, None) is None or chance.random() < 0.8:
+                standing[number] = odd(chance, number)
+        read += agrees(again, write_intent(site(*standing.values())))
+        if chance.random() < 0.4:
+            standing = {number: connection(number, tunnel(number)) for number in range(8)}
+    assert read
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from dataclasses import replace
 from ipaddress import ip_address
 from typing import Any
@@ -17,6 +18,7 @@ from appliance.ipsec.record import (
     Record,
     fallen,
     parse_record,
+    render_amendment,
     render_record,
     standing,
     standing_keys,
@@ -53,6 +55,25 @@ def test_a_torn_or_strange_file_says_nothing(length: int) -> None:
 def test_a_record_of_another_shape_says_nothing(part: str, value: object) -> None:
     strange = json.loads(render_record(RECORD)) | {part: value}
     assert parse_record(json.dumps(strange), RECORD.instance).connections in ({}, RECORD.connections)
+
+
+def test_what_changed_since_is_told_by_more_lines() -> None:
+    """A line that was cut off while it was written, and all after it, say nothing."""
+    chance, before = random.Random(1), RECORD
+    text = render_record(before)
+    for number in range(20):
+        connections, owners = dict(before.connections), dict(before.owners)
+        for name in chance.sample(["vpc-1", "six", "seven", "eight"], 2):
+            if connections.pop(name, None) is None or chance.random() < 0.5:
+                connections[name] = Loaded(replace(SIX, name=name, dpd_delay=number), chance.choice((None, SHOWN)))
+            owners.pop(name, None)
+            owners |= {name: (f"192.0.2.{number}", name)} if chance.random() < 0.5 else {}
+        after = Record(before.instance, connections, owners)
+        line = render_amendment(before, after)
+        assert parse_record(text + line[:-1], before.instance) == before
+        assert parse_record(text + "{\n" + line, before.instance) == before
+        text, before = text + line, after
+        assert parse_record(text, before.instance) == before
 
 
 def test_only_what_charon_shows_as_it_was_loaded_stands() -> None:

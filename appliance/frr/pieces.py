@@ -1,0 +1,81 @@
+"""A long configuration as the pieces that make it up: what was written before is not written again, and what differs
+from another is found without reading either."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+_PLACE = re.compile(r"\0(\d+)\0\n?")
+
+
+class Owned(Protocol):
+    """What a piece tells of."""
+
+    @property
+    def tunnel(self) -> str | None:
+        """The tunnel it is about; None: none, or all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Pieces that follow one another, each with what it tells of."""
+
+    texts: tuple[str, ...]
+    things: Sequence[Owned]
+
+    def about(self, tunnels: Collection[str | None]) -> str:
+        """Those of these tunnels, and those of none."""
+        pairs = zip(self.texts, self.things, strict=True)
+        return "".join(text for text, thing in pairs if thing.tunnel is None or thing.tunnel in tunnels)
+
+    def tunnels(self, texts: Collection[str]) -> set[str | None]:
+        """To which these belong."""
+        return {thing.tunnel for text, thing in zip(self.texts, self.things, strict=True) if text in texts}
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """Rows, and the texts before, between and after them."""
+
+    frame: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+    @property
+    def text(self) -> str:
+        """All of it."""
+        return self._joined("".join(row.texts) for row in self.rows)
+
+    def about(self, tunnels: Collection[str | None]) -> str:
+        """All of it but the pieces of other tunnels."""
+        return self._joined(row.about(tunnels) for row in self.rows)
+
+    def _joined(self, rows: Iterable[str]) -> str:
+        first, *others = self.frame
+        return first + "".join(f"{row}{text}" for row, text in zip(rows, others, strict=True))
+
+
+def place(number: int) -> str:
+    """What stands in a text where the row of this number belongs, up to the end of its line."""
+    return f"\0{number}\0"
+
+
+def lay_out(text: str, rows: Sequence[Row]) -> Pieces:
+    """A text with places, and the rows that belong there."""
+    parts = _PLACE.split(text)
+    return Pieces(tuple(parts[::2]), tuple(rows[int(number)] for number in parts[1::2]))
+
+
+def find_difference(had: Pieces, want: Pieces) -> tuple[str, str] | None:
+    """Both without the pieces of tunnels of which all are the same in both. None where more is another: what belongs to
+    no tunnel, or what stands around."""
+    if had.frame != want.frame:
+        return None
+    tunnels: set[str | None] = set()
+    for old, new in zip(had.rows, want.rows, strict=True):
+        if old is not new:
+            changed = set(old.texts).symmetric_difference(new.texts)
+            tunnels |= old.tunnels(changed) | new.tunnels(changed)
+    return None if None in tunnels else (had.about(tunnels), want.about(tunnels))

@@ -1,0 +1,97 @@
+"""What is kept from one drawing to the next is what drawing from nothing gives, whatever changes in between."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+
+import pytest
+
+from appliance.model.drawn import Drawn, join_all, keep, make_each, sort_each
+
+
+@dataclass(frozen=True)
+class Thing:
+    """Equal by its name, as resources are that differ in a secret alone."""
+
+    name: str
+    hidden: int = field(default=0, compare=False)
+
+
+def changed(chance: random.Random, things: list[Thing]) -> list[Thing]:
+    """A few come, go, move, or are others."""
+    now = list(things)
+    for _ in range(chance.randint(0, 3)):
+        match chance.choice(("come", "go", "move", "other", "all")):
+            case "come":
+                now.insert(chance.randint(0, len(now)), Thing(f"t{chance.randint(0, 99)}", chance.random() > 0.5))
+            case "go" if now:
+                now.pop(chance.randrange(len(now)))
+            case "move" if now:
+                now.insert(chance.randint(0, len(now)), now.pop(chance.randrange(len(now))))
+            case "other" if now:
+                at = chance.randrange(len(now))
+                now[at] = Thing(now[at].name, now[at].hidden + 1)
+            case "all" if chance.random() < 0.1:
+                now = [Thing(one.name, one.hidden + 1) for one in now]
+    return now
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_what_is_made_again_is_what_would_be_made_of_all(seed: int) -> None:
+    """And made again is only what is another object, or stands beside other facts."""
+    chance, known = random.Random(seed), Drawn()
+    things, beside, given = [Thing(f"t{n}") for n in range(20)], {}, 0
+    for _ in range(40):
+        before, things = things, changed(chance, things)
+        was, beside = dict(beside), beside | {f"t{chance.randint(0, 99)}": chance.randint(0, 3)}
+        old, given = given, given + (chance.random() < 0.1)
+        asked: list[Thing] = []
+
+        def make(
+            thing: Thing, given: int = given, beside: dict[str, int] = beside, asked: list[Thing] = asked
+        ) -> object:
+            asked.append(thing)
+            return thing.name, thing.hidden, given, beside.get(thing.name)
+
+        own = [beside.get(one.name) for one in things]
+        found = make_each(known, "kind", things, make, given, own)
+        assert found == tuple((one.name, one.hidden, given, beside.get(one.name)) for one in things)
+        if given == old and len(known) and before:
+            fresh = {id(one) for one in things} - {id(one) for one in before}
+            fresh |= {id(one) for one in things if beside.get(one.name) != was.get(one.name)}
+            assert {id(one) for one in asked} <= fresh or not was
+        assert make_each(known, "kind", list(things), make, given, own) is found
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_what_is_joined_again_is_the_union_with_the_newest_of_equals(seed: int) -> None:
+    chance, known = random.Random(seed), Drawn()
+    parts = [frozenset({Thing(f"{n}"), Thing(f"{n + 1}"), Thing("shared")}) for n in range(20)]
+    for _ in range(40):
+        for _ in range(chance.choice((0, 1, 1, 3, 12))):
+            kept = changed(chance, list(parts[at := chance.randrange(len(parts))]))
+            parts[at] = frozenset(kept)
+        if chance.random() < 0.1:
+            parts.insert(chance.randint(0, len(parts)), frozenset({Thing("more")}))
+        found = join_all(known, "kind", tuple(parts))
+        assert found == frozenset().union(*parts)
+        there = {id(one) for part in parts for one in part}
+        assert all(id(one) in there for one in found)
+        assert join_all(known, "kind", tuple(parts)) is found
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_what_is_sorted_again_is_sorted(seed: int) -> None:
+    chance, known = random.Random(seed), Drawn()
+    things = [Thing(f"t{n}") for n in range(20)]
+    for _ in range(40):
+        things = changed(chance, things)
+        found = sort_each(known, "kind", things, lambda one: one.name)
+        assert [id(one) for one in found] == [id(one) for one in sorted(things, key=lambda one: one.name)]
+
+
+def test_what_is_kept_is_made_anew_from_other_facts() -> None:
+    known = Drawn()
+    assert [keep(known, "a", given, lambda given=given: [given]) for given in (1, 1, 2, 1)] == [[1], [1], [2], [1]]  # type: ignore[misc]
+    assert keep(known, "a", 1, lambda: [3]) is keep(known, "a", 1, lambda: [4])
