@@ -25,6 +25,9 @@ from appliance.model.order import Commit, Made, Order
 PATIENCE = 30.0
 """Seconds to wait for a writer that is not this daemon."""
 AGAIN = 0.1
+ANSWERED_FIRST = 0.02
+"""Seconds from the end of an order until what follows from it is judged and looked at: at a thousand tunnels that takes
+longer than the order did."""
 
 T = TypeVar("T")
 
@@ -37,7 +40,7 @@ async def serve_control(
     stop: asyncio.Event,
     log: Callable[[str], None],
 ) -> None:
-    """Until told to stop. ``wake`` is called after every order."""
+    """Until told to stop. ``wake`` is called after every order, once its answer is on its way."""
     teller = Teller(systems)
 
     async def carry(order: Order, tell: Tell) -> tuple[Made, ...]:
@@ -50,7 +53,7 @@ async def serve_control(
             if board.generation != generation:  # switched meanwhile
                 await board.enforce()
         log(f"ordered: {_what(order)}")
-        wake()
+        asyncio.get_running_loop().call_later(ANSWERED_FIRST, wake)
         return made
 
     async def look(question: Question) -> Mapping[str, Any]:

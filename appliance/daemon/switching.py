@@ -116,8 +116,9 @@ class Switchboard:
             self._prober.set_targets(targets, wish.intent.probe, known(targets, self._published))
 
     def obey(self, wish: Wish) -> None:
-        """This was ordered, and is carried out."""
-        self.follow(replace(wish, bridged=self.bridge.spans))
+        """This was ordered, and is carried out. The pass that comes after asks over its tunnels."""
+        self._wish = replace(wish, bridged=self.bridge.spans)
+        self._bundles = bundles(self._wish)
 
     def owners(self, speaker: str) -> Mapping[str, str]:
         """The connection behind each interface over which this speaker has sessions."""

@@ -62,6 +62,7 @@ class Frr:
         self._record_file = record_file
         self._read: tuple[_Mark, Instances, str | None] | None = None
         self._told: FrrConfig | None = None
+        self._versions: dict[str, tuple[str, str]] = {}
         self.met: tuple[str, ...] | None = None
         """Whom :meth:`foreign` would name, by the last look; None where it did not tell."""
         self._lock = asyncio.Lock()
@@ -221,12 +222,18 @@ class Frr:
         for name in ("zebra", *DAEMONS):
             try:
                 with open_vty(self._run_dir, name) as vty:
-                    version = vty.ask("show version").split()[1]
+                    version = self._version(vty)
             except SystemLacks as lack:
                 yield lack
             else:
                 if int(version.split(".")[0]) < OLDEST:
                     yield SystemLacks(f"FRR {version} is too old", hint=f"FRR {OLDEST} or newer", code="frr-version")
+
+    def _version(self, vty: Vty) -> str:
+        """One daemon stays of one version."""
+        if self._versions.get(vty.name, ("", ""))[0] != vty.instance or "?" in vty.instance:
+            self._versions[vty.name] = vty.instance, vty.ask("show version").split()[1]
+        return self._versions[vty.name][1]
 
 
 class Vty:

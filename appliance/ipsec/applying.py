@@ -41,6 +41,9 @@ FEW = 20
 Names = Sequence[str] | None
 """Connections to look at; None: all there are."""
 
+Ids = Mapping[str, set[int]]
+"""The unique ids of IKE_SAs, by connection."""
+
 Request = tuple[str, Mapping[str, Any]]
 """A vici command and its message."""
 
@@ -124,8 +127,7 @@ def carry_out(talk: Talk, record: Record, changes: Sequence[Change], keep: Calla
         ike_ids(talk, about), _our_keys(talk) if len(touched) < len(changes) else {},
     )  # fmt: skip
     outcomes = _load(batch, changes)
-    _close(batch)
-    _start(batch)
+    _start(batch, _close(batch))
     keep(Record(record.instance, _as_seen(batch, snapshots(talk, about), changes), batch.owners))
     return [_with_refusal(outcome, batch.refused) for outcome in outcomes]
 
@@ -215,33 +217,49 @@ def _with_refusal(outcome: Outcome, refused: Mapping[str, str]) -> Outcome:
     return replace(outcome, error=refused[resource.name], retry=True)
 
 
-def _close(batch: Batch) -> None:
-    """Say goodbye on all at once, wait for the answers together, then drop what is left without an answer."""
-    now = ike_ids(batch.talk, batch.about) if batch.close or batch.gone else {}
+def _close(batch: Batch) -> Ids:
+    """Say goodbye on all at once, wait for the answers together, then drop what is left without an answer. What stands
+    then."""
+    if not batch.close and not batch.gone:
+        return ike_ids(batch.talk, batch.about) if batch.start else {}
+    now: Ids = ike_ids(batch.talk, batch.about) if batch.gone else batch.before
     doomed = batch.close.union(*(now.get(name, set()) for name in batch.gone))
-    left = close_sas(batch.talk, doomed & set().union(*now.values()), batch.about)
-    for name, ids in left.items():
+    now = dismiss(batch.talk, doomed, now, batch.about)
+    for name, ids in _named(doomed, now).items():
         batch.refused[name] = f"the IKE_SA of {name} does not go away (id {', '.join(map(str, sorted(ids)))})"
+    return now
 
 
 def close_sas(talk: Talk, ids: Iterable[int], names: Names = None) -> dict[str, set[int]]:
     """Close these IKE_SAs, of these connections; returns those that still stand, by connection."""
     doomed = set(ids)
+    return _named(doomed, dismiss(talk, doomed, ike_ids(talk, names), names)) if doomed else {}
+
+
+def dismiss(talk: Talk, doomed: Set[int], now: Ids, names: Names) -> Ids:
+    """Close these of the IKE_SAs that stand ``now``; what stands afterwards."""
     for force in ("no", "yes"):
+        left: Ids = _named(doomed, now)
         # An SA that went by itself meanwhile is a failure to charon; what stands is looked at anyway.
         talk.requests(
             [
                 ("terminate", {"ike-id": str(one), "timeout": AT_ONCE, "force": force})
-                for one in _still(talk, doomed, names)
+                for ids in left.values()
+                for one in sorted(ids)
             ]
         )
         waited = 0.0
-        while (left := _still(talk, doomed, names)) and waited < PATIENCE:
+        while left and (left := _named(doomed, now := ike_ids(talk, names))) and waited < PATIENCE:
             talk.pause(POLL)
             waited += POLL
         if not left:
-            return {}
-    return {name: found & doomed for name, found in ike_ids(talk, names).items() if found & doomed}
+            break
+    return now
+
+
+def _named(doomed: Set[int], now: Ids) -> dict[str, set[int]]:
+    """Those of them that stand, by connection."""
+    return {name: found & doomed for name, found in now.items() if found & doomed}
 
 
 def close_surplus(talk: Talk, sas: Sequence[TunnelSa], settled_s: int) -> int:
@@ -252,13 +270,8 @@ def close_surplus(talk: Talk, sas: Sequence[TunnelSa], settled_s: int) -> int:
     return len(doomed) + len(children)
 
 
-def _still(talk: Talk, doomed: set[int], names: Names) -> set[int]:
-    return doomed & set().union(*ike_ids(talk, names).values()) if doomed else set()
-
-
-def _start(batch: Batch) -> None:
+def _start(batch: Batch, standing: Ids) -> None:
     """Start each tunnel once: if the peer called first, there is nothing left to start."""
-    standing = ike_ids(batch.talk, batch.about) if batch.start else {}
     missing = [one for one in batch.start if not standing.get(one.name, set()) - batch.close]
     answers = batch.talk.requests([("initiate", initiate_message(one)) for one in missing])
     for connection, error in zip(missing, answers, strict=True):

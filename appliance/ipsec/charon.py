@@ -69,6 +69,7 @@ class Charon:
         self._lock = asyncio.Lock()
         self._recalled: tuple[_Mark, Record] | None = None
         self._whole = 0
+        self._complete = ""
         self.met: tuple[str, ...] | None = None
         """Whom :meth:`foreign` would name, by the last look at everything; None before one."""
 
@@ -104,10 +105,9 @@ class Charon:
     async def lacks(self) -> tuple[SystemLacks, ...]:
         """What this machine lacks for IPsec: the daemon, the right to talk to it, or plugins it runs without."""
         try:
-            stats = await self._run(lambda talk: talk.request("stats"))
+            return await self._run(self._lacking)
         except SystemLacks as lack:
             return (lack,)
-        return lacking_plugins([name.decode() for name in stats.get("plugins", [])])
 
     async def remarks(self) -> tuple[Notice, ...]:
         """What in charon's settings file works against our tunnels; nothing where the file cannot be read."""
@@ -169,6 +169,16 @@ class Charon:
             return [path.read_text(errors="replace") for path in sorted(start.glob(pattern.lstrip("/")))]
         except (OSError, ValueError):
             return []
+
+    def _lacking(self, talk: Conversation) -> tuple[SystemLacks, ...]:
+        """A charon that lacked nothing runs with the plugins it began with."""
+        instance = talk.instance()
+        if instance != self._complete:
+            stats = talk.request("stats")
+            if lacking := lacking_plugins([name.decode() for name in stats.get("plugins", [])]):
+                return lacking
+            self._complete = instance if "unknown" not in instance else ""
+        return ()
 
     def _observe(self, talk: Conversation) -> frozenset[Resource]:
         record = self._record(talk)

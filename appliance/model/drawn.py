@@ -33,8 +33,8 @@ def sort_each(known: Drawn, kind: object, things: Sequence[T], name: Callable[[T
 def join_all(known: Drawn, kind: object, sets: Sequence[frozenset[T]]) -> frozenset[T]:
     """All of them together, made of the whole of last time where few of them are others."""
     last: tuple[Sequence[frozenset[T]], frozenset[T]] | None = known.get(kind)
-    todo = set(range(len(sets))) if last is None or len(sets) != len(last[0]) else _changed(sets, last[0])
-    if last is None or len(todo) > FEW:
+    todo = _changed(sets, last[0]) if last is not None else set()
+    if last is None or len(sets) != len(last[0]) or len(todo) > FEW:
         found = frozenset[T]().union(*sets)
     elif todo:
         before, whole = last
