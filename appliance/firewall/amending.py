@@ -53,8 +53,8 @@ _NAMED = re.compile(r"\t(?:set|map) (\w+) \{\n")
 def _lines(part: str) -> tuple[str, frozenset[str]]:
     """A set's text without its elements, and those."""
     head, found, rest = part.partition("\t\telements = {\n")
-    inside, _, tail = rest.partition("\t\t}\n") if found else ("", "", "")
-    return head + (tail if found else "").removesuffix("\t}\n"), frozenset(inside.split(",\n"))
+    inside, _, tail = rest.partition("\t\t}\n")
+    return head + tail, frozenset(inside.split(",\n"))
 
 
 def _stripped(lines: frozenset[str]) -> frozenset[str]:

@@ -160,21 +160,24 @@ class Nft:
 
 
 async def _told(amendment: Amendment) -> bool:
-    """Whether the kernel took all of it. The socket is opened by the caller's thread: it belongs to the network
-    namespace of that."""
+    """Whether the kernel took all of it. The socket is opened by the caller's thread, whose network namespace it
+    belongs to. Nobody waits until it is closed: Linux does so once nobody looks at the old elements any more, which is
+    some milliseconds."""
     try:
         batch, count = render_batch(amendment.changes)
-        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETFILTER) as sock:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, len(batch) + _ROOM)
-            sock.settimeout(_PATIENCE)
-            sock.bind((0, 0))
+        sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETFILTER)
+        try:
             return await asyncio.to_thread(_is_taken, sock, batch, count)
+        finally:
+            asyncio.get_running_loop().run_in_executor(None, sock.close)
     except (OSError, ValueError):
         return False
 
 
 def _is_taken(sock: socket.socket, batch: bytes, count: int) -> bool:
-    """The kernel waits until nobody looks at the old elements any more: some milliseconds."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, len(batch) + _ROOM)
+    sock.settimeout(_PATIENCE)
+    sock.bind((0, 0))
     sock.send(batch)
     answers: dict[int, int] = {}
     while len(answers) < count and not any(answers.values()):

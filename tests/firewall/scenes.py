@@ -22,7 +22,7 @@ VPC_2 = TunnelGuard(
     neighbors=(ip_address("169.254.24.5"),),
     mss=1300,
     mss6=1280,
-    inside=(ip_network("169.254.24.4/30"), ip_network("fd00:24::/64")),
+    inside=(ip_network("169.254.24.4/30"), ip_network("fd00:24::/126")),
 )
 LAN = LanGuard("eth2", (ip_network("172.16.20.0/24"), ip_network("2001:db8:20::/64")))
 SHARED = Filter(
