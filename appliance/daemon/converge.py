@@ -33,7 +33,8 @@ class Report:
 async def observe_all(doors: Iterable[Door], look: Look | None = None) -> frozenset[Resource]:
     """What every system holds of ours. The doors look at the same time."""
     found = await asyncio.gather(*(look(door) if look else door.observe() for door in doors))
-    return frozenset[Resource]().union(*found)
+    largest, *others = sorted(found, key=len, reverse=True) or [frozenset[Resource]()]
+    return largest.union(*others)
 
 
 async def plan_once(desired: Iterable[Resource], doors: Sequence[Door], look: Look | None = None) -> tuple[Change, ...]:

@@ -19,8 +19,7 @@ from appliance.model.resources import Resource
 def compose(wish: Wish) -> frozenset[Resource]:
     """Desired resources. The same wish gives the same set, whatever the order of the intent's lists."""
     forget_the_past(wish)
-    return frozenset[Resource]().union(
-        tunnel_resources(wish),
+    return tunnel_resources(wish).union(
         egress_resources(wish),
         policy_resources(wish),
         route_resources(wish),

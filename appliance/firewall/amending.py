@@ -52,7 +52,7 @@ _NAMED = re.compile(r"\t(?:set|map) (\w+) \{\n")
 
 def _lines(part: str) -> tuple[str, frozenset[str]]:
     """A set's text without its elements, and those."""
-    head, found, rest = part.partition("\t\telements = {\n")
+    head, _, rest = part.partition("\t\telements = {\n")
     inside, _, tail = rest.partition("\t\t}\n")
     return head + tail, frozenset(inside.split(",\n"))
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from appliance.intent.apart import Apart, Span
 from appliance.intent.layout import CONNECTION, INTENT
 from appliance.intent.read import Reader
-from appliance.intent.rules import find_all, split
+from appliance.intent.rules import Judgement, find_all, split
 from appliance.intent.rules_nat import nat_findings
 from appliance.intent.tree import MOST_CHARACTERS, MOST_NODES, Entries, Items, Node, Unreadable, count_nodes, parse_tree
 from appliance.model.address import IPNetwork
@@ -64,6 +64,7 @@ class Rereading:
     _parts: dict[str, Part] = field(default_factory=dict)
     _frames: dict[str, tuple[Intent, int]] = field(default_factory=dict)
     _frame: Intent | None = None
+    _around: Judgement | None = None
     _apart: Apart | None = None
 
     def read(self, text: str) -> tuple[Intent, tuple[Notice, ...]] | None:
@@ -102,7 +103,10 @@ class Rereading:
             self._frame = frame
             for part in parts:
                 part.alone = None
-        faults, notices = split((*find_all(frame, self.profiles), *nat_findings(intent)))
+            self._around = None
+        around = self._around or split((*find_all(frame, self.profiles), *nat_findings(intent)))
+        self._around = None if intent.nat else around
+        faults, notices = around
         if faults:
             return None
         remarks = list(notices)

@@ -271,6 +271,10 @@ class FirewallTable:
     text: str
     parts: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
+    def __hash__(self) -> int:
+        """Without reading the text, which may be long."""
+        return hash((type(self), len(self.text)))
+
     @property
     def key(self) -> str:
         return "firewall-table"
@@ -284,6 +288,10 @@ class FrrConfig:
     text: str
     secrets: tuple[tuple[str, Secret], ...] = field(default=(), compare=False, repr=False)
     pieces: object = field(default=None, compare=False, repr=False)
+
+    def __hash__(self) -> int:
+        """Without reading the text, which may be long."""
+        return hash((type(self), len(self.text)))
 
     @property
     def key(self) -> str:
