@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from appliance.model.change import Change, Door, Outcome
-from appliance.model.resources import Resource
+from appliance.model.resources import FrrConfig, IkeConnection, Resource, SharedKey
 from appliance.plan.diff import make_plan
 from appliance.plan.order import held_back
 
@@ -16,6 +16,7 @@ Look = Callable[[Door], Awaitable[frozenset[Resource]]]
 """Whoever tells what a door holds."""
 Note = Callable[[Door, Sequence[Outcome]], None]
 """Whoever keeps what was done through a door."""
+Batch = tuple[Door, list[Change]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +49,26 @@ async def carry_out(
     """Make the changes in order, each run of one door's as a batch. Goes on past a failure, but never onto what
     rests on it. ``note`` hears of what was tried."""
     outcomes: list[Outcome] = []
-    for door, batch in _batches(changes, doors):
+    for beside in _beside(_batches(changes, doors)):
         failed = [outcome.change for outcome in outcomes if outcome.error is not None]
-        reasons = {change: held_back(change, failed) for change in batch}
-        outcomes += [Outcome(change, reason) for change, reason in reasons.items() if reason]
-        outcomes += await _tried(door, [change for change in batch if reasons[change] is None], note)
-        for outcome in outcomes[-len(batch) :] if progress else ():
-            assert progress is not None
-            progress(outcome)
+        tried = await asyncio.gather(
+            *(_told(door, batch, failed, note) for door, batch in beside), return_exceptions=True
+        )
+        for found in tried:
+            if isinstance(found, BaseException):
+                raise found
+            outcomes += found
+            for outcome in found if progress else ():
+                assert progress is not None
+                progress(outcome)
     return Report(tuple(outcomes))
+
+
+async def _told(door: Door, batch: Sequence[Change], failed: Sequence[Change], note: Note | None) -> Sequence[Outcome]:
+    """A batch but for what rests on what failed."""
+    reasons = {change: held_back(change, failed) for change in batch}
+    held = [Outcome(change, reason) for change, reason in reasons.items() if reason]
+    return [*held, *(await _tried(door, [change for change in batch if reasons[change] is None], note))]
 
 
 async def _tried(door: Door, changes: Sequence[Change], note: Note | None) -> Sequence[Outcome]:
@@ -70,10 +82,30 @@ async def _tried(door: Door, changes: Sequence[Change], note: Note | None) -> Se
             note(door, tried)
 
 
-def _batches(changes: Sequence[Change], doors: Sequence[Door]) -> list[tuple[Door, list[Change]]]:
+def _beside(batches: Iterable[Batch]) -> Iterator[list[Batch]]:
+    """In order; but charon and FRR, of which neither waits for the other, are told at the same time what comes or
+    changes."""
+    found: list[Batch] = []
+    for door, batch in batches:
+        if found and not (_all_come(found[-1][1], _KEYS) and _all_come(batch, (FrrConfig,))):
+            yield found
+            found = []
+        found.append((door, batch))
+    if found:
+        yield found
+
+
+_KEYS = (SharedKey, IkeConnection)
+
+
+def _all_come(batch: Iterable[Change], kinds: tuple[type, ...]) -> bool:
+    return all(isinstance(change.new, kinds) for change in batch)
+
+
+def _batches(changes: Sequence[Change], doors: Sequence[Door]) -> list[Batch]:
     """Runs of neighbouring changes that belong to one door."""
     owner = {kind: door for door in doors for kind in door.owns}
-    found: list[tuple[Door, list[Change]]] = []
+    found: list[Batch] = []
     for change in changes:
         door = owner[type(change.resource)]
         if found and found[-1][0] is door:
