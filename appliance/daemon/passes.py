@@ -196,6 +196,8 @@ async def prepare(
     changes = await plan_once(desired, doors, look)
     if pictures is not None and gone is not None:
         pictures.align(desired)
+        for config in (one for one in desired if isinstance(one, FrrConfig)):
+            systems.frr.know(config)
     return Prepared(wish, machine, desired, changes, doors)
 
 

@@ -83,6 +83,11 @@ class Frr:
         """Send the difference to what stands. Lines that FRR refuses do not keep the others from it."""
         return await self._run(lambda vtys: [self._outcome(vtys, change) for change in changes])
 
+    def know(self, config: FrrConfig) -> None:
+        """This is what was found to be told already; of what it is made shows sooner what differs from another."""
+        if self._told is None and self._read is not None and self._read[2] == config.text:
+            self._told = config
+
     async def sessions(self) -> tuple[BgpSession, ...]:
         """Every BGP session of FRR, by address."""
         return await self._look(lambda vtys: read_sessions(vtys[BGPD]))

@@ -92,7 +92,7 @@ class Charon:
 
     async def sas(self) -> tuple[TunnelSa, ...]:
         """Every SA of connections in charon, the carrying and newest of each connection first."""
-        return await self._run(lambda talk: parse_sas(talk.stream("list-sas", "list-sa")))
+        return await asyncio.to_thread(self._converse, _all_sas)
 
     async def foreign(self) -> tuple[str, ...]:
         """Connections in charon that are not ours, named for the refusal."""
@@ -128,7 +128,9 @@ class Charon:
     async def tend(self, book: Book) -> Book:
         """To be called every few seconds: calls tunnels of ours that stand idle (refused, or closed by the peer),
         less and less often, and tidies. ``book`` is what the last call returned; at first an empty one."""
-        return await self._run(lambda talk: self._tend(talk, book))
+        before = self._recalled
+        sas = await self.sas()
+        return await self._run(lambda talk: self._tend(talk, book, sas) if self._recalled is before else book)
 
     async def tidy(self, settled_s: int = SETTLED) -> int:
         """Close what a tunnel has too many of because both ends called at once (see ``surplus``); how many."""
@@ -210,8 +212,8 @@ class Charon:
         if close_sas(talk, ike_ids(talk).get(name, set())):
             raise SystemFailure(f"the SAs of {name} do not go away", retry=True)
 
-    def _tend(self, talk: Conversation, book: Book) -> Book:
-        sas = parse_sas(talk.stream("list-sas", "list-sa"))
+    def _tend(self, talk: Conversation, book: Book, sas: tuple[TunnelSa, ...]) -> Book:
+        """By a look at everything for which nobody had to wait, and during which nobody changed anything."""
         close_surplus(talk, sas, SETTLED)
         record = self._record(talk)
         startable = [name for name, one in record.connections.items() if "start" in one.connection.child.start_action]
@@ -252,7 +254,9 @@ class Charon:
         if mark is None:
             return Record(instance)
         if self._recalled is None or self._recalled[0] != mark or self._recalled[1].instance != instance:
-            self._recalled = mark, parse_record(self._record_file.read_text(), instance)
+            text = self._record_file.read_text()
+            self._recalled = mark, parse_record(text, instance)
+            self._whole = len(text) if text.endswith("\n") else 0
         return self._recalled[1]
 
     def _keep(self, record: Record) -> None:
@@ -269,6 +273,10 @@ class Charon:
             _write_privately(self._record_file, text)
         mark = _mark_of(self._record_file)
         self._recalled = (mark, record) if mark is not None else None
+
+
+def _all_sas(talk: Conversation) -> tuple[TunnelSa, ...]:
+    return parse_sas(talk.stream("list-sas", "list-sa"))
 
 
 class Listener:

@@ -50,6 +50,9 @@ class FakeFrr:
     def places(self) -> tuple[Path, ...]:
         return ()
 
+    def know(self, config: FrrConfig) -> None:
+        """It reads all of it at any rate."""
+
     async def observe(self) -> frozenset[Resource]:
         self._answer()
         text = render_tree(together(ours({"bgpd": self._running}))) if self._told is None else self._told
