@@ -193,7 +193,7 @@ class Frr:
             refused = carry_out(vtys, steps(ours(_running(vtys)), split(parse_tree(text))), singly=True)
         if not refused:
             self._remember(vtys, text)
-            self._told = config
+            self._told = config if text else None
         return refused
 
     def _remember(self, vtys: dict[str, Vty], text: str) -> None:
