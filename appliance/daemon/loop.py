@@ -48,6 +48,10 @@ SPACING = 0.5
 AT_LEAST_EVERY = 30.0
 """Seconds after which everything is looked at though nothing woke us: not every change tells of itself."""
 
+YOUNG = 20_000
+"""Objects made until Python looks for garbage among them: an order makes some thousand, and none of them goes in
+circles."""
+
 Log = Callable[[str], None]
 
 
@@ -179,6 +183,7 @@ def _keep_for_good() -> None:
     takes as long as an order. What is no longer referred to goes as before."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(YOUNG)
 
 
 async def converge_once(systems: Systems, board: Switchboard | None = None, memory: Memory | None = None) -> int:

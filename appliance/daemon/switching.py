@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import replace
+from itertools import chain
 from time import monotonic
 from typing import Protocol
 
@@ -24,6 +25,7 @@ from appliance.design.routing import lan_addresses
 from appliance.design.tunnels import tunnel_link
 from appliance.design.wish import Wish
 from appliance.model.change import Change, Outcome
+from appliance.model.drawn import Drawn, make_each
 from appliance.model.fault import ApplianceError
 from appliance.model.health import ConnectionVerdict, Target
 from appliance.model.intent import Connection, Probing
@@ -62,6 +64,7 @@ class Switchboard:
         self._systems = systems
         self._prober = prober
         self._wish: Wish | None = None
+        self._drawn = Drawn()
         self._bundles: tuple[Bundle, ...] = ()
         self._published = load_published(systems.store.run_dir)
         self._operations_mark: Marks | None = None
@@ -98,8 +101,9 @@ class Switchboard:
     @property
     def links(self) -> Mapping[str, str]:
         """The interface of each tunnel that has one."""
-        routed = [(one, tunnel) for one, tunnel in self._wish.tunnels if one.mode != "policy"] if self._wish else []
-        return {tunnel.name: tunnel_link(tunnel) for _, tunnel in routed}
+        if self._wish is None:
+            return {}
+        return dict(chain.from_iterable(make_each(self._drawn, "links", self._wish.connections, _links)))
 
     @property
     def policed(self) -> tuple[Connection, ...]:
@@ -340,6 +344,12 @@ def _ended(tunnel: str, was: Published, now: Published) -> str:
     if now.stances[tunnel] != SHUT or was.stances.get(tunnel) == SHUT:
         return ""
     return f"{tunnel}: silent for long while another session stands, so its BGP session is ended"
+
+
+def _links(connection: Connection) -> tuple[tuple[str, str], ...]:
+    """Of each tunnel that has an interface, by name."""
+    tunnels = sorted(connection.tunnels, key=lambda tunnel: tunnel.name) if connection.mode != "policy" else ()
+    return tuple((tunnel.name, tunnel_link(tunnel)) for tunnel in tunnels)
 
 
 def _failures(outcomes: Iterable[Outcome]) -> list[str]:
