@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import compress, count
 from typing import Any, TypeVar
 
@@ -39,13 +39,20 @@ def join_all(known: Drawn, kind: object, sets: Sequence[frozenset[T]]) -> frozen
     elif todo:
         before, whole = last
         gone = frozenset[T]().union(*(before[at] for at in todo))
-        others = (each for at, each in enumerate(sets) if at not in todo and not gone.isdisjoint(each))
-        shared = [each - (each - gone) for each in others]  # the objects of each, which are still there
-        found = (whole - gone).union(*shared, *(sets[at] for at in sorted(todo)))
+        found = (whole - gone).union(*_still_held(gone, sets, todo), *(sets[at] for at in sorted(todo)))
     else:
         found = last[1]
     known[kind] = sets, found
     return found
+
+
+def _still_held(gone: frozenset[T], sets: Sequence[frozenset[T]], todo: set[int]) -> Iterator[frozenset[T]]:
+    """What others than these have of it too: their objects, which are still there."""
+    for at, each in enumerate(sets):
+        if not gone.isdisjoint(each) and at not in todo:
+            theirs = each - (each - gone)
+            yield theirs
+            gone -= theirs
 
 
 FEW = 8
