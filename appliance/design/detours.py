@@ -1,9 +1,13 @@
 """What still leaves by a tunnel whose BGP session is closed goes by one that is open, until FRR has chosen anew.
 
 By itself a closed session empties a tunnel only after bgpd's own wait, and zebra's; while one of them is gone, not at
-all. A detour is one filter on the tunnel's own interface, whatever the number of prefixes, and stands as long as the
-session is closed: where FRR has moved, nothing meets it. It leads to another tunnel of the same connection, whose
-interface encrypts what its SA is for and drops all else.
+all. A detour is filters on the tunnel's own interface, the same few whatever the number of prefixes, and stands as long
+as the session is closed: where FRR has moved, nothing meets it. It leads to another tunnel of the same connection,
+whose interface encrypts what its SA is for and drops all else.
+
+What meets it was forwarded, counted down, filtered, translated and tracked before: none of that happens twice. Where
+the other tunnel takes less, Linux answers with the size, as to whatever is too big for it. All of it goes by one other
+tunnel, were there more that carry: it is for the moment until FRR has spread it over them.
 """
 
 from __future__ import annotations

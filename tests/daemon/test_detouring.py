@@ -11,6 +11,7 @@ import pytest
 from appliance.daemon.loop import converge_once, keep_converged
 from appliance.daemon.switching import Switchboard
 from appliance.model.change import Change
+from appliance.model.fault import SystemLacks
 from appliance.model.operation import Drain, Operations
 from appliance.model.peering import BEHIND, CLOSED
 from appliance.model.resources import Detour
@@ -42,6 +43,21 @@ def test_before_frr_was_told_anything_what_leaves_by_a_silent_path_leaves_by_the
         one.said += await one.board.decide()
         assert await one.ways() == {"vpc-1", "vpc-2"}
         assert await around(box.kernel) == {"vpc-1": "vpc-2"}
+
+    watched(box, scene)
+
+
+def test_while_frr_is_gone_a_silent_path_is_left_all_the_same(box: Box) -> None:
+    async def scene(one: Watched) -> None:
+        box.frr.lacking = (SystemLacks("FRR does not answer", code="frr"),)
+        box.prober.falls_silent("vpc-1")
+        for _ in range(3):
+            box.clock.now += 1
+            one.board.hear_peers("frr", None, None)
+            await one.board.decide()
+            assert await one.ways() == {"vpc-1", "vpc-2"}
+            assert await around(box.kernel) == {"vpc-1": "vpc-2"}
+        box.frr.lacking = ()
 
     watched(box, scene)
 
