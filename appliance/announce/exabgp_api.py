@@ -29,12 +29,14 @@ from appliance.model.session import BgpSession, FilteredPath, LearnedPath
 FOLDER = Path(BRIDGE).parent
 """Readable by the speaker's user, which the appliance's own folder is not. The keys of sessions are for it alone."""
 
+_NEIGHBOR = re.compile(r"(?m)^neighbor (\S+) ")
 _KEY = re.compile(r'(?m)^( *md5-password) "(?!secret:).*$')
 
 SOCKET = Path("/run/appliance/speaker.sock")
 ANSWER_WITHIN = 30.0  # seconds
-READY_WITHIN = 120.0
-"""Seconds for which a start of ExaBGP is waited for before sessions are taken from another speaker."""
+READY_WITHIN, LEFT_WITHIN = 120.0, 10.0
+"""Seconds for which a start of ExaBGP is waited for before sessions are taken from another speaker, and the end of its
+own before what they go over is taken away."""
 LONGEST = 1 << 28  # bytes of an answer: every path of a full table
 
 
@@ -77,6 +79,14 @@ class Exabgp:
         return frozenset()
 
     async def apply(self, changes: Sequence[Change]) -> Sequence[Outcome]:
+        """Write it, or take it away, and wait until ExaBGP has left whom it is to leave: what sessions go over may go
+        next, and what was under way would leave in clear."""
+        outcomes = await self.lay(changes)
+        if any(_leaves(change) for change in changes):
+            await (self._await_ready(LEFT_WITHIN) if self.file.exists() else wait_for_end(self.mark))
+        return outcomes
+
+    async def lay(self, changes: Sequence[Change]) -> Sequence[Outcome]:
         """Write it, or take it away: the daemon follows."""
         return [self._write(change) for change in changes]
 
@@ -86,10 +96,7 @@ class Exabgp:
         no daemon runs there is nothing to wait for."""
         begun, _, _ = config.text.partition("\nneighbor ")
         self._write(Change(None, ExabgpConfig(f"{begun}\n")))
-        deadline = monotonic() + READY_WITHIN
-        with suppress(SystemFailure):
-            while await self._ask("ready") != [True] and monotonic() < deadline:
-                await asyncio.sleep(0.1)
+        await self._await_ready(READY_WITHIN)
 
     async def hand_on(self) -> None:
         """End it without a word, and wait for that: whoever takes its sessions over would call neighbours that it still
@@ -135,6 +142,13 @@ class Exabgp:
             return Outcome(change, f"{error.strerror}: {error.filename}")
         return Outcome(change)
 
+    async def _await_ready(self, within: float) -> None:
+        """Until it takes commands and has read what is written; no longer than so many seconds."""
+        deadline = monotonic() + within
+        with suppress(SystemFailure):
+            while await self._ask("ready") != [True] and monotonic() < deadline:
+                await asyncio.sleep(0.05)
+
     async def _ask(self, question: str) -> Any:
         try:
             async with asyncio.timeout(ANSWER_WITHIN):
@@ -147,6 +161,14 @@ class Exabgp:
         except (OSError, TimeoutError, ValueError) as error:
             hint = "systemctl start appliance"
             raise SystemFailure("ExaBGP runs in `appliance run`, which does not answer", hint=hint) from error
+
+
+def _leaves(change: Change) -> bool:
+    """Whether a neighbour is to be left."""
+    before, after = (
+        set(_NEIGHBOR.findall(one.text)) if isinstance(one, ExabgpConfig) else set() for one in (change.old, change.new)
+    )
+    return not before <= after
 
 
 def _lay(file: Path, text: str, group: int | None = None) -> None:

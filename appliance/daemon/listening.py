@@ -115,7 +115,7 @@ class Listening:
         wanted = next(iter(await asyncio.to_thread(speaker_configs, wish)), None)
         standing = await self._systems.exabgp.observe()
         changes = [Change(old, wanted) for old in standing if wanted is not None and old != wanted]
-        outcomes = await self._systems.exabgp.apply(changes)
+        outcomes = await self._systems.exabgp.lay(changes)
         if changes:
             self.on_change()
         return tuple(one.error for one in outcomes if one.error is not None)
@@ -208,6 +208,7 @@ class Listening:
             self._log(message.why)
         elif isinstance(message, Answered):
             self.answers += 1
+            self.on_change()
             if not message.done:
                 self._log("ExaBGP refused a command")
 

@@ -51,6 +51,9 @@ class Keeper:
         self._writer: StreamWriter | None = None
         self._talk: asyncio.Task[None] | None = None
         self._config: object = None
+        self._read: object = None
+        self._reading: tuple[object, int, bool] | None = None
+        self._commands = 0
         self._due: tuple[int, float] | None = None
         self._begun = 0.0
         self._pause = FIRST_PAUSE
@@ -109,14 +112,14 @@ class Keeper:
                 await self._end(silently=self._systems.exabgp.handed_on.exists())
         elif self._speaker is None:
             await self._start(config)
-        elif config != self._config and self._writer is not None:
-            self._config = config
-            self._read_again(self._writer)
+        elif self._writer is not None:
+            self._have_it_read(config, self._writer)
 
     async def _start(self, config: object) -> None:
         if monotonic() < self._not_before:
             return
-        self._begun, self._config = monotonic(), config
+        self._begun, self._config, self._reading = monotonic(), config, None
+        self._commands = self._listening.answers
         self._systems.exabgp.handed_on.unlink(missing_ok=True)
         lay_programs(self._systems.exabgp.folder, read_programs())
         self._speaker = await start_speaker(self._systems.exabgp.file, self._address, self._mark)
@@ -124,10 +127,24 @@ class Keeper:
         self._ended.add_done_callback(lambda _: self.bell.ring())
         self._log("ExaBGP is started")
 
-    def _read_again(self, bridge: StreamWriter) -> None:
-        """By a command. One that is still starting is left alone until its bridge stands: a signal would kill it."""
-        bridge.write(b"reload\n")
+    def _have_it_read(self, config: object, bridge: StreamWriter) -> None:
+        """By a command: while it starts a signal would kill it. It says "done" before it reads, and to what it is told
+        then when it has."""
+        if config != self._config:
+            self._config = config
+            self._reading = config, self._tell(bridge, b"reload\n"), False
+        elif self._reading is not None and self._listening.answers >= self._reading[1]:
+            if self._reading[2]:
+                self._reading, self._read = None, config
+            else:
+                self._reading = config, self._tell(bridge, b"# was it read?\n"), True
+
+    def _tell(self, bridge: StreamWriter, command: bytes) -> int:
+        """Which answer will be the one to it."""
+        bridge.write(command)
         self._due = self._due or (self._listening.answers, monotonic() + ANSWERS_WITHIN)
+        self._commands += 1
+        return self._commands
 
     async def _mourn(self, sentence: str) -> None:
         """It ended by itself, or lost its bridge."""
@@ -155,7 +172,7 @@ class Keeper:
         if speaker is None or not is_bridge(writer.get_extra_info("socket"), speaker.pid):
             writer.close()
             return
-        self._writer, self._talk = writer, asyncio.current_task()
+        self._writer, self._talk, self._read = writer, asyncio.current_task(), self._config
         rest = b""
         with suppress(ConnectionError):
             while data := await reader.read(CHUNK):
@@ -209,7 +226,7 @@ class Keeper:
         if word == "filtered":
             return tell_filtered(self._listening.rib.filtered(ip_address(argument)))
         if word == "ready":
-            return [self._writer is not None]
+            return [self._writer is not None and [self._read] == [*marks([self._systems.exabgp.file])]]
         raise ValueError(word)
 
 

@@ -144,6 +144,18 @@ def capability(code: int, value: bytes) -> bytes:
     return bytes((code, len(value))) + value
 
 
+def capabilities(said: bytes) -> dict[int, bytes]:
+    """Those that an OPEN offers, by code (RFC 5492, section 4): of optional parameters they are the second kind."""
+    found, options = {}, said[10:]
+    while options:
+        kind, size = options[:2]
+        offered, options = options[2 : 2 + size], options[2 + size :]
+        while offered and kind == 2:
+            found[offered[0]] = offered[2 : 2 + offered[1]]
+            offered = offered[2 + offered[1] :]
+    return found
+
+
 def nlri(prefixes: Iterable[str]) -> bytes:
     """Prefixes as UPDATEs carry them (RFC 4271, section 4.3)."""
     found = b""

@@ -57,7 +57,7 @@ class Scene:
         wanted = {ExabgpConfig(one.text.replace(BRIDGE, str(self.folder / "bridge"))) for one in speaker_configs(wish)}
         if found != wanted:
             change = Change(next(iter(found), None), next(iter(wanted), None))
-            [outcome] = await self.systems.exabgp.apply([change])
+            [outcome] = await self.systems.exabgp.lay([change])
             assert outcome.error is None
         await self.listening.follow(wish)
 

@@ -24,7 +24,7 @@ from appliance.design.wish import Wish
 from appliance.model.change import Change
 from appliance.model.peering import CLOSED, SHUT
 from appliance.model.resources import ExabgpConfig
-from tests.announce.far import NOTIFICATION, REFRESH, until
+from tests.announce.far import NOTIFICATION, OPEN, REFRESH, capabilities, until
 from tests.contracts.namespace import ip
 from tests.daemon.embedded import ENDS, NET, SITE, Scene, play
 from tests.fakes.box import Box
@@ -104,6 +104,23 @@ def test_what_is_told_may_change_while_the_sessions_stand(box: Box, folder: Path
 
 
 OUTWARD = SITE.replace("    speaker: exabgp\n", "    speaker: exabgp\n    announce: {default-route: true}\n")
+
+
+def test_it_offers_what_it_can_and_nothing_else(box: Box, folder: Path) -> None:
+    """IPv4 unicast alone (RFC 4760), and what is told of: route refresh (RFC 2918, 7313), messages beyond 4096 bytes
+    (RFC 8654), graceful restart (RFC 4724), AS numbers beyond 65535 (RFC 6793)."""
+
+    async def scene(at: Scene) -> None:
+        await at.want()
+        await at.both_up()
+        for end in at.ends.values():
+            [said] = [body for kind, body in end.heard if kind == OPEN]
+            offered = capabilities(said)
+            assert offered.pop(70, b"") == b"", "enhanced route refresh (RFC 7313)"
+            assert offered.pop(64)[2:] == bytes((0, 1, 1, 0x80)), "IPv4 unicast, whose forwarding state was kept"
+            assert offered == {1: bytes((0, 1, 0, 1)), 2: b"", 6: b"", 65: (65010).to_bytes(4, "big")}
+
+    play(box, folder, scene)
 
 
 def test_whoever_is_there_hears_of_every_change_while_another_is_gone(box: Box, folder: Path) -> None:
@@ -292,6 +309,14 @@ def test_a_gateway_that_asks_for_it_is_told_all_again(box: Box, folder: Path) ->
     play(box, folder, scene)
 
 
+def lives(pid: int) -> bool:
+    """Whether a process is there, and not only waits for its parent to take notice of its end (proc(5))."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 def test_frrs_routes_stay_while_the_embedded_speaker_learns_them_and_the_other_way_round(
     box: Box, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -317,7 +342,7 @@ def test_frrs_routes_stay_while_the_embedded_speaker_learns_them_and_the_other_w
         changes = [Change(standing, None), *(Change(None, one) for one in router_configs(theirs))]
         child = at.process
         await hand_over(at.systems, theirs, changes)
-        assert not Path(f"/proc/{child}").exists(), "both speak at once"
+        assert not lives(child), "both speak at once"
         await at.want(text=frr)
         await until(lambda: not any(end.up for end in at.ends.values()))
         assert at.routes() == {"10.2.0.0/16": {"vpc-1", "vpc-2"}}
@@ -342,6 +367,32 @@ def test_it_is_ready_before_sessions_are_taken_from_frr(box: Box, folder: Path) 
         await at.want()
         await at.both_up()
         assert at.process == ready
+
+    play(box, folder, scene)
+
+
+def test_who_is_to_be_left_was_left_when_the_change_is_through(box: Box, folder: Path) -> None:
+    """What his session went over may go next: nothing of it may be under way then."""
+
+    def speaks_to(name: str) -> bool:
+        """Whether a connection stands, or is asked for (proc(5), /proc/net/tcp)."""
+        near = bytes(reversed(ip_address(ENDS[name][0]).packed)).hex().upper()
+        rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+        return any(row[1].startswith(near) and row[3] in ("01", "02") and row[2].endswith(":00B3") for row in rows)
+
+    async def scene(at: Scene) -> None:
+        await at.want()
+        await at.both_up()
+        assert speaks_to("vpc-1")
+        assert speaks_to("vpc-2")
+        [standing] = await at.systems.exabgp.observe()
+        one = ExabgpConfig(standing.text.partition("\nneighbor 169.254.23.5")[0])
+        assert "neighbor 169.254.22.73" in one.text
+        await at.systems.exabgp.apply([Change(standing, one)])
+        assert not speaks_to("vpc-1")
+        assert speaks_to("vpc-2")
+        await at.systems.exabgp.apply([Change(one, None)])
+        assert not speaks_to("vpc-2")
 
     play(box, folder, scene)
 
