@@ -168,12 +168,18 @@ def _pieces(text: str) -> tuple[str, list[str]] | None:
     opening = _CONNECTIONS.match(lines, place) if place else None
     if opening is None or len(text) > MOST_CHARACTERS or any(words in lines for words in _STRANGE):
         return None
-    ending = _NEXT_KEY.search(lines, opening.end())
+    ending = _NEXT_KEY.search(lines, opening.end()) if _has_edges(lines, opening.end()) else None
     end = ending.end() if ending else len(lines)
     beginning = f"{opening[1] or ''}- "
     _, *items = f"\n{lines[opening.end() : end]}".split(f"\n{beginning}")
     frame = f"{lines[1:place]}connections: []\n{lines[end:]}"
     return frame, [f"{beginning}{item}\n" for item in items]
+
+
+def _has_edges(lines: str, start: int) -> bool:
+    """Whether anything but the end may stand at the left edge from there on: counted, which is quicker than a look at
+    each line."""
+    return lines.count("\n", start) - lines.count("\n ", start) > lines.endswith("\n")
 
 
 def _read_frame(text: str) -> tuple[Intent, int] | None:
