@@ -42,6 +42,7 @@ from tests.bench.failover import (
     late,
     of_late,
     ring_from_afar,
+    rise,
     say,
     standing,
     systems_in,
@@ -77,6 +78,7 @@ def measure() -> list[Row]:
     if version() is None:
         say("there is no FRR here: BGP is not measured")
         return []
+    rise()
     with speakers() as pair:
         pid = int(pair.far.run("sh", "-c", "ip netns pids " + pair.far.name).split()[0])
         far = FarRouter(pid)

@@ -7,11 +7,21 @@ from dataclasses import replace
 
 import pytest
 
+from tests.bench.__main__ import GOALS, wanted_goals
 from tests.bench.failover import blackouts_of
 from tests.bench.rows import Row, as_data, is_wanted, middle, parse_row, render_results, render_table, spread
 
 GOOD = Row("C3", "a ratio", 1.2, 1.5, "lower", (1.1, 1.3), {"peer, s": 2.5}, "a process per object: 9.0")
 BAD = Row("C1", "another", 80.0, 100.0, "higher", (70.0, 90.0), {}, "none")
+
+
+def test_a_goal_is_measured_with_its_parts_and_a_row_with_its_goal() -> None:
+    assert wanted_goals("F1") == ["F1", "F1-exabgp", "F1-frr"]
+    assert wanted_goals("F1-frr") == ["F1-frr"]
+    assert wanted_goals("F1-loop") == ["F1"]
+    assert wanted_goals("C3-10") == ["C3"]
+    assert wanted_goals("F9") == []
+    assert wanted_goals(None) == list(GOALS)
 
 
 def test_a_bar_is_met_from_its_better_side() -> None:
