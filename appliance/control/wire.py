@@ -8,6 +8,7 @@ nothing and changes nothing: :mod:`appliance.control.asking` asks it.
 from __future__ import annotations
 
 import json
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -134,7 +135,8 @@ def parse_answer(line: str) -> Answer:
 def _fields(order: Order) -> dict[str, Any]:
     match order:
         case Commit():
-            plain = {name: getattr(order, name) for name in ("text", "summary", "seen", "replaces", "adopt")}
+            plain = {name: getattr(order, name) for name in ("text", "summary", "replaces", "adopt")}
+            plain["seen"] = None if order.seen is None else _difference(order.text, order.seen)
             named = ("fresh", "dropped", "down", "unprotected", "forgotten")
             plain |= {name: sorted(getattr(order, name)) for name in named}
             plain["secrets"] = {name: secret.reveal() for name, secret in order.secrets.items()}
@@ -151,10 +153,11 @@ def _fields(order: Order) -> dict[str, Any]:
 
 
 def _commit(value: Mapping[str, Any]) -> Commit:
+    text = _text(value["text"])
     return Commit(
-        text=_text(value["text"]),
+        text=text,
         summary=_text(value["summary"]),
-        seen=_maybe(value["seen"], _text),
+        seen=_maybe(value["seen"], lambda seen: _other(text, seen)),
         replaces=_flag(value["replaces"]),
         secrets={_text(name): Secret(_text(key)) for name, key in value["secrets"].items()},
         fresh=_names(value["fresh"]),
@@ -165,6 +168,27 @@ def _commit(value: Mapping[str, Any]) -> Commit:
         remembered={_text(name): _networks(networks) for name, networks in value["remembered"].items()},
         forgotten=_names(value["forgotten"]),
     )
+
+
+def _difference(text: str, other: str) -> list[object]:
+    """Another text by how much it begins and ends alike, and what is in between: of two intents of a thousand tunnels
+    one is enough."""
+    least = min(len(text), len(other))
+    head = _alike(least, lambda size: text.startswith(other[:size]))
+    tail = _alike(least - head, lambda size: text.endswith(other[len(other) - size :]))
+    return [head, other[head : len(other) - tail], tail]
+
+
+def _alike(most: int, fits: Callable[[int], bool]) -> int:
+    """The largest size that fits; every smaller one does too."""
+    return bisect_right(range(1, most + 1), False, key=lambda size: not fits(size))
+
+
+def _other(text: str, value: object) -> str:
+    match value:
+        case [int() as head, str() as middle, int() as tail] if 0 <= head <= len(text) - tail <= len(text):
+            return text[:head] + middle + text[len(text) - tail :]
+    raise TypeError
 
 
 def _read(value: Mapping[str, Any], kind: type[T], make: Callable[[Mapping[str, Any]], T]) -> T:
