@@ -62,7 +62,7 @@ def main(words: list[str]) -> int:
 
 
 def wanted_goals(wanted: str | None) -> list[str]:
-    """The goal asked for, with its parts that are measured by themselves; or the one that a row asked for is part of."""
+    """The goal asked for, with its parts that are measured by themselves; or the one of which a row is asked for."""
     named = [goal for goal in GOALS if is_wanted(goal, wanted)]
     return named or [goal for goal in GOALS if is_wanted(str(wanted), goal)]
 
