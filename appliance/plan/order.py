@@ -55,8 +55,9 @@ _LINK_SETTING = BUILD_ORDER.index(InsideAddress)
 def in_order(changes: Collection[Change]) -> tuple[Change, ...]:
     """The changes as they may be carried out: additions and changes upwards, then removals downwards.
 
-    The exception is what cannot coexist: one if_id under two names, one address on two links. There the old one goes
-    first, with all that rests on it.
+    The exceptions: what cannot coexist, one if_id under two names, one address on two links. There the old one goes
+    first, with all that rests on it. And where tunnels go and none comes the filter changes last: until then it
+    lets the far ends answer a goodbye, and nothing of their sessions out by an uplink.
     """
     wanted = [change.new for change in changes if change.new is not None and change.old is None]
     if_ids = {
@@ -66,7 +67,23 @@ def in_order(changes: Collection[Change]) -> tuple[Change, ...]:
         and not (isinstance(change.old, XfrmLink) and change.old.if_id == change.new.if_id)
     }
     addresses = {inside.address for inside in wanted if isinstance(inside, InsideAddress)}
-    return tuple(sorted(changes, key=lambda change: _turn(change, if_ids, addresses)))
+    closing = _only_closes(changes)
+    last = (2, 0, "")
+    return tuple(
+        sorted(
+            changes,
+            key=lambda change: last if closing and _is_filter(change) else _turn(change, if_ids, addresses),
+        )
+    )
+
+
+def _only_closes(changes: Iterable[Change]) -> bool:
+    ends = [change for change in changes if isinstance(change.resource, IkeConnection)]
+    return bool(ends) and all(change.new is None for change in ends)
+
+
+def _is_filter(change: Change) -> bool:
+    return isinstance(change.old, FirewallTable) and isinstance(change.new, FirewallTable)
 
 
 def _turn(change: Change, if_ids: Collection[int], addresses: Collection[IPInterface]) -> tuple[int, int, str]:

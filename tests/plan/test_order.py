@@ -83,6 +83,19 @@ def test_removal_takes_the_tunnel_away_before_the_barriers() -> None:
     assert position(plan, FORWARD) < position(plan, TABLE)
 
 
+def test_the_filter_closes_when_what_it_let_in_has_gone_and_opens_before_it_comes() -> None:
+    """A far end may answer a goodbye, and nothing of a session that ends leaves by an uplink."""
+    wider, narrower = TABLE, FirewallTable("table inet appliance {\n\tchain input {\n\t}\n}\n")
+    rest: tuple[Resource, ...] = (TWIN, FORWARD)
+    closing = make_plan((narrower, *rest), (wider, *rest, IKE, LINK))
+    assert [change.resource for change in closing] == [IKE, LINK, narrower]
+    opening = make_plan((wider, *rest, IKE, LINK), (narrower, *rest))
+    assert opening[0].new == wider
+    other = replace(IKE, name="vpc-2", if_id=8)
+    both = make_plan((wider, *rest, other), (narrower, *rest, IKE))
+    assert both[0].new == wider
+
+
 def test_a_wish_that_is_fulfilled_is_an_empty_plan_in_any_order() -> None:
     shuffled = random.Random(3).sample(WHOLE, k=len(WHOLE))
     assert make_plan(WHOLE, shuffled) == ()
