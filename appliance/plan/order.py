@@ -128,6 +128,8 @@ def _rests_on(upper: Resource, lower: Resource) -> bool:
             return upper.link == lower.name
         case Nexthop(), XfrmLink():
             return upper.link == lower.name
+        case Detour(), XfrmLink():
+            return lower.name in (upper.link, upper.via)
         case Sysctl(machine_wide=True), FirewallTable() | Blackhole():
             return upper.value == "1" and upper.name.endswith(("ip_forward", "forwarding"))
         case IkeConnection(), SharedKey():

@@ -7,11 +7,20 @@ from dataclasses import fields
 from difflib import unified_diff
 
 from appliance.model.change import Change
-from appliance.model.resources import FirewallTable, FrrConfig, IkeConnection, Nexthop, Resource, SharedKey, Sysctl
+from appliance.model.resources import (
+    Detour,
+    FirewallTable,
+    FrrConfig,
+    IkeConnection,
+    Nexthop,
+    Resource,
+    SharedKey,
+    Sysctl,
+)
 
 SIGNS = {"add": "+", "change": "~", "remove": "-"}
-_HIDDEN = {"secret", "fingerprint", "protocol"}
-_UNSAID = {"text", "secrets", "child", "machine_wide", "up", "parts", "pieces"}
+_HIDDEN = {"secret", "fingerprint", "protocol", "stays"}
+_UNSAID = {"text", "secrets", "child", "machine_wide", "up", "parts", "pieces", "digest"}
 
 
 def describe_change(change: Change) -> str:
@@ -22,6 +31,8 @@ def describe_change(change: Change) -> str:
             return "\n".join([head, *(f"    {line}" for line in _text_difference(old.text, new.text))])
         case SharedKey(), SharedKey():
             return f"{head}: the key changes"
+        case Detour(via=before), Detour(via=after) if before == after:
+            return f"{head}: other packets stay"
         case old, new if old is not None and new is not None:
             return f"{head}: {', '.join(_field_differences(old, new))}"
     return f"{head}{_details(change.resource)}"

@@ -10,7 +10,7 @@ import pytest
 from appliance.model.change import Change
 from appliance.model.filtering import ManagementGuard
 from appliance.model.machine import DefaultRoute, Interface, Machine
-from appliance.model.resources import Blackhole, ExabgpConfig, FirewallTable, FrrConfig, Resource, XfrmLink
+from appliance.model.resources import Blackhole, Detour, ExabgpConfig, FirewallTable, FrrConfig, Resource, XfrmLink
 from appliance.plan.effect import BRIEF, CUT, NONE, judge_change, judge_plan
 from appliance.plan.safety import object_to
 from appliance.plan.text import describe_change
@@ -59,6 +59,15 @@ def router(old: str, new: str) -> FrrConfig:
 )
 def test_effect_of_one_change(old: Resource | None, new: Resource | None, traffic: str) -> None:
     assert judge_change(Change(old, new)).traffic == traffic
+
+
+def test_a_detour_is_told_by_where_it_leads() -> None:
+    stays = ((None, ip_network("169.254.23.4/30")),)
+    around = Detour("vpc-1", "vpc-2", 7, stays)
+    assert describe_change(Change(None, around)) == "+ detour vpc-1: via vpc-2"
+    assert describe_change(Change(around, None)) == "- detour vpc-1: via vpc-2"
+    assert describe_change(Change(around, replace(around, via="vpc-3"))) == "~ detour vpc-1: via vpc-2 -> vpc-3"
+    assert describe_change(Change(around, replace(around, digest=8))) == "~ detour vpc-1: other packets stay"
 
 
 def test_a_plan_is_as_bad_as_its_worst_change() -> None:
