@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import sys
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
@@ -52,6 +53,10 @@ YOUNG = 20_000
 """Objects made until Python looks for garbage among them: an order makes some thousand, and none of them goes in
 circles."""
 
+TURN = 0.001
+"""Seconds for which one thread keeps the interpreter while another waits for it. The prober must not wait long for a
+pass, nor an order, which goes from thread to thread, for the prober."""
+
 Log = Callable[[str], None]
 
 
@@ -75,6 +80,7 @@ class Bells:
 
 async def keep_converged(systems: Systems, log: Log, stop: asyncio.Event) -> None:
     """Until told to stop. What fails is logged once, and tried again."""
+    sys.setswitchinterval(TURN)
     memory, bells = remember(systems), Bells()
     loop = asyncio.get_running_loop()
     prober = systems.open_prober(lambda: _ring_from_afar(loop, bells.judge))
