@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 from appliance.lab.topology import parse_topology
@@ -21,6 +22,7 @@ class Cloud:
         self.guest = self._place.guest
         self.guest.state = folder / "guest"
         self.folder = folder
+        self._asked: subprocess.Popen[bytes] | None = None
         self.guest.extra = tuple(word for name in ("wan", "lan") for word in self._card(name))
 
     def cards(self) -> tuple[str, ...]:
@@ -30,6 +32,8 @@ class Cloud:
     def start(self) -> None:
         """Boot it, deploy the cloud, and plug the two cards in."""
         self.guest.start()
+        # A guest that nobody asks anything for long ends by itself; this one waits for fifty power cuts of another.
+        self._asked = self.guest.spawn("exec cat", stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
         for card, name in (("eth1", "towan"), ("eth2", "tolan")):  # eth1 and eth2 are names that nodes' links take
             self.guest.do(f"until ip link set {card} name {name} 2>/dev/null; do sleep 0.1; done")
         self._place.up(parse_topology(TOPOLOGY.read_text(), str(TOPOLOGY)), TOPOLOGY)
@@ -39,6 +43,9 @@ class Cloud:
 
     def stop(self) -> None:
         self.guest.stop()
+        if self._asked is not None:
+            self._asked.kill()
+            self._asked.wait()
 
     def do(self, node: str, script: str) -> str:
         """Run a shell text in a node; what it printed."""

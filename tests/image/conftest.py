@@ -40,9 +40,11 @@ def cloud() -> Iterator[Cloud]:
     """The far side: a guest of its own, so that nothing else that runs here meets it."""
     with tempfile.TemporaryDirectory(prefix="img-") as folder:
         cloud = Cloud(Path(folder))
-        cloud.start()
-        yield cloud
-        cloud.stop()
+        try:
+            cloud.start()
+            yield cloud
+        finally:
+            cloud.stop()
 
 
 @pytest.fixture
