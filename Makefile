@@ -80,7 +80,7 @@ image: venv
 	$(BIN)/appliance image build $(if $(KEY),--key $(KEY)) $(if $(LOCK),--lock $(LOCK))
 
 test-image: venv
-	$(BIN)/python -m pytest -q -p no:cacheprovider -m image tests/image
+	$(BIN)/python -m tests.groups image
 
 test-containerlab: venv
 	@lacking=$$(for one in containerlab docker; do command -v $$one >/dev/null || echo $$one; done); \

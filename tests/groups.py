@@ -31,6 +31,10 @@ ON_HOST = ("-m", "not guest and not frr and not image", f"--junitxml={BUILD / 'h
 WITH_FRR = ("-m", "frr", "tests/frr", "tests/contracts/test_frr.py")
 BESIDE = (PYTHON, "-m", "tests.side_by_side", "3", f"{BUILD / 'frr-tests.xml'}", *OPTIONS)
 """FRR's tests mostly wait for timers, so several files run at once."""
+IN_PEACE = ("nice", "-n", "10")
+"""Labs beside it hold daemons to seconds."""
+TWO = (PYTHON, "-m", "tests.side_by_side", "2", f"{BUILD / 'image-tests.xml'}", *OPTIONS)
+"""A machine that starts keeps one processor busy, and so does a build."""
 MOST_LANES = 4
 """Each has a guest of 3 GB."""
 AS_ROOT = () if os.geteuid() == 0 else ("sudo",)
@@ -66,7 +70,7 @@ def lab(name: str) -> Group:
 LONGEST, *OTHERS = LABS
 
 
-GROUPS = (
+ALL_BUT_LAST = (
     lab(LONGEST),
     Group("host", "unit, pipeline, style, types", (*PYTEST, *ON_HOST), 15, True),
     Group("frr", "the real FRR of Debian 13, in network namespaces", (*BESIDE, *WITH_FRR), 15),
@@ -79,9 +83,20 @@ GROUPS = (
         ("host", "frr"),
     ),
     Group("engine", "the lab engine itself", (*PYTEST, "-m", "guest", "tests"), 10),
+    Group("build", "the machine image is built", (*IN_PEACE, PYTHON, "images/disk.py", "--disk", "--if-changed"), 20),
     *map(lab, OTHERS),
 )
 """The longest first, so that no lane is left with it at the end."""
+LAST = Group(
+    "image",
+    "the machine image is built again, and boots: BIOS, UEFI, clouds, power cuts, its console",
+    (*TWO, "-m", "image", "tests/image"),
+    25,
+    after=tuple(group.name for group in ALL_BUT_LAST),
+    timed=True,
+)
+"""It brings machines of its own, and has this one to itself."""
+GROUPS = (*ALL_BUT_LAST, LAST)
 
 
 def main(words: list[str]) -> int:
