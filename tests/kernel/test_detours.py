@@ -35,6 +35,8 @@ def kernel() -> Iterator[Kernel]:
     if os.geteuid() != 0:
         pytest.skip("network namespaces take root")
     with own_namespace():
+        if not asyncio.run(Kernel().machine()).redirects:
+            pytest.skip("this kernel cannot redirect packets (CONFIG_NET_ACT_MIRRED)")
         for link in ("left", "right"):
             _add_link(link)
         for address in (f"{INSIDE}/30", f"{OURS}/32", f"{INSIDE6}/126", "2001:db8::1/128"):
