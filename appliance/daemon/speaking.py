@@ -226,6 +226,7 @@ class Keeper:
         if word == "filtered":
             return tell_filtered(self._listening.rib.filtered(ip_address(argument)))
         if word == "ready":
+            self.bell.ring()  # whoever asks has written something
             return [self._writer is not None and [self._read] == [*marks([self._systems.exabgp.file])]]
         raise ValueError(word)
 
