@@ -8,7 +8,7 @@
     images/disk.py --where workbench   the root with Debian 13's disk tools and OVMF, built when missing
 
 The same packages, wheels and sources give the same bytes: every time stamp is SOURCE_DATE_EPOCH (by default the time
-of the last commit), every UUID follows from what it names. The tools run in a root of their own (mkfs.erofs,
+of the last commit), every UUID follows from what it names. The tools run in a root of their own (mksquashfs,
 veritysetup, systemd-repart, grub-mkimage, grub-bios-setup of Debian 13), without loop devices.
 """
 
@@ -29,8 +29,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import oci
 import papers
 import staging
+from bytecode import leave_bytecode, write_order
+from linking import clear_libraries
 from locking import read_lock
 from mapping import become_root
+from modules import clear_modules, read_needs
 from pruning import clear_tree
 from staging import WORKBENCH, Job, at_workbench, files_of, name_uuid
 
@@ -41,16 +44,20 @@ RECIPE = HERE / "disk"
 SECTORS = 8
 """Sectors of 512 bytes in one block of 4096, in which dm-verity counts."""
 CONSOLE = "console=tty0 console=ttyS0,115200"
-WORDS = f"{CONSOLE} quiet panic=10 no_timer_check net.ifnames=1 systemd.show_status=false rd.udev.log_level=3"
+# Without BPF among them: systemd would read what the kernel tells of all its types, before anything else.
+GUARDS = "lsm=landlock,lockdown,yama"
+# Many small programs: whole pages of 2 MiB for each would be half empty.
+MEMORY = "transparent_hugepage=madvise"
+WORDS = f"{CONSOLE} {GUARDS} {MEMORY} quiet panic=10 no_timer_check net.ifnames=1 systemd.show_status=false"
 BIOS = "biosdisk part_gpt fat normal search search_fs_file loadenv configfile linux echo test sleep boot reboot"
 EFI = "part_gpt fat normal search search_fs_file loadenv configfile linux echo test sleep boot reboot efi_gop all_video"
 # What finds a disk and opens the root on it, on the machines that clouds and QEMU make.
 INITRD_MODULES = (
     *("virtio_pci", "virtio_blk", "virtio_scsi", "sd_mod", "nvme", "xen-blkfront", "hv_storvsc", "ahci"),
-    *("dm-mod", "dm-verity", "erofs", "overlay", "ext4", "crc32c-intel", "crc32c_generic", "sha256-ssse3"),
+    *("dm-mod", "dm-verity", "squashfs", "overlay", "ext4", "crc32c-intel", "crc32c_generic", "sha256-ssse3"),
     *("sha256_generic", "libcrc32c"),
 )
-INITRD_PROGRAMS = ("usr/sbin/dmsetup", "usr/sbin/e2fsck")
+INITRD_PROGRAMS = ("usr/sbin/dmsetup",)
 ROOT = Image("root", ("appliance.packages", "disk.packages"), (), ())
 SUPPLIED = {image.name: image for image in (WORKBENCH, ROOT, recipe.TOOLS)}
 """Roots that tests and benches take from here."""
@@ -86,6 +93,8 @@ def install_settings(job: Job) -> None:
         "mkdir -m 0750 etc/appliance; echo disk > etc/appliance/image; "
         # FRR starts empty, and without the file it does not start vtysh for every daemon either.
         "rm -f etc/frr/frr.conf; : > etc/frr/vtysh.conf; "
+        # It shows what charon does; keys and connections never come from files, nor are plugins there that read them.
+        "printf '\\nswanctl {\\n    load = random openssl\\n}\\n' >> etc/strongswan.conf; "
         # Nobody logs in on the console: there is no password, and who gets there first keeps the questions from it.
         "mkdir -p etc/systemd/system-generators; "
         "for one in ssh getty; do ln -s /dev/null etc/systemd/system-generators/systemd-$one-generator; done"
@@ -118,7 +127,7 @@ def keep_kernel(job: Job) -> None:
 
 
 def write_initrd(job: Job) -> None:
-    """A shell, two programs and the modules that find the disk: a full initramfs would cost seconds."""
+    """A shell, a program and the modules that find the disk: a full initramfs would cost seconds."""
     stage = job.work / "initrd.d"
     for name in ("bin", "dev", "proc", "sys", "root", "run", "usr/lib/modules", "usr/lib64", "usr/sbin"):
         (stage / name).mkdir(parents=True)
@@ -152,10 +161,7 @@ def copy_program(tree: Path, stage: Path, program: str) -> None:
 def copy_modules(tree: Path, stage: Path) -> None:
     """The initrd's kernel modules and those they need, unpacked: the whole is packed once."""
     (source,) = (tree / "usr/lib/modules").iterdir()
-    needs: dict[str, list[Path]] = {}
-    for line in (source / "modules.dep").read_text().splitlines():
-        name, _, rest = line.partition(":")
-        needs[Path(name).name.split(".")[0].replace("-", "_")] = [Path(name), *map(Path, rest.split())]
+    needs = read_needs(source)
     for module in INITRD_MODULES:
         for path in needs.get(module.replace("-", "_"), []):
             target = stage / "usr/lib/modules" / source.name / str(path).removesuffix(".xz")
@@ -167,14 +173,17 @@ def copy_modules(tree: Path, stage: Path) -> None:
 
 
 def write_root(job: Job) -> None:
-    """The root as erofs, and the tree of hashes by which the kernel checks it."""
+    """The root as squashfs, and the tree of hashes by which the kernel checks it."""
+    times = f"-all-time {job.epoch} -mkfs-time {job.epoch}"
     at_workbench(
         job,
-        f"mkfs.erofs --quiet -zlz4hc,9 -C65536 -T$SOURCE_DATE_EPOCH -U {name_uuid('root')} /mnt/root.erofs /mnt/tree",
+        "env -u SOURCE_DATE_EPOCH mksquashfs /mnt/tree /mnt/root.squashfs -noappend -quiet -no-progress "
+        f"-comp zstd -Xcompression-level 19 -b 256K {times} -sort /mnt/order",
     )
     said = at_workbench(
         job,
-        f"veritysetup format --salt={name_uuid('salt').hex} --uuid={name_uuid('hash')} /mnt/root.erofs /mnt/root.hash",
+        f"veritysetup format --salt={name_uuid('salt').hex} --uuid={name_uuid('hash')} "
+        "/mnt/root.squashfs /mnt/root.hash",
     )
     roothash = next(line.split()[-1] for line in said.splitlines() if line.startswith("Root hash"))
     (job.work / "roothash").write_text(roothash)
@@ -203,7 +212,7 @@ def write_boot_folder(job: Job) -> None:
 
 def kernel_words(job: Job) -> str:
     """The kernel's command line: the slot, and what the initrd opens its root by."""
-    blocks = (job.work / "root.erofs").stat().st_size // 4096
+    blocks = (job.work / "root.squashfs").stat().st_size // 4096
     facts = {
         "slot": "a",
         "blocks": blocks,
@@ -263,8 +272,8 @@ def clear_work(job: Job) -> None:
 
 STEPS: tuple[Callable[[Job], None], ...] = (
     start_afresh, staging.install_wheels, staging.install_product, install_settings, enable_units,
-    staging.write_sources, staging.compile_python, keep_kernel, write_initrd, clear_tree,
-    write_root, write_boot_folder, assemble_disk, convert, write_papers, clear_work,
+    staging.write_sources, leave_bytecode, keep_kernel, write_initrd, clear_tree, clear_modules, clear_libraries,
+    write_order, write_root, write_boot_folder, assemble_disk, convert, write_papers, clear_work,
 )  # fmt: skip
 
 

@@ -147,6 +147,11 @@ def compile_python(job: Job) -> None:
         *("/opt/appliance", "/usr/lib/python3", "/usr/lib/python3.13"),
         as_root=True,
     )
+    keep_methods(job)
+
+
+def keep_methods(job: Job) -> None:
+    """What Python does not keep compiled by itself."""
     plain = ("env", "-u", "PYTHONDONTWRITEBYTECODE", "PYTHONHASHSEED=0")
     run("chroot", job.tree, *plain, "python3", "-c", METHODS, as_root=True)
 

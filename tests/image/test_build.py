@@ -64,6 +64,18 @@ def test_the_second_slot_waits_empty(image: Path) -> None:
     assert disk.environment() == {"slot": "a"}
 
 
+def test_every_kernel_module_that_is_kept_is_one() -> None:
+    """A name that means none would be missed on the one cloud that needs it."""
+    (folder,) = (find_root(REPO, "root") / "usr/lib/modules").iterdir()
+    script = (
+        "import sys, pathlib; sys.path.insert(0, 'images'); import modules; "
+        f"names = modules.read_needs(pathlib.Path({str(folder)!r})); "
+        "print(*(one for one in modules.KEPT if not any(modules.is_meant(name, one) for name in names)))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=REPO, check=True, capture_output=True, text=True)
+    assert done.stdout.split() == []
+
+
 def test_two_builds_are_the_same(image: Path) -> None:
     """From the same packages, wheels and sources."""
     same_again(image)
