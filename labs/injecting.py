@@ -45,7 +45,8 @@ class End:
 class Field:
     """Where injuries are done. ``prefix``: the cloud's. ``outside``: the Internet router's links. ``bgp``: the prefix
     is learned. ``leave`` and ``settle``: how the cloud moves traffic off a tunnel end before it replaces it, and
-    back."""
+    back. ``forgive`` has the appliance forget what was done to its tunnels: who was injured again and again is held back
+    for long."""
 
     ends: tuple[End, End]
     lan: str
@@ -55,6 +56,7 @@ class Field:
     bgp: bool = False
     leave: Callable[[End], None] | None = None
     settle: Callable[[End], None] | None = None
+    forgive: Callable[[], None] | None = None
 
 
 Injury = Callable[[Field], float | None]
@@ -152,6 +154,9 @@ def resets(field: Field) -> int:
 def choose(field: Field) -> tuple[End, frozenset[End]]:
     """The tunnel to injure, one that carries, and those that must carry then."""
     wait_until_whole(field)
+    if field.forgive is not None and any(tunnel["state"] == "held" for tunnel in told(field).values()):
+        field.forgive()
+        wait_until_whole(field)
     now = carrying(field)
     hurt = next(end for end in field.ends if end in now)
     return hurt, frozenset(field.ends) - {hurt}

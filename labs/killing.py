@@ -153,17 +153,19 @@ def a_replaced_far_end(field: Field) -> float:
     With BGP the cloud first makes the tunnel the worse one, both ways: then no packet is lost.
     """
     hurt, rest = choose(field)
-    with traffic(field) as result:
-        if field.leave is not None:
-            field.leave(hurt)
-            wait_for(lambda: carrying(field) == rest, 30, "traffic to leave the tunnel that the cloud will replace")
+    try:
+        with traffic(field) as result:
+            if field.leave is not None:
+                field.leave(hurt)
+                wait_for(lambda: carrying(field) == rest, 30, "traffic to leave the tunnel that the cloud will replace")
+                flows(field)
+            replace(hurt)
+            wait_until_carried(field, rest)
             flows(field)
-        replace(hurt)
-        wait_until_carried(field, rest)
-        flows(field)
-    wait_until_whole(field, timeout=180)
-    if field.settle is not None:
-        field.settle(hurt)
+        wait_until_whole(field, timeout=180)
+    finally:
+        if field.settle is not None:
+            field.settle(hurt)
     return none_lost(result) if field.leave is not None else gap(field, result)
 
 

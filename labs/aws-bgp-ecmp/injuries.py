@@ -32,7 +32,8 @@ def set_local_preference(end: End, value: int) -> None:
     node(end.node).run("vtysh", "-c", f"clear bgp {end.inside} soft in")
 
 
-FIELD = Field((ENDS[0], ENDS[1]), LAN, FIRST.prefix, FIRST.host, OUTSIDE, bgp=True, leave=leave, settle=settle)
+FIELD = Field((ENDS[0], ENDS[1]), LAN, FIRST.prefix, FIRST.host, OUTSIDE, bgp=True, leave=leave, settle=settle,
+              forgive=forgive)  # fmt: skip
 
 
 inject(FIELD, "draining", "breaking", "killing")
