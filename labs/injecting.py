@@ -45,8 +45,8 @@ class End:
 class Field:
     """Where injuries are done. ``prefix``: the cloud's. ``outside``: the Internet router's links. ``bgp``: the prefix
     is learned. ``leave`` and ``settle``: how the cloud moves traffic off a tunnel end before it replaces it, and
-    back. ``forgive`` has the appliance forget what was done to its tunnels: who was injured again and again is held back
-    for long."""
+    back. ``forgive`` has the appliance forget what was done to its tunnels: one that was hurt again and again is held
+    back for long."""
 
     ends: tuple[End, End]
     lan: str
