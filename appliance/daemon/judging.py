@@ -58,6 +58,9 @@ def _manner(connection: Connection, intent: Intent, senses: Senses) -> Manner:
 
 
 def _heading(connection: Connection, senses: Senses) -> str | None:
-    """Where the cloud chooses the tunnel, ours is the same."""
-    heading = senses.headings.get(connection.name) if connection.mode == "policy" else None
-    return heading.tunnel if heading else None
+    """Where the cloud chooses the tunnel, ours is the same. As long as nothing came that would tell, it is taken to
+    send over its best, however short that works: what goes elsewhere may bring no answer, and so never tell."""
+    if connection.mode != "policy":
+        return None
+    heading = senses.headings.get(connection.name)
+    return heading.tunnel if heading and heading.tunnel else next(iter(metrics_of(connection)), None)

@@ -139,6 +139,17 @@ def test_with_no_sa_at_all_the_policies_stay(box: Box, daemon: Daemon) -> None:
     assert {one.direction for one in found} == {"out", "in", "fwd"}
 
 
+def test_when_the_best_of_a_cloud_comes_last_ours_goes_there_at_once(box: Box, daemon: Daemon) -> None:
+    daemon.after("vpc-1")
+    standing = dict(box.charon.standing)
+    box.charon.standing.clear()
+    daemon.look()
+    for tunnel, gateway in (("vpc-2", "198.51.100.71"), ("vpc-1", "198.51.100.7")):
+        box.charon.standing.update({key: sa for key, sa in standing.items() if sa.name == tunnel})
+        daemon.look()
+        assert outward(box) == {gateway}
+
+
 def test_a_cloud_whose_tunnels_are_set_up_anew_is_taken_to_begin_with_its_best(box: Box, daemon: Daemon) -> None:
     """What we send elsewhere may be dropped there, and then nothing comes back that would tell."""
     daemon.after("vpc-1")
