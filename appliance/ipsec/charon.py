@@ -10,7 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,7 +24,7 @@ from appliance.ipsec.applying import (
     key_ids,
     snapshots,
 )
-from appliance.ipsec.conversation import Conversation, connected, heard, register
+from appliance.ipsec.conversation import LOG, PARTING, Conversation, ask_for_no_more, connected, heard, part, register
 from appliance.ipsec.record import (
     Record,
     fallen,
@@ -48,7 +48,7 @@ from appliance.model.sa import IkeLine, Rekeyed, SaEvent, TunnelSa
 SOCKET = Path("/run/charon.vici")
 RECORD = Path("/run/appliance/charon.json")
 CHANGES = ("ike-updown", "child-updown", "ike-rekey", "child-rekey")
-EVENTS = ("log", *CHANGES)
+EVENTS = (LOG, *CHANGES)
 KEPT_LINES = 5000
 SETTLED = 3  # seconds after which two tunnels made at once are one too many
 
@@ -150,10 +150,7 @@ class Charon:
         try:
             yield listener
         finally:
-            with suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
-            await asyncio.to_thread(thread.join)
-            sock.close()
+            await asyncio.to_thread(_end, sock, thread, LOG in events)
 
     async def _run(self, work: Callable[[Conversation], T]) -> T:
         """One conversation at a time: a record and the charon it describes must not change under us."""
@@ -229,8 +226,9 @@ class Charon:
     def _rekey_child(self, name: str, patience: float) -> Rekeyed:
         """Try until it works, is refused for good or patience ends: a peer may be busy with a rekey of its own."""
         deadline = time.monotonic() + patience
-        with connected(self._socket_path) as events, connected(self._socket_path) as commands:
-            register(events, ("log", "child-rekey"))
+        with connected(self._socket_path) as events, connected(self._socket_path) as commands, ExitStack() as stack:
+            register(events, (LOG, "child-rekey"))
+            stack.callback(part, events)
             talk = Conversation(commands)
             while True:
                 current = newest(parse_sas(talk.stream("list-sas", "list-sa", {"ike": name}))).get(name)
@@ -334,6 +332,17 @@ def _hear(sock: socket.socket, tell: Callable[[IkeLine | SaEvent | None], None])
     for item in heard(sock):
         tell(item)
     tell(None)
+
+
+def _end(sock: socket.socket, thread: threading.Thread, logged: bool) -> None:
+    """Of a listener: with charon's leave, or without."""
+    if logged:
+        ask_for_no_more(sock)
+        thread.join(PARTING)
+    with suppress(OSError):
+        sock.shutdown(socket.SHUT_RDWR)
+    thread.join()
+    sock.close()
 
 
 def _await_rekey(sock: socket.socket, name: str, deadline: float) -> Rekeyed:

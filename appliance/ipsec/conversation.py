@@ -22,6 +22,12 @@ from appliance.model.sa import IkeLine, SaEvent
 ANSWER_WITHIN = 30.0
 """Seconds; no command of ours waits for a peer, so a charon that needs longer is stuck."""
 
+PARTING = 1.0
+"""Seconds that it may take to part from charon."""
+
+LOG = "log"
+"""The event for each line of charon's log."""
+
 IN_FLIGHT = 16
 """Commands sent ahead of their answers; far below what the socket's buffers hold."""
 
@@ -114,12 +120,27 @@ def register(sock: socket.socket, events: Sequence[str]) -> None:
                 pass  # events of the kinds registered before
 
 
+def ask_for_no_more(sock: socket.socket) -> None:
+    """Of charon's log, before the socket is closed; whoever still hears it ends with the answer. Of a listener who just
+    goes charon says so in its log, once for each line that was for him, and that line is for him too: thousands."""
+    with suppress(OSError):
+        Transport(sock).send(Packet.unregister_event(LOG))
+
+
+def part(sock: socket.socket) -> None:
+    """As :func:`ask_for_no_more`, and wait for the answer; not for ever."""
+    ask_for_no_more(sock)
+    sock.settimeout(PARTING)
+    with suppress(OSError, struct.error):
+        while Packet.parse(Transport(sock).receive()).response_type == Packet.EVENT:
+            pass
+
+
 def heard(sock: socket.socket) -> Iterator[IkeLine | SaEvent]:
-    """Events as they come, until the socket is shut or its timeout passes without one."""
+    """Events as they come, until we asked for no more, the socket is shut or its timeout passes without one."""
     transport = Transport(sock)
     with suppress(OSError):
-        while True:
-            packet = Packet.parse(transport.receive())
+        while (packet := Packet.parse(transport.receive())).response_type == Packet.EVENT:
             item = parse_event(packet.event_type.decode(), Message.deserialize(packet.payload))
             if item is not None:
                 yield item
