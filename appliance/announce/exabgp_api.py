@@ -192,8 +192,10 @@ def bind_answers(path: Path) -> Path:
 
 
 def lay_programs(folder: Path, programs: Mapping[str, str]) -> None:
-    """Where the configuration names them, and their user can read them; texts by name."""
+    """Where the configuration names them, and their user can read them; texts by name. systemd closes the folder to him
+    at each start of the daemon."""
     try:
+        folder.chmod(0o755)
         for name, text in programs.items():
             (folder / name).write_text(text, encoding="utf-8")
             (folder / name).chmod(0o644)
