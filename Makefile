@@ -80,7 +80,7 @@ image: venv
 	$(BIN)/appliance image build $(if $(KEY),--key $(KEY)) $(if $(LOCK),--lock $(LOCK))
 
 test-image: venv
-	$(BIN)/python -m tests.groups image
+	$(BIN)/python -m tests.side_by_side 2 build/image-tests.xml -q -p no:cacheprovider -m image tests/image
 
 test-containerlab: venv
 	@lacking=$$(for one in containerlab docker; do command -v $$one >/dev/null || echo $$one; done); \
