@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from ipaddress import ip_address
@@ -293,9 +293,10 @@ async def apply(
     summary: str,
     progress: Progress | None,
     note: Note | None = None,
+    begun: Callable[[Wish], Awaitable[None]] | None = None,
 ) -> Report:
     """Carry the plan out under a journal, re-authenticate tunnels with a new key, and keep the revision. An intent that
-    changes nothing here is a revision too: the daemon goes by the last one."""
+    changes nothing here is a revision too: the daemon goes by the last one. ``begun`` is told of it first."""
     if not prepared.changes:
         last = systems.store.last_revision()
         if text != (last.intent if last else ""):
@@ -305,6 +306,8 @@ async def apply(
     now = datetime.now(UTC)
     doors = prepared.doors or await answering(systems, prepared.desired)
     await hand_over(systems, prepared.wish, prepared.changes)
+    if begun is not None:
+        await begun(prepared.wish)
     with systems.store.journal(summary, [change.resource.key for change in prepared.changes], now) as done:
         report = await carry_out(prepared.changes, doors, progress, note)
         for outcome in report.outcomes:

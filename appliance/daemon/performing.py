@@ -87,8 +87,7 @@ async def _commit(systems: Systems, order: Commit, tell: Tell, known: Known) -> 
         tell(Made("adopt", taken))
     _write_down(systems, order)
     failed = _tells_failures(tell)
-    report = await apply(systems, prepared, order.text, order.summary, failed, pictures.correct)
-    known.obeyed(wish)
+    report = await apply(systems, prepared, order.text, order.summary, failed, pictures.correct, known.begun)
     if not report.failed:
         for tunnel in sorted(order.dropped):
             store.remove_secret(tunnel)

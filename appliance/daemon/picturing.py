@@ -89,11 +89,11 @@ class Pictures:
 class Known:
     """What one order leaves for the next: the intent as it was read, the machine as it was seen, and ``drawn``, what
     was composed of both. ``carrying`` and ``stances`` are what the daemon chose; None: what it published counts. It is
-    told by ``obeyed`` what holds from the order on."""
+    told by ``begun`` what holds from now on, before anybody else is."""
 
     reading: Rereading
     pictures: Pictures = field(default_factory=Pictures)
     drawn: dict[object, Any] = field(default_factory=dict)
     carrying: Carrying | None = None
     stances: Stances = field(default_factory=dict)
-    obeyed: Callable[[Wish], None] = lambda wish: None
+    begun: Callable[[Wish], Awaitable[None]] | None = None

@@ -47,7 +47,7 @@ async def serve_control(
         generation = board.generation
         async with memory.hands, board.ordered if isinstance(order, Commit) else nullcontext():
             with board.senses.excuses.during(order, board.links) as done:
-                known = replace(memory.known, carrying=board.carrying, stances=board.stances, obeyed=board.obey)
+                known = replace(memory.known, carrying=board.carrying, stances=board.stances, begun=board.obey)
                 made = await _locked(systems, order, tell, known)
                 done += made
             if board.generation != generation:  # switched meanwhile

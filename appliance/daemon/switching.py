@@ -119,10 +119,13 @@ class Switchboard:
             targets = [target for one in wish.connections for target in compose_targets(one, links, ours)]
             self._prober.set_targets(targets, wish.intent.probe, known(targets, self._published))
 
-    def obey(self, wish: Wish) -> None:
-        """This was ordered, and is carried out. The pass that comes after asks over its tunnels."""
+    async def obey(self, wish: Wish) -> None:
+        """This was ordered, and is about to be carried out: new neighbours may speak before it is. The pass that
+        comes after asks over its tunnels."""
         self._wish = replace(wish, bridged=self.bridge.spans)
         self._bundles = bundles(self._wish)
+        if self.listening is not None:
+            await self.listening.follow(replace(self._wish, stances=self.stances))
 
     def owners(self, speaker: str) -> Mapping[str, str]:
         """The connection behind each interface over which this speaker has sessions."""
