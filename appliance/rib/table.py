@@ -216,6 +216,8 @@ class Rib:
             del self._accepted[prefix]
 
     def _judge_again(self, address: IPAddress, side: Side) -> None:
+        """By another policy. What is refused now of a session before this one is forgotten: it would come back with the
+        policy before, and nobody says it any more."""
         offers, side.offers, stale = side.offers, {}, set(side.stale)
         for prefix, offer in offers.items():
             if offer.refusal is None:
@@ -224,7 +226,9 @@ class Rib:
         side.accepted, side.stale = 0, set()
         for prefix, offer in offers.items():
             self._offer(side, offer.attributes, ((prefix, offer.nexthop),))
-        side.stale = stale & side.offers.keys()
+        side.stale = {prefix for prefix in stale if side.offers[prefix].refusal is None}
+        for prefix in stale - side.stale:
+            del side.offers[prefix]
 
     def _warn(self, side: Side) -> None:
         limit = side.neighbor.max_prefixes

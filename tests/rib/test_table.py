@@ -228,6 +228,21 @@ def test_what_is_kept_over_a_restart_goes_unless_it_is_said_again() -> None:
     assert chosen(rib) == set()
 
 
+def test_what_is_kept_over_a_restart_and_refused_meanwhile_does_not_come_back() -> None:
+    """Who was said to be of another AS for a while, and then is himself again, brings what he says then."""
+    rib = rib_of(ONE, TWO)
+    rib.take(offer(ONE, ["10.0.0.0/16"]))
+    assert chosen(rib) == {"t1"}
+    rib.stall(ONE.address)
+    rib.follow(router(replace(ONE, peer_asn=64999), TWO))
+    assert chosen(rib) == set()
+    rib.follow(router(ONE, TWO))
+    assert chosen(rib) == set()
+    assert rib.counts(ONE.address) == (0, 0)
+    rib.take(offer(ONE, ["10.0.0.0/16"]))
+    assert chosen(rib) == {"t1"}
+
+
 def test_only_what_changed_is_chosen_anew() -> None:
     rib = rib_of(ONE, TWO)
     rib.take(offer(ONE, ["10.0.0.0/16", "10.1.0.0/16"]))
