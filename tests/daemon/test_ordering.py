@@ -9,11 +9,15 @@ from contextlib import suppress
 import pytest
 
 from appliance.cli.operations import submit
+from appliance.daemon.passes import start_rereading
+from appliance.daemon.performing import perform
+from appliance.daemon.picturing import Known
 from appliance.daemon.published import load_published
+from appliance.design.wish import Wish
 from appliance.model.change import Change, Outcome
 from appliance.model.order import Commit
 from appliance.model.resources import FrrConfig
-from tests.daemon.sites import ONE, TWO, key_of
+from tests.daemon.sites import ONE, TWO, applied, key_of
 from tests.daemon.working import play, until
 from tests.fakes.box import Box
 
@@ -54,3 +58,23 @@ def test_sessions_that_are_ordered_away_are_not_put_back_by_a_verdict(
 
     play(box, TWO, scene)
     assert not any(told), told
+
+
+def test_the_daemon_knows_of_new_neighbours_before_any_speaker_does(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What they say may come before the order is through, and the daemon takes nothing from whom it does not know."""
+    asyncio.run(applied(box, ONE))
+    told: list[object] = []
+    frr = box.frr.apply
+
+    async def begun(wish: Wish) -> None:
+        told.append(sorted(one.name for one in wish.connections))
+
+    async def note(changes: Sequence[Change]) -> Sequence[Outcome]:
+        told.append("frr")
+        return await frr(changes)
+
+    monkeypatch.setattr(box.frr, "apply", note)
+    secrets = {name: key_of(name) for name in ("vpc-1", "vpc-2", "lab-1", "lab-2")}
+    order = Commit(TWO, "apply", box.store.read_intent(), secrets=secrets)
+    asyncio.run(perform(box.systems, order, lambda made: None, Known(start_rereading(), begun=begun)))
+    assert told == [["lab", "vpc"], "frr"]
