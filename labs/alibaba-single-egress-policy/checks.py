@@ -135,6 +135,7 @@ def a_silent_move_of_the_cloud_is_followed() -> float:
     """
     before, refused = spis((ONE, TWO)), mismatches()
     with watching_outside(OUTSIDE) as seen, calling_us():
+        send_stream("lan", HOST, "--seconds", "2")  # where it sends at first must have been heard: the first is no move
         with flowing(HOST) as result:
             move(2)
             wait_for(lambda: sends_to() == TWO.remote, 30, "traffic over the other tunnel", every=0.05)
