@@ -9,7 +9,7 @@ from ipaddress import ip_interface
 from struct import Struct
 
 from appliance.kernel.families import FAMILIES, family_of, parse_address
-from appliance.kernel.links import LinkFacts
+from appliance.kernel.links import LinkFacts, standing
 from appliance.kernel.wire import (
     CREATE,
     DEL_ADDRESS,
@@ -24,7 +24,6 @@ from appliance.kernel.wire import (
 )
 from appliance.model.address import IPInterface
 from appliance.model.change import Change
-from appliance.model.fault import SystemFailure
 from appliance.model.resources import ROUTE_PROTOCOL, InsideAddress
 
 INFO = Struct("=BBBBI")  # family, prefix length, flags, scope, interface index
@@ -77,11 +76,9 @@ def steps(change: Change, present: Mapping[str, LinkFacts]) -> tuple[Request, ..
     """The messages that carry out a change of an address; the link must be there, except to remove."""
     resource = change.resource
     assert isinstance(resource, InsideAddress)
-    link = present.get(resource.link)
-    if link is None:
-        if change.new is None:
-            return ()
-        raise SystemFailure(f"there is no interface {resource.link}", retry=True)
+    if change.new is None and resource.link not in present:
+        return ()
+    link = standing(resource.link, present)
     if change.new is None:
         return (Request(DEL_ADDRESS, 0, _body(resource, link), forgive=(EADDRNOTAVAIL, ENODEV)),)
     return (Request(NEW_ADDRESS, CREATE | EXCLUSIVE, _body(resource, link)),)

@@ -12,7 +12,7 @@ from errno import EEXIST, EINVAL, ENODEV, ENOENT, EOPNOTSUPP
 from ipaddress import ip_network
 from struct import Struct
 
-from appliance.kernel.links import LinkFacts
+from appliance.kernel.links import LinkFacts, standing
 from appliance.kernel.wire import (
     CREATE,
     DEL_DISCIPLINE,
@@ -31,7 +31,6 @@ from appliance.kernel.wire import (
 )
 from appliance.model.address import IPNetwork
 from appliance.model.change import Change
-from appliance.model.fault import SystemFailure
 from appliance.model.resources import Detour, Stay
 
 INFO = Struct("=BxxxiIII")  # family, link, handle, parent, turn and protocol (struct tcmsg)
@@ -106,18 +105,14 @@ def steps(change: Change, present: Mapping[str, LinkFacts]) -> tuple[Request, ..
     What the filters are hooked to stays: others may have hung theirs there."""
     resource = change.resource
     assert isinstance(resource, Detour)
-    link = present.get(resource.link)
-    if link is None:
-        if change.new is None:
-            return ()
-        raise SystemFailure(f"there is no interface {resource.link}", retry=True)
+    if change.new is None and resource.link not in present:
+        return ()
+    link = standing(resource.link, present)
     removal = Request(DEL_FILTER, 0, _head(link), forgive=(ENOENT, EINVAL, ENODEV, EOPNOTSUPP))
     if change.new is None:
         return (removal,)
     assert isinstance(change.new, Detour)
-    other = present.get(change.new.via)
-    if other is None:
-        raise SystemFailure(f"there is no interface {change.new.via}", retry=True)
+    other = standing(change.new.via, present)
     return (
         Request(NEW_DISCIPLINE, CREATE | EXCLUSIVE, _hooks(link), forgive=(EEXIST,)),
         removal,

@@ -152,16 +152,21 @@ def find_clashes(wanted: Iterable[XfrmLink], present: Collection[LinkFacts]) -> 
     )
 
 
+def standing(name: str, present: Mapping[str, LinkFacts]) -> LinkFacts:
+    """The link of this name. Raises SystemFailure when there is none, which may pass."""
+    if name not in present:
+        raise SystemFailure(f"there is no interface {name}", retry=True)
+    return present[name]
+
+
 def steps(change: Change, present: Mapping[str, LinkFacts]) -> tuple[Request, ...]:
     """The messages that carry out a change of a link, each to be sent once the one before it succeeded."""
     if isinstance(change.new, XfrmLink):
-        old = present.get(change.new.name)
         if change.old is None:
             return _creation(change.new)
-        if old is None:
-            raise SystemFailure(f"there is no interface {change.new.name}", retry=True)
-        _refuse_foreign(old)
-        return (_alteration(change.new, old),)
+        link = standing(change.new.name, present)
+        _refuse_foreign(link)
+        return (_alteration(change.new, link),)
     assert isinstance(change.old, XfrmLink)
     old = present.get(change.old.name)
     if old is None:

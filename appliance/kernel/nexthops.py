@@ -8,7 +8,7 @@ from errno import ENOENT
 from struct import Struct
 
 from appliance.kernel.families import FAMILIES, NUMBERS, parse_address
-from appliance.kernel.links import LinkFacts
+from appliance.kernel.links import LinkFacts, standing
 from appliance.kernel.wire import (
     CREATE,
     DEL_NEXTHOP,
@@ -25,7 +25,6 @@ from appliance.kernel.wire import (
 )
 from appliance.model.address import IPAddress
 from appliance.model.change import Change
-from appliance.model.fault import SystemFailure
 from appliance.model.resources import OWN_NEXTHOPS, ROUTE_PROTOCOL, Nexthop, NexthopGroup
 
 INFO = Struct("=BBBBI")  # family, scope, protocol, reserved, flags
@@ -100,10 +99,7 @@ def steps(change: Change, present: Mapping[str, LinkFacts]) -> tuple[Request, ..
     assert isinstance(change.new, Nexthop)
     if change.new.link is None:
         return (Request(NEW_NEXTHOP, flags, _nowhere(change.new)),)
-    link = present.get(change.new.link)
-    if link is None:
-        raise SystemFailure(f"there is no interface {change.new.link}", retry=True)
-    return (Request(NEW_NEXTHOP, flags, _single(change.new, link)),)
+    return (Request(NEW_NEXTHOP, flags, _single(change.new, standing(change.new.link, present))),)
 
 
 def _single(nexthop: Nexthop, link: LinkFacts) -> bytes:

@@ -9,7 +9,7 @@ from struct import Struct
 from typing import NamedTuple
 
 from appliance.kernel.families import family_of, parse_address, parse_network
-from appliance.kernel.links import LinkFacts
+from appliance.kernel.links import LinkFacts, standing
 from appliance.kernel.wire import (
     CREATE,
     DEL_ROUTE,
@@ -163,9 +163,7 @@ def _body(resource: Route | Blackhole, present: Mapping[str, LinkFacts]) -> byte
     body += _tail(resource) + _way_out(resource)
     if resource.link is None:
         return body
-    if resource.link not in present:
-        raise SystemFailure(f"there is no interface {resource.link}", retry=True)
-    return body + u32(OIF, present[resource.link].index)
+    return body + u32(OIF, standing(resource.link, present).index)
 
 
 def _head(resource: Route | Blackhole, kind: int, scope: int) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import pytest
@@ -17,9 +16,9 @@ from appliance.model.peering import BEHIND, CLOSED
 from appliance.model.resources import Detour
 from tests.daemon.sites import ONE, applied, planned
 from tests.daemon.test_gate import PEERS, WITH_FALLBACK, Watched, watched
+from tests.daemon.working import until
 from tests.fakes.box import Box
 from tests.fakes.frr import FarEnd
-from tests.fakes.kernel import FakeKernel
 
 EXABGP = ONE.replace("mode: bgp\n", "mode: bgp\n    speaker: exabgp\n")
 
@@ -31,18 +30,13 @@ def virtual(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(f"{module}.monotonic", box.clock.monotonic)
 
 
-async def around(kernel: FakeKernel) -> Mapping[str, str]:
-    """Which link leads to which."""
-    return {one.link: one.via for one in await kernel.observe() if isinstance(one, Detour)}
-
-
 def test_before_frr_was_told_anything_what_leaves_by_a_silent_path_leaves_by_the_other(box: Box) -> None:
     async def scene(one: Watched) -> None:
-        assert await around(box.kernel) == {}
+        assert box.kernel.detours == {}
         box.prober.falls_silent("vpc-1")
         one.said += await one.board.decide()
         assert await one.ways() == {"vpc-1", "vpc-2"}
-        assert await around(box.kernel) == {"vpc-1": "vpc-2"}
+        assert box.kernel.detours == {"vpc-1": "vpc-2"}
 
     watched(box, scene)
 
@@ -55,7 +49,7 @@ def test_while_frr_is_gone_a_silent_path_is_left_all_the_same(box: Box) -> None:
             box.clock.now += 1
             one.board.hear_peers("frr", None, None)
             await one.board.decide()
-            assert await around(box.kernel) == {"vpc-1": "vpc-2"}
+            assert box.kernel.detours == {"vpc-1": "vpc-2"}
         box.frr.lacking = ()
 
     watched(box, scene)
@@ -63,31 +57,28 @@ def test_while_frr_is_gone_a_silent_path_is_left_all_the_same(box: Box) -> None:
 
 def test_it_ends_with_the_first_answers_and_no_pass_brings_it_back(box: Box) -> None:
     async def scene(one: Watched) -> None:
-        box.prober.falls_silent("vpc-1")
-        await one.round()
+        await one.loses("vpc-1")
         box.prober.answers("vpc-1")
         await one.round(5)
         assert one.board.stances == {"vpc-1": BEHIND}
-        assert await around(box.kernel) == {}
+        assert box.kernel.detours == {}
         assert await converge_once(box.systems, one.board) == 0
-        assert await around(box.kernel) == {}
+        assert box.kernel.detours == {}
 
     watched(box, scene)
 
 
 def test_when_the_last_path_falls_silent_too_nothing_is_led_astray(box: Box) -> None:
     async def scene(one: Watched) -> None:
-        box.prober.falls_silent("vpc-1")
-        await one.round()
-        box.prober.falls_silent("vpc-2")
-        await one.round()
+        await one.loses("vpc-1")
+        await one.loses("vpc-2")
         for _ in range(30):
             await one.round(1)
-            assert len(await around(box.kernel)) < 2
+            assert len(box.kernel.detours) < 2
         box.prober.answers("vpc-1")
         await one.round(5)
         assert one.board.carrying["vpc"] == ("vpc-1",)
-        assert await around(box.kernel) == {"vpc-2": "vpc-1"}
+        assert box.kernel.detours == {"vpc-2": "vpc-1"}
 
     watched(box, scene)
 
@@ -106,75 +97,70 @@ def test_a_link_that_a_stranger_set_down_carries_nothing_before_its_session_is_b
         assert box.kernel.links["vpc-1"].up
         assert await one.sessions() == {"vpc-2"}
         assert one.board.carrying["vpc"] == ("vpc-2",)
-        assert await around(box.kernel) == {"vpc-1": "vpc-2"}
+        assert box.kernel.detours == {"vpc-1": "vpc-2"}
         box.far = {}
         await one.round(1)
         assert await one.sessions() == {"vpc-1", "vpc-2"}
-        assert await around(box.kernel) == {}
+        assert box.kernel.detours == {}
 
     watched(box, scene)
 
 
 def test_a_pass_puts_back_what_a_stranger_took_and_takes_what_nobody_wants(box: Box) -> None:
     async def scene(one: Watched) -> None:
-        box.prober.falls_silent("vpc-1")
-        await one.round()
+        await one.loses("vpc-1")
         (standing,) = [found for found in await box.kernel.observe() if isinstance(found, Detour)]
         box.kernel.take_away(standing)
         assert await converge_once(box.systems, one.board) == 1
-        assert await around(box.kernel) == {"vpc-1": "vpc-2"}
+        assert box.kernel.detours == {"vpc-1": "vpc-2"}
         box.prober.answers("vpc-1")
         await one.round(5)
         await box.kernel.apply([Change(None, standing)])
         assert await converge_once(box.systems, one.board) == 1
-        assert await around(box.kernel) == {}
+        assert box.kernel.detours == {}
 
     watched(box, scene)
 
 
 def test_a_daemon_that_was_killed_leaves_it_to_the_next_one(box: Box) -> None:
     async def scene(one: Watched) -> None:
-        box.prober.falls_silent("vpc-1")
-        await one.round()
+        await one.loses("vpc-1")
         next_one = Switchboard(box.systems, box.prober)
         written = box.kernel.writes
         assert await converge_once(box.systems, next_one) == 0
         assert await next_one.decide() == ()
         assert box.kernel.writes == written
-        assert await around(box.kernel) == {"vpc-1": "vpc-2"}
+        assert box.kernel.detours == {"vpc-1": "vpc-2"}
         box.prober.answers("vpc-1")
         box.clock.now += 5
         await next_one.decide()
-        assert await around(box.kernel) == {}
+        assert box.kernel.detours == {}
 
     watched(box, scene)
 
 
 def test_where_nobody_watches_any_more_none_stays(box: Box) -> None:
     async def scene(one: Watched) -> None:
-        box.prober.falls_silent("vpc-1")
-        await one.round()
+        await one.loses("vpc-1")
         assert (await planned(box)).changes  # no daemon is alive that could end it
         await one.board.leave()
-        assert await around(box.kernel) == {}
+        assert box.kernel.detours == {}
 
     watched(box, scene)
 
 
 def test_an_apply_without_a_daemon_takes_away_what_a_killed_one_left(box: Box) -> None:
     async def scene(one: Watched) -> None:
-        box.prober.falls_silent("vpc-1")
-        await one.round()
+        await one.loses("vpc-1")
         await applied(box)
-        assert await around(box.kernel) == {}
+        assert box.kernel.detours == {}
 
     watched(box, scene)
 
 
 def test_while_a_daemon_lives_neither_plan_nor_apply_has_anything_to_do(box: Box) -> None:
     async def scene(one: Watched) -> None:
-        box.prober.falls_silent("vpc-1")
-        await one.round()
+        await one.loses("vpc-1")
         with box.store.daemon(datetime.now(UTC)):
             assert (await planned(box)).changes == ()
             written = box.writes
@@ -188,10 +174,10 @@ def test_a_drained_tunnel_is_left_the_same_way(box: Box) -> None:
     async def scene(one: Watched) -> None:
         box.store.save_operations(Operations({"vpc-1": Drain(datetime.now(UTC))}))
         await one.round()
-        assert await around(box.kernel) == {"vpc-1": "vpc-2"}
+        assert box.kernel.detours == {"vpc-1": "vpc-2"}
         box.store.save_operations(Operations())
         await one.round()
-        assert await around(box.kernel) == {}
+        assert box.kernel.detours == {}
 
     watched(box, scene)
 
@@ -201,7 +187,7 @@ def test_what_the_embedded_speaker_learned_needs_none(box: Box) -> None:
         box.prober.falls_silent("vpc-1")
         await one.board.decide()
         assert one.board.stances == {"vpc-1": CLOSED}
-        assert await around(box.kernel) == {}
+        assert box.kernel.detours == {}
 
     watched(box, scene, EXABGP)
 
@@ -211,10 +197,9 @@ def test_a_kernel_that_cannot_is_told_of_once_and_everything_else_goes_on(box: B
 
     async def scene(one: Watched) -> None:
         for _ in range(2):
-            box.prober.falls_silent("vpc-1")
-            await one.round()
+            await one.loses("vpc-1")
             assert await one.ways() == {"vpc-2"}
-            assert await around(box.kernel) == {}
+            assert box.kernel.detours == {}
             assert await converge_once(box.systems, one.board) == 0
             box.prober.answers("vpc-1")
             await one.round(5)
@@ -226,9 +211,8 @@ def test_a_kernel_that_cannot_is_told_of_once_and_everything_else_goes_on(box: B
 
 def test_beside_a_fallback_what_bgp_brought_is_led_the_same_way(box: Box) -> None:
     async def scene(one: Watched) -> None:
-        box.prober.falls_silent("vpc-1")
-        await one.round()
-        assert await around(box.kernel) == {"vpc-1": "vpc-2"}
+        await one.loses("vpc-1")
+        assert box.kernel.detours == {"vpc-1": "vpc-2"}
 
     watched(box, scene, WITH_FALLBACK)
 
@@ -240,15 +224,13 @@ def test_the_daemon_ends_them_when_it_is_told_to_stop(box: Box) -> None:
     async def play() -> None:
         async with asyncio.timeout(20):
             running = asyncio.create_task(keep_converged(box.systems, lambda _: None, stop))
-            while len(box.prober.healths) < 2:
-                await asyncio.sleep(0.002)
+            await until(lambda: len(box.prober.healths) == 2)
             box.prober.answers("vpc-1", "vpc-2")
             box.prober.falls_silent("vpc-1")
-            while await around(box.kernel) != {"vpc-1": "vpc-2"}:
-                await asyncio.sleep(0.02)
+            await until(lambda: box.kernel.detours == {"vpc-1": "vpc-2"})
             stop.set()
             await running
-        assert await around(box.kernel) == {}
+        assert box.kernel.detours == {}
 
     asyncio.run(play())
 
@@ -258,7 +240,7 @@ def test_what_it_takes_is_loaded_once_before_anything_falls_silent(box: Box) -> 
         await one.board.rehearse()
         await one.board.rehearse()
         assert box.kernel.rehearsed == 1
-        assert await around(box.kernel) == {}
+        assert box.kernel.detours == {}
 
     watched(box, scene)
 

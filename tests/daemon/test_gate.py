@@ -65,6 +65,11 @@ class Watched:
         self.said += await self.board.decide()
         self.said += await self.board.hold()
 
+    async def loses(self, tunnel: str) -> None:
+        """Nobody answers over it any more, and that is seen."""
+        self.box.prober.falls_silent(tunnel)
+        await self.round()
+
     async def ways(self) -> set[str]:
         """The links by which packets to what BGP brings leave."""
         routes = await self.box.kernel.forwarding(["vpc-1", "vpc-2"])
@@ -91,8 +96,7 @@ def test_a_silent_path_leaves_the_kernel_and_keeps_its_session(box: Box) -> None
     async def scene(one: Watched) -> None:
         assert await one.ways() == {"vpc-1", "vpc-2"}
         tried = {door: len(door.tried) for door in box.refusers}
-        box.prober.falls_silent("vpc-1")
-        await one.round()
+        await one.loses("vpc-1")
         assert await one.ways() == {"vpc-2"}
         assert await one.sessions() == {"vpc-1", "vpc-2"}
         since = {type(door).__name__: door.tried[before:] for door, before in tried.items() if door.tried[before:]}
@@ -106,8 +110,7 @@ def test_a_silent_path_leaves_the_kernel_and_keeps_its_session(box: Box) -> None
 
 def test_neither_a_pass_nor_a_plan_nor_an_apply_opens_what_is_closed(box: Box) -> None:
     async def scene(one: Watched) -> None:
-        box.prober.falls_silent("vpc-1")
-        await one.round()
+        await one.loses("vpc-1")
         with box.store.daemon(datetime.now(UTC)):
             assert (await planned(box)).changes == ()
             written = box.writes
@@ -120,8 +123,7 @@ def test_neither_a_pass_nor_a_plan_nor_an_apply_opens_what_is_closed(box: Box) -
 
 def test_without_a_daemon_that_could_open_it_again_an_apply_does(box: Box) -> None:
     async def scene(one: Watched) -> None:
-        box.prober.falls_silent("vpc-1")
-        await one.round()
+        await one.loses("vpc-1")
         await applied(box)
         assert await one.ways() == {"vpc-1", "vpc-2"}
 
@@ -130,8 +132,7 @@ def test_without_a_daemon_that_could_open_it_again_an_apply_does(box: Box) -> No
 
 def test_a_restarted_frr_is_told_with_the_gate_closed(box: Box) -> None:
     async def scene(one: Watched) -> None:
-        box.prober.falls_silent("vpc-1")
-        await one.round()
+        await one.loses("vpc-1")
         box.frr.restart()
         assert await one.sessions() == set()
         await converge_once(box.systems, one.board)
@@ -143,8 +144,7 @@ def test_a_restarted_frr_is_told_with_the_gate_closed(box: Box) -> None:
 
 def test_a_path_waits_behind_until_it_was_good_for_long_enough(box: Box) -> None:
     async def scene(one: Watched) -> None:
-        box.prober.falls_silent("vpc-1")
-        await one.round()
+        await one.loses("vpc-1")
         assert one.board.stances == {"vpc-1": CLOSED}
         box.prober.answers("vpc-1")
         await one.round(5)
@@ -159,8 +159,7 @@ def test_a_path_waits_behind_until_it_was_good_for_long_enough(box: Box) -> None
 
 def test_the_last_path_is_never_closed(box: Box) -> None:
     async def scene(one: Watched) -> None:
-        box.prober.falls_silent("vpc-1")
-        await one.round()
+        await one.loses("vpc-1")
         box.prober.falls_silent("vpc-2")
         for _ in range(30):
             await one.round(1)
@@ -172,8 +171,7 @@ def test_the_last_path_is_never_closed(box: Box) -> None:
 
 def test_a_session_is_ended_after_long_silence_and_begun_again_with_the_first_answers(box: Box) -> None:
     async def scene(one: Watched) -> None:
-        box.prober.falls_silent("vpc-1")
-        await one.round()
+        await one.loses("vpc-1")
         await one.round(11)
         assert one.board.stances == {"vpc-1": SHUT}
         assert await one.sessions() == {"vpc-2"}
@@ -187,8 +185,7 @@ def test_a_session_is_ended_after_long_silence_and_begun_again_with_the_first_an
 def test_a_session_that_falls_takes_its_path_and_silence_of_frr_takes_none(box: Box) -> None:
     async def scene(one: Watched) -> None:
         box.charon.fall("vpc-1")  # with the packets of its session
-        box.prober.falls_silent("vpc-1")
-        await one.round()
+        await one.loses("vpc-1")
         assert one.board.verdicts["vpc"].carrying == ("vpc-2",)
         box.frr.lacking = (SystemLacks("FRR does not answer", code="frr"),)
         await asyncio.gather(one.round(), return_exceptions=True)
@@ -218,8 +215,7 @@ def test_a_drained_tunnel_is_closed_and_keeps_its_session_until_it_is_taken_back
 
 def test_a_new_daemon_keeps_a_gate_closed(box: Box) -> None:
     async def scene(one: Watched) -> None:
-        box.prober.falls_silent("vpc-1")
-        await one.round()
+        await one.loses("vpc-1")
         other = Watched(box)
         other.board = Switchboard(box.systems, box.prober)
         await converge_once(box.systems, other.board)
@@ -234,8 +230,7 @@ def test_in_order_one_carries_and_the_other_is_ready_behind_it(box: Box) -> None
     async def scene(one: Watched) -> None:
         assert one.board.stances == {"vpc-2": BEHIND}
         assert await one.ways() == {"vpc-1"}
-        box.prober.falls_silent("vpc-1")
-        await one.round()
+        await one.loses("vpc-1")
         assert await one.ways() == {"vpc-2"}
 
     watched(box, scene, ONE.replace("mode: bgp\n", "mode: bgp\n    prefer: ordered\n"))
@@ -265,8 +260,7 @@ def test_a_pass_tells_the_embedded_speaker_how_sessions_are_held_by_now(box: Box
 
     async def scene(one: Watched) -> None:
         [before] = [found for found in await box.systems.exabgp.observe() if isinstance(found, ExabgpConfig)]
-        box.prober.falls_silent("vpc-1")
-        await one.round()
+        await one.loses("vpc-1")
         assert one.board.stances == {"vpc-1": CLOSED}
         [change] = await one.board.settle([Change(None, before)])
         assert isinstance(change.new, ExabgpConfig)

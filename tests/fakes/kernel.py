@@ -155,6 +155,11 @@ class FakeKernel:
         self._routes = {key: held for key, held in self._routes.items() if held.protocol != protocol}
         self._nexthops = {id: held for id, held in self._nexthops.items() if held.protocol != protocol}
 
+    @property
+    def detours(self) -> dict[str, str]:
+        """Which link leads to which."""
+        return {one.link: one.via for one in self._detours.values()}
+
     def take_away(self, resource: Resource) -> None:
         """A stranger removes something of ours."""
         self._do(Change(resource, None))
