@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from appliance.daemon.notifying import feed_watchdog, notify, watchdog_period
+from appliance.probe.sockets import MOST_OPEN
 
 ROOT = Path(__file__).resolve().parents[2]
 UNITS = sorted((ROOT / "images" / "units").glob("appliance*.service"))
@@ -88,3 +90,15 @@ def test_a_unit_of_ours_is_sandboxed(unit: Path) -> None:
 
 def test_there_is_a_unit() -> None:
     assert "appliance.service" in [path.name for path in UNITS]
+
+
+def test_its_files_are_enough_for_a_thousand_silent_tcp_targets() -> None:
+    """systemd's own limit is 1024, which sixteen of them fill."""
+    unit = (ROOT / "images/units/appliance.service").read_text(encoding="utf-8")
+    (limit,) = re.findall(r"^LimitNOFILE=(\d+)$", unit, re.MULTILINE)
+    assert int(limit) >= 1000 * MOST_OPEN
+
+
+def test_its_words_are_found_by_its_name_whatever_program_is_started() -> None:
+    unit = (ROOT / "images/units/appliance.service").read_text(encoding="utf-8")
+    assert "SyslogIdentifier=appliance" in unit.splitlines()
