@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 from time import monotonic
 from typing import Protocol
@@ -24,6 +25,7 @@ from appliance.design.policies import policed, policies
 from appliance.design.routing import lan_addresses
 from appliance.design.tunnels import tunnel_link
 from appliance.design.wish import Wish
+from appliance.model.address import IPAddress
 from appliance.model.change import Change, Outcome
 from appliance.model.drawn import Drawn, make_each
 from appliance.model.fault import ApplianceError
@@ -47,6 +49,9 @@ class Asks(Protocol):
     def set_targets(self, targets: Iterable[Target], pace: Probing, known: Mapping[Target, str] | None = None) -> None:
         """Ask these from now on; ``known`` is what was held of them before this daemon."""
 
+    def hasten(self, tunnels: Iterable[str]) -> None:
+        """Targets over these that never answered may do so now: do not take your time with them."""
+
     def health(self, now: float) -> Healths:
         """What came back, by tunnel."""
 
@@ -65,6 +70,8 @@ class Switchboard:
         self._prober = prober
         self._wish: Wish | None = None
         self._drawn = Drawn()
+        self._asked: tuple[tuple[Target, ...], Probing | None] = ((), None)
+        self._children: frozenset[tuple[str, int | None]] = frozenset()
         self._bundles: tuple[Bundle, ...] = ()
         self._published = load_published(systems.store.run_dir)
         self._operations_mark: Marks | None = None
@@ -114,10 +121,17 @@ class Switchboard:
         """The intent in force is this one now."""
         self._wish, self._bundles = wish, bundles(wish)
         if self._prober is not None:
-            links = self.links
             ours = lan_addresses(wish)
-            targets = [target for one in wish.connections for target in compose_targets(one, links, ours)]
-            self._prober.set_targets(targets, wish.intent.probe, known(targets, self._published))
+            asked = make_each(self._drawn, "targets", wish.connections, partial(_targets, ours=ours), ours)
+            self._ask(self._prober, tuple(chain.from_iterable(asked)), wish.intent.probe)
+
+    def _ask(self, prober: Asks, targets: tuple[Target, ...], pace: Probing) -> None:
+        """Nothing is told that is asked already; what was held before is looked up of those that are new."""
+        before, self._asked = self._asked, (targets, pace)
+        if self._asked != before:
+            old = set(map(id, before[0]))
+            new = [target for target in targets if id(target) not in old]
+            prober.set_targets(targets, pace, known(new, self._published))
 
     async def obey(self, wish: Wish) -> None:
         """This was ordered, and is about to be carried out: new neighbours may speak before it is. The pass that
@@ -153,8 +167,17 @@ class Switchboard:
         heard = None if sas is None else tuple(sas)
         names = [tunnel.name for _, tunnel in self._wish.tunnels] if self._wish else []
         self.senses.hear_sas(heard, names)
+        if heard is not None:
+            self._hasten(frozenset((sa.name, sa.child_id) for sa in heard if sa.up))
         if heard is not None and self.policed:
             self._heard += self.senses.hear_arrivals(heard, self.policed, monotonic())
+
+    def _hasten(self, children: frozenset[tuple[str, int | None]]) -> None:
+        """Over an SA that was not there before somebody may answer who never did."""
+        new = children - self._children
+        self._children = children
+        if new and self._prober is not None:
+            self._prober.hasten({name for name, _ in new})
 
     def hear_peers(self, speaker: str, established: Iterable[object] | None, life: object) -> bool:
         """With which addresses a speaker has sessions; None: it does not answer. Whether that is news."""
@@ -353,6 +376,10 @@ def _links(connection: Connection) -> tuple[tuple[str, str], ...]:
     """Of each tunnel that has an interface, by name."""
     tunnels = sorted(connection.tunnels, key=lambda tunnel: tunnel.name) if connection.mode != "policy" else ()
     return tuple((tunnel.name, tunnel_link(tunnel)) for tunnel in tunnels)
+
+
+def _targets(connection: Connection, ours: Sequence[IPAddress]) -> tuple[Target, ...]:
+    return compose_targets(connection, dict(_links(connection)), ours)
 
 
 def _failures(outcomes: Iterable[Outcome]) -> list[str]:

@@ -13,19 +13,22 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from itertools import count
 from selectors import EVENT_READ, EVENT_WRITE, DefaultSelector
+from socket import ntohs
 from typing import Any
 
 from appliance.model.health import ANSWERING, Target, TargetHealth
 from appliance.model.intent import Probing
 from appliance.probe.echo import Echo
 from appliance.probe.schedule import Schedule
-from appliance.probe.sockets import Connections, Datagrams, Pings
+from appliance.probe.sockets import Call, Connections, Datagrams, Pings
 from appliance.probe.window import Window
 
 PRIORITY = 10  # of SCHED_FIFO: above everything ordinary, below the kernel's own threads
 BUSY = 500  # probes a second beyond which replies are fetched when the next probe is due, whatever they may tell
-BREATH = 0.004  # seconds from one round to the next when busy: what falls due meanwhile goes together
+BREATH = 0.003  # seconds from one round to the next when busy: what falls due meanwhile goes together
 REALTIME = "realtime"
 
 
@@ -41,15 +44,16 @@ class Prober:
         self._orders: deque[tuple[tuple[Target, ...], Probing, dict[Target, str], threading.Event]] = deque()
         self._thread: threading.Thread | None = None
         self._stopping = False
+        self._hastened: deque[frozenset[str]] = deque()
         self._identifier, self._cookie = secrets.randbits(16), secrets.randbits(64)
-        self._places: list[Window | None] = []
-        self._lines: list[Echo] = []
-        self._echoes: dict[Target, Echo] = {}
-        self._asking: dict[Target, Connections | Datagrams] = {}
+        self._places = count()
+        self._calls: dict[Window, Call] = {}
+        self._asking: dict[Window, Connections | Datagrams] = {}
+        self._heard: dict[bytes, Window] = {}
         self._pings: dict[int, Pings] = {}
         self._listening: list[Pings] = []
         self._asked: list[Pings] = []
-        self._busy = False
+        self._busy, self._not_before = False, 0.0
         self._selector = DefaultSelector()
         self._wake_in, self._wake_out = socket.socketpair()
         self._news = False
@@ -94,6 +98,10 @@ class Prober:
             self._wake()
             taken.wait(1.0)
 
+    def hasten(self, tunnels: Iterable[str]) -> None:
+        """These may answer from now on: those of their targets that never did are asked at full pace for a while."""
+        self._hastened.append(frozenset(tunnels))
+
     def health(self, now: float) -> Mapping[str, tuple[TargetHealth, ...]]:
         """What is known of every target, by tunnel. From any thread; ``now`` is time.monotonic()."""
         found: dict[str, list[TargetHealth]] = {}
@@ -112,7 +120,7 @@ class Prober:
             self._take_orders()
             self._listen(eager=self._is_eager())
             wake_at = self._schedule.wake_at()
-            timeout = None if wake_at is None else max(BREATH if self._busy else 0.0, wake_at - time.monotonic())
+            timeout = None if wake_at is None else max(0.0, max(self._not_before, wake_at) - time.monotonic())
             for key, _ in self._selector.select(timeout):
                 key.data()
             self._round()
@@ -123,20 +131,33 @@ class Prober:
     def _round(self) -> None:
         """What has come first, so that nothing that is here counts as lost; then what is due."""
         now = time.monotonic()
+        self._not_before = now + BREATH if self._busy else 0.0
         self._hear()
         asking, lost = self._schedule.step(now)
         self._news |= lost
-        for window in asking:
-            self._ask(window)
+        if len(set(asking)) == len(asking):
+            self._ask(asking)
+        else:  # some are asked twice, each time by a message of its own
+            for window in asking:
+                self._ask([window])
 
-    def _ask(self, window: Window) -> None:
+    def _ask(self, asking: list[Window]) -> None:
         now = time.monotonic()
-        number = self._schedule.sent(window, now)
-        target = window.target
-        if target.kind == "icmp":
-            self._pings[target.address.version].ask(target, self._lines[window.place], number)
-            return
-        asking = self._asking[target]
+        calls = self._calls
+        bursts: dict[int, list[Call]] = {4: [], 6: []}
+        for window, number in zip(asking, self._schedule.sent(asking, now), strict=True):
+            call = calls.get(window)
+            if call is None:
+                self._ask_otherwise(window, number, now)
+            else:
+                call.echo.number(call.letter.memory, number)
+                bursts[call.version].append(call)
+        for version, burst in bursts.items():
+            for call in self._pings[version].ask(burst) if burst else ():
+                self._schedule.windows[call.target].hasten()
+
+    def _ask_otherwise(self, window: Window, number: int, now: float) -> None:
+        asking = self._asking[window]
         if isinstance(asking, Connections):
             asking.ask(number, now)
         else:
@@ -144,58 +165,57 @@ class Prober:
 
     def _hear(self) -> None:
         to_monotonic = time.monotonic() - time.time()
+        heard, news = self._heard, False
         for pings in self._asked:
-            for reply, at in pings.replies(to_monotonic):
-                if reply.cookie == self._cookie and reply.place < len(self._places):
-                    window = self._places[reply.place]
-                    if window is not None:
-                        self._news |= window.answered(reply.number, at)
+            for seconds, nanoseconds, number, payload in pings.replies():
+                window = heard.get(payload)
+                if window is not None and window.answered(ntohs(number), seconds + nanoseconds * 1e-9 + to_monotonic):
+                    news = True
+        self._news |= news
 
-    def _answered(self, target: Target, number: int | None) -> None:
+    def _answered(self, window: Window, number: int | None) -> None:
         """A connection or datagram was answered; ``number`` None: whichever probe was the newest."""
-        window = self._schedule.windows.get(target)
-        if window is not None:
-            self._news |= window.answered(window.newest if number is None else number, time.monotonic())
+        self._news |= window.answered(window.newest if number is None else number, time.monotonic())
 
     def _take_orders(self) -> None:
+        while self._hastened:
+            tunnels = self._hastened.popleft()
+            for target, window in self._schedule.windows.items():
+                if target.tunnel in tunnels:
+                    window.hasten()
         if not self._orders:
             return
         takers = []
         while self._orders:
             targets, pace, known, taken = self._orders.popleft()
             takers.append(taken)
-        before = dict(self._schedule.windows)
-        self._schedule.set_targets(targets, pace, time.monotonic(), known)
-        windows = self._schedule.windows
-        for target in before.keys() - windows.keys():
-            self._drop(target)
-        for target, window in windows.items():
-            if target not in self._echoes:
-                self._adopt(target)
-            window.place = self._echoes[target].place
-            self._places[window.place] = window
-        self._busy = len(windows) / pace.interval > BUSY
+        new, gone = self._schedule.set_targets(targets, pace, time.monotonic(), known)
+        for window in gone:
+            self._drop(window)
+        for window in new:
+            self._adopt(window)
+        self._busy = len(self._schedule.windows) / pace.interval > BUSY
         self._choose_sockets()
         self._news = True
         for taken in takers:
             taken.set()
 
-    def _adopt(self, target: Target) -> None:
-        echo = Echo(len(self._places), self._cookie, self._identifier, target.address.version)
-        self._places.append(None)
-        self._lines.append(echo)
-        self._echoes[target] = echo
+    def _adopt(self, window: Window) -> None:
+        target = window.target
+        echo = Echo(next(self._places) & 0xFFFF_FFFF, self._cookie, self._identifier, target.address.version)
         if target.kind == "tcp":
-            self._asking[target] = Connections(target, self._watch, lambda number: self._answered(target, number))
+            self._asking[window] = Connections(target, self._watch, partial(self._answered, window))
         elif target.kind == "udp":
-            self._asking[target] = Datagrams(target, self._watch, lambda number: self._answered(target, number), echo)
+            self._asking[window] = Datagrams(target, self._watch, partial(self._answered, window), echo)
+        else:
+            self._calls[window] = Call(target, echo)
+            self._heard[echo.payload] = window
 
-    def _drop(self, target: Target) -> None:
-        echo = self._echoes.pop(target)
-        self._places[echo.place] = None
-        for pings in self._pings.values():
-            pings.forget(echo)
-        asking = self._asking.pop(target, None)
+    def _drop(self, window: Window) -> None:
+        call = self._calls.pop(window, None)
+        if call is not None:
+            del self._heard[call.echo.payload]
+        asking = self._asking.pop(window, None)
         if asking is not None:
             asking.close()
 

@@ -1,9 +1,9 @@
-"""Whose turn it is: regular probes at spread phases, quick ones for suspects, deadlines. The clock is an argument."""
+"""Whose turn it is: regular probes in rows, quick ones for suspects, deadlines. The clock is an argument."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from heapq import heappop, heappush
+from collections.abc import Iterable, Mapping, Sequence
+from heapq import heappop, heappush, heapreplace
 from itertools import count
 
 from appliance.model.health import SUSPECT, UNARMED, Target
@@ -11,12 +11,34 @@ from appliance.model.intent import Probing
 from appliance.probe.window import BURST, Window, burst_gap
 
 GOLDEN = 0.6180339887498949
-"""Its multiples fill an interval evenly, however many there are: no two targets are asked in the same breath."""
+"""Its multiples fill an interval evenly, however many there are: rows are as long as each other."""
 
-PATIENT, SELDOM = 100, 1.0
-"""After so many probes, one that never answered is asked this often only (seconds): its silence decides nothing."""
+LEAST_WIDTH, WIDTH, PART = 0.004, 0.020, 20
+"""Seconds from one row to the next: a twentieth of the interval, within these limits."""
 
-REGULAR, QUICK, DEADLINE = range(3)
+SELDOM = 1.0
+"""Seconds between two probes of one that did not answer while it was asked often: its silence decides nothing."""
+
+
+class Row:
+    """Windows whose probes go out together, in one burst."""
+
+    __slots__ = ("interval", "turn", "turns", "windows")
+
+    def __init__(self, interval: float) -> None:
+        self.windows: list[Window] = []
+        self.interval = interval
+        self.turns, self.turn = max(1, int(SELDOM / interval)), 0
+
+    def take_turn(self) -> list[Window]:
+        """Who is asked now: all but those that never answered, of which it is each time another part's turn."""
+        turn = self.turn = self.turn + 1
+        turns = self.turns
+        return [
+            window
+            for place, window in enumerate(self.windows, turn)
+            if window.state != UNARMED or window.newest < window.eager or not place % turns
+        ]
 
 
 class Schedule:
@@ -25,71 +47,90 @@ class Schedule:
     def __init__(self, *, confirm: int = BURST) -> None:
         self.windows: Mapping[Target, Window] = {}
         self.worst_lateness = 0.0
-        self._confirm = confirm
-        self._heap: list[tuple[float, int, int, Window]] = []
+        self._confirm, self._interval = confirm, 0.0
+        self._rows: dict[tuple[float, int], Row] = {}
+        self._regular: list[tuple[float, int, Row]] = []
+        self._singly: list[tuple[float, int, bool, Window]] = []
+        self._begun = 0.0
         self._serial, self._places = count(), count()
 
     def set_targets(
-        self, targets: Iterable[Target], pace: Probing, now: float, known: Mapping[Target, str] | None = None
-    ) -> None:
+        self, targets: Sequence[Target], pace: Probing, now: float, known: Mapping[Target, str] | None = None
+    ) -> tuple[list[Window], list[Window]]:
         """Ask these from now on. The window of a target that was asked before stays, unless the pace is another.
-        ``known``: the states of targets that somebody else asked before."""
-        windows: dict[Target, Window] = {}
-        for target in dict.fromkeys(targets):
-            kept = self.windows.get(target)
-            if kept is not None and kept.pace.interval == pace.interval:
-                kept.pace = pace
+        ``known``: the states of targets that somebody else asked before. The windows that are new, and those that
+        are asked no more. Objects that are there already are not compared: most of a thousand stay at each reload."""
+        stay = set(map(id, targets)) if pace.interval == self._interval else set()
+        windows = dict(self.windows)
+        left = {target: windows.pop(target) for target in self.windows if id(target) not in stay}
+        seen = set(map(id, windows))
+        new, gone = [], []
+        for target in [target for target in targets if id(target) not in seen]:
+            kept = left.pop(target, None)
+            if kept is not None and pace.interval == self._interval:
                 windows[target] = kept
-            else:
-                state = (known or {}).get(target, UNARMED)
-                windows[target] = Window(target, pace, now, confirm=self._confirm, state=state)
-                if kept is not None:
-                    windows[target].inherit(kept, now)
-                phase = next(self._places) * GOLDEN % 1 * pace.interval
-                self._push(now + phase, REGULAR, windows[target])
-        for target, window in self.windows.items():
-            window.live = windows.get(target) is window
+            elif target not in windows:
+                windows[target] = window = self._begin(target, pace, now, known or {}, kept)
+                new.append(window)
+                gone += [kept] if kept is not None else []
+        gone += left.values()
+        self._leave(gone)
+        self._interval = pace.interval
+        for window in new:
+            self._seat(window, now)
+        for window in windows.values():
+            window.pace = pace
         self.windows = windows
+        return new, gone
 
     def wake_at(self) -> float | None:
         """When something is due next."""
-        return self._heap[0][0] if self._heap else None
+        if not self._singly:
+            return self._regular[0][0] if self._regular else None
+        return min(self._singly[0][0], self._regular[0][0]) if self._regular else self._singly[0][0]
 
     def step(self, now: float) -> tuple[list[Window], bool]:
         """The windows whose probe is to be sent now, and whether a target was lost. Tell the windows every answer
-        that is there before; call :meth:`sent` for each probe after."""
+        that is there before; call :meth:`sent` for them after."""
         asking: list[Window] = []
-        lost = False
-        heap = self._heap
-        while heap and heap[0][0] <= now:
-            due, _, what, window = heappop(heap)
+        rows = self._regular
+        while rows and rows[0][0] <= now:
+            due, serial, row = rows[0]
+            if row.windows:
+                asking += row.take_turn()
+                heapreplace(rows, (self._again(due, now, row.interval), serial, row))
+            else:
+                heappop(rows)
+        return asking, self._step_singly(now, asking) if self._singly else False
+
+    def sent(self, asking: Sequence[Window], now: float) -> list[int]:
+        """The probes of these windows go out; their numbers."""
+        numbers = [window.sent(now) for window in asking]
+        for window in asking:
+            if window.newest - window.newest_answered >= window.pace.lost and window.state != UNARMED:
+                deadline = window.deadline()
+                if deadline is not None:
+                    self._push(deadline, window)
+        return numbers
+
+    def _step_singly(self, now: float, asking: list[Window]) -> bool:
+        """Quick probes and deadlines; whether a target was lost."""
+        lost, due = False, self._singly
+        while due and due[0][0] <= now:
+            _, _, quick, window = heappop(due)
             if not window.live:
                 continue
-            if what == REGULAR:
-                asking.append(window)
-                self._again(due, now, window)
-            elif what == DEADLINE:
+            if not quick:
                 lost |= self._conclude(window, now)
             elif window.state == SUSPECT and window.quick:
                 asking.append(window)
-        return asking, lost
+        return lost
 
-    def sent(self, window: Window, now: float) -> int:
-        """The window's probe goes out; its number."""
-        number = window.sent(now)
-        deadline = window.deadline()
-        if deadline is not None:
-            self._push(deadline, DEADLINE, window)
-        return number
-
-    def _again(self, due: float, now: float, window: Window) -> None:
-        """The next regular probe; those that were missed are not made up for."""
-        interval = window.pace.interval
-        if window.state == UNARMED and window.newest >= PATIENT:
-            interval = max(interval, SELDOM)
+    def _again(self, due: float, now: float, interval: float) -> float:
+        """When the next regular probes are due; those that were missed are not made up for."""
         late = now - due
         self.worst_lateness = max(self.worst_lateness, late)
-        self._push(due + interval if late < interval else now + interval - late % interval, REGULAR, window)
+        return due + interval if late < interval else now + interval - late % interval
 
     def _conclude(self, window: Window, now: float) -> bool:
         before = window.state
@@ -97,12 +138,42 @@ class Schedule:
         if before != SUSPECT and window.state == SUSPECT:
             gap = burst_gap(window.pace.interval)
             for place in range(window.quick):
-                self._push(now + place * gap, QUICK, window)
+                self._push(now + place * gap, window, quick=True)
         elif not lost:
             deadline = window.deadline()
             if deadline is not None and deadline > now:
-                self._push(deadline, DEADLINE, window)
+                self._push(deadline, window)
         return lost
 
-    def _push(self, at: float, what: int, window: Window) -> None:
-        heappush(self._heap, (at, next(self._serial), what, window))
+    def _push(self, at: float, window: Window, *, quick: bool = False) -> None:
+        heappush(self._singly, (at, next(self._serial), quick, window))
+
+    def _begin(
+        self, target: Target, pace: Probing, now: float, known: Mapping[Target, str], before: Window | None
+    ) -> Window:
+        window = Window(target, pace, now, confirm=self._confirm, state=known.get(target, UNARMED))
+        if before is not None:
+            window.inherit(before, now)
+        return window
+
+    def _seat(self, window: Window, now: float) -> None:
+        """Give it a place in a row, which is due within the interval."""
+        interval = window.pace.interval
+        rows = max(1, round(interval / min(WIDTH, max(LEAST_WIDTH, interval / PART))))
+        place = int(next(self._places) * GOLDEN % 1 * rows)
+        row = self._rows.get((interval, place))
+        if row is None:
+            row = self._rows[interval, place] = Row(interval)
+            self._begun = self._begun or now
+            due = now + (self._begun + place * interval / rows - now) % interval
+            heappush(self._regular, (due, next(self._serial), row))
+        row.windows.append(window)
+
+    def _leave(self, gone: Iterable[Window]) -> None:
+        """They are asked no more."""
+        for window in gone:
+            window.live = False
+        for key, row in list(self._rows.items()) if gone else ():
+            row.windows = [window for window in row.windows if window.live]
+            if not row.windows:
+                del self._rows[key]

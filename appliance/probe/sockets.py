@@ -8,27 +8,54 @@ from __future__ import annotations
 import socket
 import struct
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from errno import ECONNREFUSED, EINPROGRESS
 
 from appliance.model.fault import SystemLacks
 from appliance.model.health import Target
-from appliance.probe.echo import REPLY, REPLY6, Echo, Reply, parse_datagram, parse_reply
+from appliance.probe.bursts import Inbox, Letter, Outbox
+from appliance.probe.echo import REPLY, REPLY6, SIZE, Echo
 
 TIMESTAMPNS, BINDTOIFINDEX = 35, 62  # SO_TIMESTAMPNS, SO_BINDTOIFINDEX (Linux 5.0), asm-generic/socket.h
 IP_PKTINFO = 8  # linux/in.h; no name for it in Python 3.11
 ICMP_FILTER, RAW_LEVEL = 1, 255  # linux/icmp.h
 ICMP6_FILTER = 1  # linux/icmpv6.h
 NETWORK_CONTROL = 0xC0  # DSCP CS6 (RFC 4594, section 3.1), as routing protocols use it
+RCVBUFFORCE = 33  # SO_RCVBUFFORCE: beyond net.core.rmem_max, asm-generic/socket.h
 BUFFER = 1 << 20
-_TIME = struct.Struct("@ll")
 _INFO4 = struct.Struct("=I4s4s")
 _INFO6 = struct.Struct("=16sI")
 LONGEST_WAIT = 2.0  # seconds for which a connection may still be answered
 MOST_OPEN = 64  # connections of one target at a time
 
-Info = tuple[list[tuple[int, int, bytes]], tuple[str, int]]
-"""The control message that chooses interface and source, and the destination."""
+NOWHERE = 0x7FFF_FFFF
+"""The number of no interface: what would go there is an error, while 0 would go wherever the routes say."""
+SHAPES = {4: "16x2q26xH16s", 6: "16x2q6xH16s"}
+"""Of a reply, behind the time at which the kernel got it, and with IPv4 an IP header: its number, and our payload."""
+
+
+class Call:
+    """What one target is sent, and over which interface."""
+
+    __slots__ = ("echo", "index", "letter", "target", "version")
+
+    def __init__(self, target: Target, echo: Echo) -> None:
+        self.target, self.echo, self.version = target, echo, target.address.version
+        self.lead(NOWHERE, echo.packet(0))
+
+    def lead(self, index: int, text: bytes) -> None:
+        """Send it over the interface of that number from now on."""
+        self.index = index
+        address, source = self.target.address, self.target.source
+        if address.version == 4:
+            to = struct.pack("=H2x4s8x", socket.AF_INET, address.packed)
+            info = _INFO4.pack(index, source.packed if source is not None else bytes(4), bytes(4))
+            self.letter = Letter(to, (socket.IPPROTO_IP, IP_PKTINFO, info), text)
+        else:
+            to = struct.pack("=H6x16s4x", socket.AF_INET6, address.packed)
+            info = _INFO6.pack(source.packed if source is not None else bytes(16), index)
+            self.letter = Letter(to, (socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, info), text)
 
 
 class Pings:
@@ -39,74 +66,53 @@ class Pings:
     """
 
     def __init__(self, version: int) -> None:
-        self._version = version
-        self._infos: dict[int, Info] = {}
         self.socket = _open_raw(version)
+        self._finder = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._outbox = Outbox(self.socket)
+        self._inbox = Inbox(self.socket, SHAPES[version], SIZE + (20 if version == 4 else 0))
 
-    def ask(self, target: Target, echo: Echo, number: int) -> None:
-        """Send one request. An interface that was made again has another number: it is looked up again."""
-        info = self._infos.get(echo.place)
-        if info is not None and self._send(info, echo, number):
-            return
-        fresh = self._info(target)
-        if fresh is not None and fresh != info:
-            self._infos[echo.place] = fresh
-            self._send(fresh, echo, number)
+    def ask(self, calls: Sequence[Call]) -> list[Call]:
+        """Send one request to each. An interface that was made again has another number, and is looked up again: those
+        that went over another interface than before."""
+        failed = self._outbox.send([call.letter for call in calls])
+        moved = [calls[at] for at in failed if self._find(calls[at])]
+        if moved:
+            self._outbox.send([call.letter for call in moved])
+        return moved
 
-    def forget(self, echo: Echo) -> None:
-        """Its target is asked no more."""
-        self._infos.pop(echo.place, None)
-
-    def replies(self, to_monotonic: float) -> list[tuple[Reply, float]]:
-        """What has come, with the time at which the kernel got it, plus ``to_monotonic``."""
-        found: list[tuple[Reply, float]] = []
-        receive, version = self.socket.recvmsg, self._version
-        while True:
-            try:
-                data, control, _, _ = receive(256, 64)
-            except BlockingIOError:
-                return found
-            except OSError:  # an ICMP error about an earlier packet, reported here
-                continue
-            reply = parse_reply(data, version)
-            if reply is not None:
-                seconds, nanoseconds = _TIME.unpack_from(control[0][2]) if control else (0, 0)
-                found.append((reply, seconds + nanoseconds * 1e-9 + to_monotonic))
+    def replies(self) -> list[tuple[int, int, int, bytes]]:
+        """What has come: seconds and nanoseconds since 1970 at which the kernel got it, its number in the order of the
+        network, its payload. The kernel lets only replies through; whose they are, the payload says."""
+        return self._inbox.fetch()
 
     def close(self) -> None:
         """Ask nothing more."""
         self.socket.close()
+        self._finder.close()
 
-    def _send(self, info: Info, echo: Echo, number: int) -> bool:
+    def _find(self, call: Call) -> bool:
+        """Whether the interface has another number than it had."""
         try:
-            self.socket.sendmsg([echo.packet(number)], info[0], 0, info[1])
+            index = number_of(call.target.interface, self._finder)
         except OSError:
             return False
+        if index == call.index:
+            return False
+        call.lead(index, call.letter.memory.raw[:SIZE])
         return True
 
-    def _info(self, target: Target) -> Info | None:
-        """What goes with the packets of a target; None without such an interface."""
-        try:
-            index = number_of(target.interface)
-        except OSError:
-            return None
-        source = target.source.packed if target.source is not None else bytes(4 if self._version == 4 else 16)
-        if self._version == 4:
-            control = (socket.IPPROTO_IP, IP_PKTINFO, _INFO4.pack(index, source, bytes(4)))
-        else:
-            control = (socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, _INFO6.pack(source, index))
-        return [control], (str(target.address), 0)
 
-
-def number_of(interface: str) -> int:
-    """The interface's number; OSError where there is none of that name.
+def number_of(interface: str, plug: socket.socket | None = None) -> int:
+    """The interface's number; OSError where there is none of that name. ``plug``: a socket to find it with.
 
     Whoever asks for it by SIOCGIFINDEX, as if_nametoindex(3) does, has the kernel run modprobe for each name that is
     not there: with an interface gone that is two processes for every probe.
     """
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as plug:
-        plug.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode() + b"\0")
-        return plug.getsockopt(socket.SOL_SOCKET, BINDTOIFINDEX)
+    if plug is None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as new:
+            return number_of(interface, new)
+    plug.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode() + b"\0")
+    return plug.getsockopt(socket.SOL_SOCKET, BINDTOIFINDEX)
 
 
 def _open_raw(version: int) -> socket.socket:
@@ -128,6 +134,8 @@ def _open_raw(version: int) -> socket.socket:
         opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, NETWORK_CONTROL)
     opened.setsockopt(socket.SOL_SOCKET, TIMESTAMPNS, 1)
     opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
+    with suppress(PermissionError):
+        opened.setsockopt(socket.SOL_SOCKET, RCVBUFFORCE, BUFFER)
     return opened
 
 
@@ -236,9 +244,9 @@ class Datagrams:
     def _read(self) -> None:
         while self._socket is not None:
             try:
-                reply = parse_datagram(self._socket.recv(256))
+                number = self._echo.parse_datagram(self._socket.recv(256))
             except ConnectionRefusedError:
                 continue
             except OSError:
                 return
-            self._answered(None if reply is None else reply.number)
+            self._answered(number)

@@ -17,6 +17,7 @@ SHORTEST, LONGEST = 64, 2048  # probes of the slow window
 LEAST_MARGIN, MARGIN = 0.005, 0.010  # seconds beyond what the round trip was seen to take: a tenth of the interval
 MOST_PATIENCE = 1.0  # seconds, also before the first answer
 BURST = 3  # quick probes before a target counts as lost
+PATIENT = 5.0  # seconds of probes at full pace for one that never answered
 
 
 def burst_gap(interval: float) -> float:
@@ -34,6 +35,12 @@ class Window:
     out before the first answer at all, while the tunnel was still coming up.
     """
 
+    __slots__ = (
+        *("confirm", "eager", "live", "newest", "newest_answered", "pace", "quick", "since", "state", "streak"),
+        *("target", "_answered", "_answered_at", "_answers", "_decided_at", "_deviation", "_first", "_last_quick"),
+        *("_lost_at", "_rtt", "_sent", "_size"),
+    )
+
     def __init__(
         self, target: Target, pace: Probing, now: float, *, confirm: int = BURST, state: str = UNARMED
     ) -> None:
@@ -44,15 +51,21 @@ class Window:
         self.newest, self.newest_answered = -1, -1
         self._first = 0  # the oldest probe that counts
         self.quick = 0  # quick probes still to be sent
-        self.live, self.place = True, -1  # is it asked, and where its asker keeps what it needs for that
+        self.live = True  # is it asked
         self._last_quick = -1
         self._answered_at: float | None = None
         self._decided_at, self._lost_at = now, now
         self._size = min(LONGEST, max(SHORTEST, ceil(SPAN / pace.interval)))
         self._sent = array("d", bytes(8 * self._size))
         self._answered = bytearray(self._size)
+        self._answers = 0  # of those that count
         self._rtt: float | None = None
         self._deviation = 0.0
+        self.hasten()
+
+    def hasten(self) -> None:
+        """Something happened that may have it answer: if it never did, it is worth being asked often for a while."""
+        self.eager = self.newest + ceil(PATIENT / self.pace.interval)  # the newest probe until it is asked seldom
 
     @property
     def patience(self) -> float:
@@ -64,27 +77,37 @@ class Window:
 
     def sent(self, now: float) -> int:
         """A probe goes out now; its number."""
-        self.newest += 1
-        slot = self.newest % self._size
+        number = self.newest = self.newest + 1
+        slot = number % self._size
         self._sent[slot] = now
-        self._answered[slot] = 0
+        if self._answered[slot]:
+            self._answered[slot] = 0
+            self._answers -= 1
         if self.quick:
-            self.quick, self._last_quick = self.quick - 1, self.newest
-        return self.newest
+            self.quick, self._last_quick = self.quick - 1, number
+        return number
 
     def answered(self, wire_number: int, at: float) -> bool:
         """An answer arrived at ``at``; whether that is news worth a verdict. Doubled and ancient ones are none."""
-        number = self.newest - ((self.newest - wire_number) & 0xFFFF)
-        if number < self._first or number <= self.newest - self._size or self._answered[number % self._size]:
+        newest, before = self.newest, self.newest_answered
+        number = newest - ((newest - wire_number) & 0xFFFF)
+        slot = number % self._size
+        if number < self._first or number <= newest - self._size or self._answered[slot]:
             return False
-        sent = self._sent[number % self._size]
-        self._answered[number % self._size] = 1
-        self._smooth(max(0.0, at - sent))
-        if number < self.newest_answered:
+        sent = self._sent[slot]
+        self._answered[slot] = 1
+        self._answers += 1
+        rtt = at - sent if at > sent else 0.0
+        if self._rtt is None:
+            self._rtt, self._deviation = rtt, rtt / 2
+        else:  # RFC 6298, section 2: a quarter of what is new for the deviation, an eighth for the mean
+            self._deviation += (abs(self._rtt - rtt) - self._deviation) / 4
+            self._rtt += (rtt - self._rtt) / 8
+        if number < before:
             return False
-        self.streak = self.streak + 1 if number == self.newest_answered + 1 else 1
+        self.streak = self.streak + 1 if number == before + 1 else 1
         self.newest_answered, self._answered_at = number, sent
-        return self._heard(sent, at)
+        return self.state != ANSWERING and self._heard(sent, at)
 
     def _heard(self, sent: float, at: float) -> bool:
         """What the newest answer means."""
@@ -97,8 +120,6 @@ class Window:
                 self._become(ANSWERING, at)
                 return True
             return self.streak == 1
-        if self.state == ANSWERING:
-            return False
         news = self.state == UNARMED
         if news:
             self._begin_with(self.newest_answered)
@@ -136,7 +157,6 @@ class Window:
         """Everything about the target at this moment."""
         counted = min(self.newest + 1 - self._first, self._size)
         waiting = self._outstanding(now)
-        answers = self._answered.count(1)
         settled = max(0, counted - waiting)
         return TargetHealth(
             target=self.target,
@@ -145,7 +165,7 @@ class Window:
             streak=self.streak,
             answered_at=self._answered_at,
             lost_at=self._lost_at if self.state == LOST else None,
-            loss=max(0.0, 1 - answers / settled) if settled else 0.0,
+            loss=max(0.0, 1 - self._answers / settled) if settled else 0.0,
             rtt=self._rtt,
             samples=settled,
         )
@@ -154,6 +174,7 @@ class Window:
         """Forget what became of the probes before this one."""
         for older in range(max(self._first, self.newest - self._size + 1), number):
             self._answered[older % self._size] = 0
+        self._answers = self._answered.count(1)
         self._first = max(self._first, number)
 
     def _time_of(self, number: int) -> float:
@@ -175,11 +196,3 @@ class Window:
 
     def _become(self, state: str, now: float) -> None:
         self.state, self.since, self.quick = state, now, 0
-
-    def _smooth(self, rtt: float) -> None:
-        """RFC 6298, section 2: a quarter of what is new for the deviation, an eighth for the mean."""
-        if self._rtt is None:
-            self._rtt, self._deviation = rtt, rtt / 2
-            return
-        self._deviation += (abs(self._rtt - rtt) - self._deviation) / 4
-        self._rtt += (rtt - self._rtt) / 8

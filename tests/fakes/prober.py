@@ -16,6 +16,7 @@ class FakeProber:
     def __init__(self) -> None:
         self.healths: dict[Target, TargetHealth] = {}
         self.pace = Probing()
+        self.hastened: list[frozenset[str]] = []
         self.running = False
         self._on_change: Callable[[], None] = lambda: None
 
@@ -36,6 +37,9 @@ class FakeProber:
         states = known or {}
         fresh = {target: TargetHealth(target, states.get(target, UNARMED)) for target in targets}
         self.healths = {target: self.healths.get(target, health) for target, health in fresh.items()}
+
+    def hasten(self, tunnels: Iterable[str]) -> None:
+        self.hastened.append(frozenset(tunnels))
 
     def health(self, now: float) -> Mapping[str, tuple[TargetHealth, ...]]:
         found: dict[str, list[TargetHealth]] = {}

@@ -81,8 +81,7 @@ class Tunnels:
             at, _, window, number = heappop(self._answers)
             news |= window.answered(number & 0xFFFF, at)
         asking, lost = self.schedule.step(self.now)
-        for window in asking:
-            number = self.schedule.sent(window, self.now)
+        for window, number in zip(asking, self.schedule.sent(asking, self.now), strict=True):
             self.sent.append((self.now, window.target.tunnel))
             delay = self.fates[window.target.tunnel](self.now, self.chance)
             if delay is not None:

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from ipaddress import ip_address
 
 import pytest
@@ -17,6 +18,7 @@ from appliance.model.fault import SystemLacks
 from appliance.model.health import ANSWERING, LOST, SUSPECT, UNARMED, Target
 from appliance.model.intent import Probing
 from appliance.probe.prober import PRIORITY, REALTIME, Prober
+from appliance.probe.sockets import Pings
 from tests.contracts.namespace import ip, own_namespace
 
 FAST = Probing(0.02, 3, 5)
@@ -188,6 +190,46 @@ def test_hundreds_of_targets_are_heard_without_a_wake_up_each() -> None:
         assert {h[0].state for h in prober.health(time.monotonic()).values()} <= {ANSWERING, SUSPECT}
 
 
+def test_a_target_that_is_due_twice_at_once_is_asked_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A loop that comes late finds a regular probe and quick ones due together: each is a message of its own."""
+    silent = Target("vpc-1", "lo", "icmp", ip_address("127.0.1.1"))
+    with own_namespace():
+        prober = Prober()
+        try:
+            prober._pings = {4: Pings(4)}
+        except SystemLacks as lack:
+            pytest.skip(str(lack))
+        prober.set_targets([silent], FAST)
+        (window,) = prober._schedule.windows.values()
+        monkeypatch.setattr(prober._schedule, "step", lambda _: ([window, window, window], False))
+        prober._round()
+        until(lambda: prober._hear() is None and window.newest_answered == 2, "an answer to each")
+        assert window.health(time.monotonic()).samples == 3
+        prober._pings[4].close()
+
+
+def test_an_interface_that_appears_is_asked_over_at_full_pace(far: str) -> None:
+    """Nobody answered for long, as there was no interface: now there is."""
+    ip("link del v1")
+    with asking(FAR) as (prober, _):
+        (window,) = prober._schedule.windows.values()
+        window.eager = window.newest  # as if it had been asked for long enough
+        until(lambda: window.newest >= 2, "some probes, seldom")
+        connect(far)
+        until(lambda: state(prober, FAR) == ANSWERING, "an answer")
+        assert window.eager > 100
+
+
+def test_who_is_said_to_answer_soon_is_asked_at_full_pace() -> None:
+    with own_namespace(), asking(replace(NOBODY, interface="lo")) as (prober, _):
+        (window,) = prober._schedule.windows.values()
+        window.eager = window.newest
+        prober.hasten(["vpc-1"])
+        until(lambda: window.newest >= window.eager + 1, "it to be asked in its turn")
+        prober.hasten(["vpc-2"])
+        until(lambda: window.eager > window.newest, "it to be asked often")
+
+
 def test_targets_that_are_asked_no_more_are_forgotten() -> None:
     gone = Target("vpc-1", "lo", "tcp", ip_address("127.0.0.1"), 9)
     with own_namespace(), asking(gone) as (prober, _):
@@ -201,7 +243,7 @@ def test_a_forged_answer_counts_for_nothing() -> None:
     """What comes with another cookie is nobody's."""
     with own_namespace(), asking(Target("vpc-1", "lo", "icmp", ip_address("127.0.0.1"))) as (prober, _):
         until(lambda: prober.health(time.monotonic())["vpc-1"][0].state == ANSWERING, "an answer")
-        prober._cookie ^= 1
+        prober._heard = {payload[:-1] + bytes([payload[-1] ^ 1]): one for payload, one in prober._heard.items()}
         until(lambda: prober.health(time.monotonic())["vpc-1"][0].state == LOST, "answers to be nobody's")
 
 

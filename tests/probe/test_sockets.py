@@ -32,7 +32,7 @@ def test_a_link_that_is_gone_is_never_asked_for_by_its_name(monkeypatch: pytest.
     except sockets.SystemLacks as lack:
         pytest.skip(str(lack))
     try:
-        pings.ask(GONE, Echo(0, 1, 2, 4), 1)
+        pings.ask([sockets.Call(GONE, Echo(0, 1, 2, 4))])
     finally:
         pings.close()
     asking = sockets.Datagrams(GONE, lambda *_: None, lambda _: None, Echo(0, 1, 2, 4))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
 from ipaddress import ip_address
+from itertools import pairwise
 from random import Random
 
 import pytest
@@ -216,10 +219,10 @@ def test_a_thousand_targets_are_spread_over_the_interval() -> None:
     for tick in range(1, 201):
         asking, _ = schedule.step(tick / 1000)
         counts.append(len(asking))
-        for window in asking:
-            schedule.sent(window, tick / 1000)
-    assert sum(counts) == pytest.approx(2000, abs=20)
-    assert max(counts[1:]) <= 14
+        schedule.sent(asking, tick / 1000)
+    assert sum(counts) == pytest.approx(2000, abs=60)
+    assert max(counts[1:]) <= 52, "a twentieth in each burst"
+    assert sum(count > 0 for count in counts) == pytest.approx(40, abs=1), "one wake-up serves all of a burst"
 
 
 def test_a_stalled_loop_makes_up_for_nothing() -> None:
@@ -245,6 +248,25 @@ def test_windows_are_kept_over_a_reload_by_who_is_asked_over_what() -> None:
     assert all(window.target == two for window in schedule.step(5.0)[0])
 
 
+@given(st.lists(st.tuples(st.lists(st.integers(0, 9), max_size=12), st.sampled_from((0.1, 0.1, 0.02))), max_size=8))
+def test_whatever_is_reloaded_who_is_named_is_asked_and_nobody_else(reloads: list[tuple[list[int], float]]) -> None:
+    """The same objects or equal ones, doubled, in any order: each has one window, and one place in one row."""
+    schedule, now, before = Schedule(), 0.0, dict[Target, Window]()
+    known, interval = targets(10), 0.0
+    for wanted, pace in reloads:
+        named = [known[n] if n % 2 else replace(known[n]) for n in wanted]
+        new, gone = schedule.set_targets(named, Probing(pace, 3, 5), now)
+        kept = set(before) & set(named) if pace == interval else set()
+        assert all(schedule.windows[target] is before[target] for target in kept)
+        assert {window.target for window in new} == set(named) - kept
+        assert {window.target for window in gone} == set(before) - kept
+        assert set(schedule.windows) == set(named)
+        seated = [window for row in schedule._rows.values() for window in row.windows]
+        assert sorted(map(id, seated)) == sorted(map(id, schedule.windows.values()))
+        assert {window.target for window in schedule.step(now + pace)[0]} == set(named)
+        now, before, interval = now + pace, dict(schedule.windows), pace
+
+
 def test_another_interval_keeps_what_is_known() -> None:
     schedule = Schedule()
     (one,) = targets(1)
@@ -265,25 +287,70 @@ def test_what_was_known_before_a_restart_counts(before: str, soon: str) -> None:
     schedule.set_targets([one], PACE, 0.0, {one: before})
     assert schedule.windows[one].health(0.0).armed == (before != UNARMED)
     while (now := schedule.wake_at()) is not None and now < 3:
-        for window in schedule.step(now)[0]:
-            schedule.sent(window, now)
+        schedule.sent(schedule.step(now)[0], now)
     assert schedule.windows[one].state == soon
 
 
+class Asked:
+    """A schedule on its own clock; when each target was asked."""
+
+    def __init__(self, count: int, pace: Probing = PACE) -> None:
+        self.schedule = Schedule()
+        self.schedule.set_targets(targets(count), pace, 0.0)
+        self.sent: dict[str, list[float]] = {target.tunnel: [] for target in targets(count)}
+
+    def run(self, until: float, *, answering: bool = False) -> None:
+        while (due := self.schedule.wake_at()) is not None and due < until:
+            asking, _ = self.schedule.step(due)
+            for window, number in zip(asking, self.schedule.sent(asking, due), strict=True):
+                self.sent[window.target.tunnel].append(due)
+                if answering:
+                    window.answered(number, due)
+
+    def between(self, begin: float, end: float, tunnel: str = "t0") -> int:
+        return sum(begin <= at < end for at in self.sent[tunnel])
+
+
 def test_a_target_that_never_answers_is_asked_seldom_after_a_while_and_often_once_it_did() -> None:
-    schedule = Schedule()
-    (one,) = targets(1)
-    schedule.set_targets([one], PACE, 0.0)
-    sent = []
-    while (due := schedule.wake_at()) is not None and due < 60:
-        for window in schedule.step(due)[0]:
-            number = schedule.sent(window, due)
-            sent.append(due)
-            if due > 40:
-                window.answered(number, due)
-    assert sum(at < 10.2 for at in sent) == pytest.approx(102, abs=2)
-    assert sum(20 <= at < 40 for at in sent) == pytest.approx(20, abs=1)
-    assert sum(45 <= at < 55 for at in sent) == pytest.approx(100, abs=1)
+    asked = Asked(1)
+    asked.run(40)
+    assert asked.between(0, 6) == pytest.approx(51, abs=1), "five seconds at full pace"
+    assert asked.between(20, 40) == pytest.approx(20, abs=1)
+    asked.run(60, answering=True)
+    assert asked.between(41.1, 55) == pytest.approx(139, abs=1)
+
+
+@given(st.integers(1, 60), st.sampled_from((0.02, 0.05, 0.1, 0.25, 0.7, 1.0, 3.0)))
+def test_who_is_asked_seldom_is_asked_every_second_and_not_all_of_them_at_once(count: int, interval: float) -> None:
+    asked = Asked(count, Probing(interval, 3, 5))
+    asked.run(20)
+    gaps = [later - at for times in asked.sent.values() for at, later in pairwise(times)]
+    assert max(gaps) <= max(1.0, interval) + 0.001
+    turns = max(1, int(1 / interval))
+    bursts = Counter(at for times in asked.sent.values() for at in times if at > 10)
+    row = max(len(row.windows) for row in asked.schedule._rows.values())
+    assert max(bursts.values()) <= -(-row // turns)
+
+
+def test_who_may_answer_from_now_on_is_asked_often_again() -> None:
+    asked = Asked(2)
+    asked.run(20)
+    for window in asked.schedule.windows.values():
+        if window.target.tunnel == "t0":
+            window.hasten()
+    asked.run(40)
+    assert asked.between(20, 20.2) >= 1
+    assert asked.between(20, 25) == pytest.approx(50, abs=2)
+    assert asked.between(30, 40) == pytest.approx(10, abs=1)
+    assert asked.between(20, 25, "t1") == pytest.approx(5, abs=1), "nobody said anything of this one"
+
+
+def test_who_answered_once_is_asked_at_full_pace_however_long_it_is_silent() -> None:
+    asked = Asked(1)
+    asked.run(1, answering=True)
+    asked.run(100)
+    assert asked.schedule.windows[targets(1)[0]].state == LOST
+    assert asked.between(50, 100) == pytest.approx(500, abs=1)
 
 
 def test_a_replaced_window_is_not_asked_twice() -> None:
