@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import subprocess
 import sys
@@ -228,6 +229,24 @@ def test_who_is_said_to_answer_soon_is_asked_at_full_pace() -> None:
         until(lambda: window.newest >= window.eager + 1, "it to be asked in its turn")
         prober.hasten(["vpc-2"])
         until(lambda: window.eager > window.newest, "it to be asked often")
+
+
+@pytest.mark.usefixtures("far")
+def test_a_process_that_is_busy_with_itself_loses_nothing() -> None:
+    """Whoever keeps the interpreter for half a second keeps the prober from asking and from hearing: what has come
+    meanwhile came in time, and what was not asked is not missed."""
+    keep = ctypes.PyDLL(None).usleep
+    beyond = [Target("vpc-1", "v1", "icmp", FAR.address, None, FAR.source), replace(FAR6, tunnel="vpc-2")]
+    with asking(*beyond) as (prober, _):
+        windows = list(prober._schedule.windows.values())
+        until(lambda: all(window.newest_answered > 30 for window in windows), "some answers")
+        since = [window.since for window in windows]
+        for pause in (0.007, 0.013, 0.021, 0.034, 0.055):
+            keep(500_000)
+            time.sleep(pause)
+        until(lambda: all(window.streak > 30 for window in windows), "answers in a row")
+        assert [window.state for window in windows] == [ANSWERING, ANSWERING]
+        assert [window.since for window in windows] == since, "it was never in doubt"
 
 
 def test_targets_that_are_asked_no_more_are_forgotten() -> None:

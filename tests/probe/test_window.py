@@ -220,9 +220,9 @@ def test_a_thousand_targets_are_spread_over_the_interval() -> None:
         asking, _ = schedule.step(tick / 1000)
         counts.append(len(asking))
         schedule.sent(asking, tick / 1000)
-    assert sum(counts) == pytest.approx(2000, abs=60)
-    assert max(counts[1:]) <= 52, "a twentieth in each burst"
-    assert sum(count > 0 for count in counts) == pytest.approx(40, abs=1), "one wake-up serves all of a burst"
+    assert sum(counts) == pytest.approx(2000, abs=110)
+    assert max(counts[1:]) <= 105, "a tenth in each burst"
+    assert sum(count > 0 for count in counts) == pytest.approx(20, abs=1), "one wake-up serves all of a burst"
 
 
 def test_a_stalled_loop_makes_up_for_nothing() -> None:
