@@ -37,6 +37,7 @@ class Containers:
     def up(self, topology: Topology, file: Path) -> Mapping[str, Any]:
         for image in sorted({node.image for node in topology.nodes if node.kind == "linux"}):
             _said("docker", "image", "inspect", image, hint=f"Docker has no image {image}: load it with `docker load`")
+        _make_bridges(topology)
         self.progress(f"containerlab deploys {file.name}")
         _said("containerlab", "deploy", "--topo", str(file), hint="`containerlab inspect --all` shows what is there")
         lab = next(lab for lab in self.labs() if lab["name"] == topology.name)
@@ -55,7 +56,6 @@ class Containers:
         finally:
             if not manner.keep or (results and all(result.passed for result in results)):
                 self.down(topology.name)
-                shutil.rmtree(lab_folder(topology.name), ignore_errors=True)
         return LabReport(topology.name, time.monotonic() - begun, tuple(results), None)
 
     def execute(self, lab: str | None, node: str, command: Sequence[str]) -> int:
@@ -92,7 +92,33 @@ class Containers:
         if lab not in self.names():
             return False
         _said("containerlab", "destroy", "--name", lab, "--cleanup")
+        for name in _bridges_made(lab):
+            subprocess.run(["ip", "link", "delete", name], capture_output=True, check=False)
+        shutil.rmtree(lab_folder(lab), ignore_errors=True)
         return True
+
+
+def _make_bridges(topology: Topology) -> None:
+    """containerlab makes none: it wants those of this machine that a topology names
+    (https://containerlab.dev/manual/kinds/bridge/). Those that were there before stay when the lab goes."""
+    made = set(_bridges_made(topology.name))
+    for name in [node.name for node in topology.nodes if node.kind == "bridge"]:
+        if not Path("/sys/class/net", name).exists():
+            _said("ip", "link", "add", name, "type", "bridge", hint="a bridge takes root, as containerlab does")
+            made.add(name)
+        _said("ip", "link", "set", name, "up")
+    if made:
+        _bridge_list(topology.name).parent.mkdir(parents=True, exist_ok=True)
+        _bridge_list(topology.name).write_text("".join(f"{name}\n" for name in sorted(made)))
+
+
+def _bridges_made(lab: str) -> list[str]:
+    path = _bridge_list(lab)
+    return path.read_text().split() if path.exists() else []
+
+
+def _bridge_list(lab: str) -> Path:
+    return lab_folder(lab) / "bridges"
 
 
 def _lay_out(topology: Topology) -> None:

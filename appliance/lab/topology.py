@@ -29,6 +29,8 @@ from appliance.model.fault import FaultyInput, Notice
 
 LAB_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]{0,62}")
 NODE_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._|-]{0,62}")
+NO_NETWORK = ("network-mode", "none")
+"""As every node here is: Docker's network would be one more way between them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +143,7 @@ def _node(name: str, place: Place, settings: Mapping[str, Any], findings: Findin
     absent = Place(None, place.line, f"{place.key}.image")
     command = command_of(absent, settings, findings) if kind.value == "linux" else ()
     for key in DOCKER_ONLY:
-        if key in settings:
+        if key in settings and (key, settings[key]) != NO_NETWORK:
             findings.notice(at, f"{key} of node {name} has no effect: only Docker can honour it")
     return Node(
         name,

@@ -6,6 +6,7 @@ Their containers are namespaces with a process in them, so that checks enter the
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,8 +50,12 @@ elif words[0] == "deploy":
     name = topology["name"]
     if name in labs:
         sys.exit(f"Error: the lab {{name}} is deployed already")
+    nodes = topology["topology"]["nodes"]
+    bridges = [node for node, own in nodes.items() if own.get("kind") == "bridge"]
+    if missing := [one for one in bridges if not Path("/sys/class/net", one, "bridge").is_dir()]:
+        sys.exit(f"Error: bridge {{missing[0]}} is referenced in the topology but does not exist")
     started = {{}}
-    for node in topology["topology"]["nodes"]:
+    for node in [node for node in nodes if node not in bridges]:
         own = ("unshare", "--net", "--mount", "--uts", "--ipc", "--pid", "--fork", "--kill-child", "sleep", "300")
         outer = subprocess.Popen(own, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         children = Path(f"/proc/{{outer.pid}}/task/{{outer.pid}}/children")
@@ -72,9 +77,12 @@ topology:
   nodes:
     left: {env: {SIDE: west}}
     right: {}
+    two-ports: {kind: bridge}
   links:
-    - endpoints: ["left:eth1", "right:eth1"]
+    - endpoints: ["left:eth1", "two-ports:left"]
+    - endpoints: ["right:eth1", "two-ports:right"]
 """
+BRIDGE = Path("/sys/class/net/two-ports")
 CHECKS = """\
 from checking import check, main, node
 
@@ -131,12 +139,23 @@ def test_a_labs_checks_run_in_its_containers(place: Containers, topology: Topolo
     assert told == {"deploy": True, "a-node-is-entered": True, "what-does-not-hold-is-said": False}, report.checks
     assert place.names() == []
     assert not lab_folder("two-containers").exists()
+    assert not BRIDGE.exists()
 
 
 def test_a_failed_lab_can_be_kept(place: Containers, topology: Topology, file: Path) -> None:
     assert not place.run(topology, file, Manner(keep=True, quick=False, speaker=None)).passed
     assert place.names() == ["two-containers"]
     assert place.down("two-containers")
+
+
+def test_a_bridge_of_others_stays(place: Containers, topology: Topology, file: Path) -> None:
+    subprocess.run(["ip", "link", "add", BRIDGE.name, "type", "bridge"], check=True)
+    try:
+        place.up(topology, file)
+        assert place.down("two-containers")
+        assert BRIDGE.exists()
+    finally:
+        subprocess.run(["ip", "link", "delete", BRIDGE.name], check=True)
 
 
 def test_what_is_up_already_is_left_alone(place: Containers, topology: Topology, file: Path) -> None:

@@ -127,7 +127,7 @@ topology:
 def test_what_only_docker_can_honour_is_a_warning() -> None:
     topology = parse_topology(
         "name: w\nmgmt: {network: x}\ntopology:\n  nodes:\n    a: {kind: linux, image: appliance-lab, cpu: 2,\n"
-        "        memory: 1G, ports: [80:80], network-mode: none}\n",
+        "        memory: 1G, ports: [80:80], network-mode: bridge}\n",
         "w.clab.yml",
     )
     assert [notice.where for notice in topology.notices] == ["w.clab.yml:2"] + ["w.clab.yml:5"] * 4
