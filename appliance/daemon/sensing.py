@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import monotonic
@@ -10,7 +10,7 @@ from time import monotonic
 from appliance.daemon.excusing import Excuses
 from appliance.model.forwarding import LinkCounters
 from appliance.model.health import PathEvidence, TargetHealth
-from appliance.model.intent import Connection, Tunnel
+from appliance.model.intent import Connection
 from appliance.model.operation import Operations
 from appliance.model.sa import TunnelSa
 from appliance.verdict.following import Heading, notice, still_known
@@ -117,9 +117,10 @@ class Senses:
                 news.append(f"{connection.name}: the cloud sends over {heading.tunnel} now, no longer {was.tunnel}")
         return news
 
-    def evidence(self, connection: Connection, tunnel: Tunnel, healths: Healths, now: float) -> PathEvidence:
-        """All that is known of one tunnel. One that was not heard of yet is not gone."""
-        name = tunnel.name
+    def evidence(
+        self, connection: Connection, name: str, healths: Healths, drained: Collection[str], now: float
+    ) -> PathEvidence:
+        """All that is known of one tunnel. One that was not heard of yet is not gone. ``drained``: all that are."""
         session = self.sessions.get(connection.speaker) if connection.mode == "bgp" else None
         return PathEvidence(
             installed=self.installed.get(name) if self.installed is not None else None,
@@ -128,7 +129,7 @@ class Senses:
             bgp=session.stands(name, now) if session else None,
             bgp_since=session.since.get(name) if session else None,
             inbound_at=self._inbound.get(name),
-            drained=name in self.operations.drained_at(datetime.now(UTC)),
+            drained=name in drained,
             excused=self.excuses.cover(name, now),
         )
 

@@ -11,7 +11,7 @@ from time import monotonic
 from typing import Protocol
 
 from appliance.daemon.bridging import Bridge
-from appliance.daemon.judging import judge_connection
+from appliance.daemon.judging import Judges
 from appliance.daemon.listening import Listening
 from appliance.daemon.published import Published, load_published
 from appliance.daemon.publishing import Publisher, held, known
@@ -78,6 +78,7 @@ class Switchboard:
         self._lack_said = self._rehearsed = False
         self._framed: tuple[Wish, Stances, FrrConfig | None] | None = None
         self.senses = Senses()
+        self._judges = Judges()
         self.bridge = Bridge()
         self._heard: list[str] = []
         self._publisher = Publisher(systems.store.run_dir)
@@ -200,10 +201,7 @@ class Switchboard:
         now, news = monotonic(), [*self._recall_operations(), *self._heard]
         self._heard = []
         healths = self._prober.health(now) if self._prober is not None else {}
-        judged = {
-            one.name: judge_connection(one, wish.intent, self._published, self.senses, healths, now)
-            for one in wish.connections
-        }
+        judged = self._judges.judge(wish, self._published, self.senses, healths, now)
         before, after = self._published, held(judged)
         self._published = replace(after, probes=before.probes)
         switched = self._switched(before.carrying, after.carrying)

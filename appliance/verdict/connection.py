@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from appliance.model.health import (
     CARRYING,
@@ -17,7 +16,7 @@ from appliance.model.health import (
     PathEvidence,
     PathVerdict,
 )
-from appliance.verdict.history import DEAD, remember
+from appliance.verdict.history import DEAD, remember, told
 from appliance.verdict.manner import Manner
 from appliance.verdict.path import POOR, UNSURE, UP, asked_still, examine, newest_answers
 from appliance.verdict.preference import Choice, Grade, choose, grade
@@ -93,7 +92,7 @@ def _waiting(path: PathVerdict, choice: Choice, manner: Manner, now: float) -> P
 
 
 def _settle(path: PathVerdict, state: str, why: str | None, *, failed: bool | None = None) -> PathVerdict:
-    return replace(path, state=state, why=why, failed=path.failed if failed is None else failed)
+    return told(path, state=state, why=why, failed=path.failed if failed is None else failed)
 
 
 def _look_again(paths: Mapping[str, PathVerdict], evidence: Mapping[str, PathEvidence], choice: Choice, manner: Manner,

@@ -25,7 +25,7 @@ def remember(was: PathVerdict | None, found: Finding, seen: PathEvidence, *, now
     """The path's verdict with its history, still without the word for what it is used for."""
     drained = seen.drained
     before = was or PathVerdict(UNKNOWN, found.health, now)
-    verdict = replace(
+    verdict = told(
         before,
         health=found.health,
         why=found.why,
@@ -48,7 +48,14 @@ def remember(was: PathVerdict | None, found: Finding, seen: PathEvidence, *, now
         verdict = replace(verdict, reuse_at=None)
     silent = verdict.health in DEAD and not verdict.answering
     heard = max(verdict.since, seen.inbound_at or verdict.since)
-    return replace(verdict, long_dead=silent and now - heard >= manner.long_dead)
+    return told(verdict, long_dead=silent and now - heard >= manner.long_dead)
+
+
+def told(path: PathVerdict, **facts: object) -> PathVerdict:
+    """The path with these facts; itself when they are known: most paths are judged again and again, and stay."""
+    if all(getattr(path, name) == fact for name, fact in facts.items()):
+        return path
+    return replace(path, **facts)  # type: ignore[arg-type]
 
 
 def _goes_on(before: PathVerdict, found: Finding) -> bool:
