@@ -10,7 +10,7 @@ ON_HOST := -m "not guest and not frr and not image"
 SPOKEN := alibaba-dual-egress-bgp alibaba-single-egress-bgp aws-bgp-ecmp aws-ipv6 aws-plus-alibaba aws-tgw-4-tunnels
 APT := DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends
 
-.PHONY: help venv lock check test test-image test-containerlab demo soak bench fuzz guest image labs clean
+.PHONY: help venv lock check test test-image test-containers test-containerlab demo soak bench fuzz guest image labs clean
 
 help:
 	@echo "make demo    the main job, shown: a document goes in, encrypted packets come out; no cloud needed"
@@ -22,6 +22,7 @@ help:
 	@echo "make labs    every lab's checks"
 	@echo "make image   the machine image, into build/image/ (KEY=FILE signs it, LOCK=MANIFEST builds one again)"
 	@echo "make test-image  boot that image, by BIOS and by UEFI, against a cloud in a lab guest"
+	@echo "make test-containers  the containers in Debian's podman and Docker, in a lab guest"
 	@echo "make test-containerlab  the labs as containers, where containerlab and Docker are (LABS=NAME: one)"
 	@echo "make guest   build and boot the lab guest (make test and the labs do so by themselves)"
 	@echo "make lock    pin the Python packages anew"
@@ -62,7 +63,7 @@ soak: venv
 	@for round in $$(seq $(or $(ROUNDS),20)); do echo "== round $$round"; $(BIN)/appliance lab run all \
 		&& $(BIN)/appliance lab run --speaker exabgp $(SPOKEN) \
 		&& HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest -q -p no:cacheprovider $(ON_HOST) tests || exit 1; done
-	CUTS=50 $(BIN)/python -m pytest -q -p no:cacheprovider -m image tests/image
+	CUTS=50 $(BIN)/python -m pytest -q -p no:cacheprovider -m image tests/image tests/containers
 
 bench: venv
 	@$(BIN)/python -m tests.bench $(GOAL) $(if $(RECORD),--record)
@@ -81,6 +82,9 @@ image: venv
 
 test-image: venv
 	$(BIN)/python -m tests.side_by_side 2 build/image-tests.xml -q -p no:cacheprovider -m image tests/image
+
+test-containers: venv
+	$(BIN)/python -m pytest -q -p no:cacheprovider -m image tests/containers
 
 test-containerlab: venv
 	@lacking=$$(for one in containerlab docker; do command -v $$one >/dev/null || echo $$one; done); \

@@ -59,7 +59,8 @@ INITRD_MODULES = (
 )
 INITRD_PROGRAMS = ("usr/sbin/dmsetup",)
 ROOT = Image("root", ("appliance.packages", "disk.packages"), (), ())
-SUPPLIED = {image.name: image for image in (WORKBENCH, ROOT, recipe.TOOLS)}
+ENGINE = Image("engine", ("engine.packages",), (), (recipe.write_disk,))
+SUPPLIED = {image.name: image for image in (WORKBENCH, ROOT, ENGINE, recipe.TOOLS)}
 """Roots that tests and benches take from here."""
 
 
@@ -117,6 +118,10 @@ def enable_units(job: Job) -> None:
         "systemd-logind.service",
         "systemd-firstboot.service",
         "cloud-init-hotplugd.socket",
+        # File systems and a store that nothing here uses: each would load a module, or ask the network daemon.
+        "sys-fs-fuse-connections.mount",
+        "sys-kernel-config.mount",
+        "systemd-networkd-persistent-storage.service",
     )
     run("chroot", job.tree, "systemctl", "mask", "-q", *masked, as_root=True)
 
