@@ -185,9 +185,10 @@ class Prober:
                     window.hasten()
         if not self._orders:
             return
-        takers = []
+        takers, known = [], dict[Target, str]()
         while self._orders:
-            targets, pace, known, taken = self._orders.popleft()
+            targets, pace, more, taken = self._orders.popleft()
+            known |= more
             takers.append(taken)
         new, gone = self._schedule.set_targets(targets, pace, time.monotonic(), known)
         for window in gone:

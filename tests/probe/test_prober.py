@@ -266,6 +266,15 @@ def test_a_forged_answer_counts_for_nothing() -> None:
         until(lambda: prober.health(time.monotonic())["vpc-1"][0].state == LOST, "answers to be nobody's")
 
 
+def test_what_was_known_is_not_forgotten_when_the_next_targets_come_before_it_was_taken() -> None:
+    prober = Prober()
+    prober._thread = threading.Thread()  # it does not run yet
+    prober.set_targets([FAR], FAST, {FAR: LOST})
+    prober.set_targets([FAR, NOBODY], FAST, {NOBODY: ANSWERING})
+    prober._take_orders()
+    assert (state(prober, FAR), state(prober, NOBODY)) == (LOST, ANSWERING)
+
+
 LOOPBACK = Target("vpc-1", "lo", "icmp", ip_address("127.0.0.1"))
 
 
