@@ -204,7 +204,12 @@ def test_a_target_that_is_due_twice_at_once_is_asked_twice(monkeypatch: pytest.M
         (window,) = prober._schedule.windows.values()
         monkeypatch.setattr(prober._schedule, "step", lambda _: ([window, window, window], False))
         prober._round()
-        until(lambda: prober._hear() is None and window.newest_answered == 2, "an answer to each")
+
+        def all_answered() -> bool:
+            prober._hear()
+            return window.newest_answered == 2
+
+        until(all_answered, "an answer to each")
         assert window.health(time.monotonic()).samples == 3
         prober._pings[4].close()
 
