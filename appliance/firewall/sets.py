@@ -42,7 +42,7 @@ def render_sets(filter: Filter, known: Drawn) -> Iterator[str]:
     for kind, links in (("tunnels", tunnels), ("uplinks", uplinks), ("lan_links", lans)):
         yield _kept(known, kind, links, partial(_links, links=links))
     for family in (4, 6):
-        places = make_each(known, ("places", family), filter.tunnels, partial(_spelled, family))
+        places = make_each(known, ("places", family), filter.tunnels, partial(_spelled, family), settle=_settle)
         yield from _tunnel_sets(places, uplinks, family, known)
         yield from _network_sets(filter, uplinks, [wide for place in places for wide in place.wide], family, known)
 
@@ -93,6 +93,10 @@ class _Place:
     size: str | None
     inside: tuple[Block, ...]
     wide: tuple[IPNetwork, ...]
+
+
+def _settle(before: _Place, now: _Place) -> _Place:
+    return before if before == now else now
 
 
 def _spelled(family: int, tunnel: TunnelGuard) -> _Place:

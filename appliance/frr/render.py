@@ -124,7 +124,7 @@ def _draw(router: BgpRouter, templates: Mapping[str, str], known: Drawn) -> Piec
     if known.get("templates", templates) != templates:
         known.clear()
     known["templates"] = templates
-    told = make_each(known, "told", router.neighbors, lambda peer: _tell(peer, router.asn), router.asn)
+    told = make_each(known, "told", router.neighbors, lambda peer: _tell(peer, router.asn), router.asn, settle=_settle)
     all_told = sorted(told, key=attrgetter("place"))
     maps = [route_map for one in all_told for route_map in one.maps]
     if router.source:
@@ -184,6 +184,12 @@ def _tell(neighbor: Neighbor, asn: int) -> Told:
         for way, rules in (("in", peer.accept), ("out", peer.announce))
     )
     return Told(_in_order(peer.address), peer, lists, (_inbound(peer), _outbound(peer, asn)), _default_rules(peer))
+
+
+def _settle(before: Told, now: Told) -> Told:
+    """A neighbour that moves keeps its policies: the same objects."""
+    lists = before.lists if before.lists == now.lists else now.lists
+    return replace(now, lists=lists, maps=before.maps if before.maps == now.maps else now.maps)
 
 
 def _family(router: BgpRouter, all_told: Iterable[Told], version: int, known: Drawn) -> Family:

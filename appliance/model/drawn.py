@@ -24,10 +24,12 @@ def keep(known: Drawn, kind: object, given: object, make: Callable[[], T]) -> T:
 
 
 def sort_each(known: Drawn, kind: object, things: Sequence[T], name: Callable[[T], object]) -> list[T]:
-    """By their names; in the order of the last time, if they have the names of the last time."""
-    names = list(map(name, things))
-    order: list[int] = keep(known, kind, names, lambda: sorted(range(len(names)), key=names.__getitem__))  # type: ignore[arg-type]
-    return [things[at] for at in order]
+    """By their names; the very list of the last time, if they are the things of the last time."""
+    last = known.get(kind)
+    if last is None or not _same(things, last[0]):
+        last = known[kind] = things, sorted(things, key=name)  # type: ignore[arg-type]
+    found: list[T] = last[1]
+    return found
 
 
 def join_all(known: Drawn, kind: object, sets: Sequence[frozenset[T]]) -> frozenset[T]:
@@ -66,9 +68,11 @@ def make_each(
     make: Callable[[S], T],
     given: object = None,
     beside: Sequence[object] | None = None,
+    settle: Callable[[T, T], T] | None = None,
 ) -> tuple[T, ...]:
     """What was made of each of these very objects last time, from equal facts; else what is made of it now. ``given``
-    are the facts for all of them, ``beside`` those for each. Where all of it is the same, the tuple of last time."""
+    are the facts for all of them, ``beside`` those for each. Where all of it is the same, the tuple of last time.
+    ``settle`` says what is to stand in the place of the one that was there, given the other that was made now."""
     last = known.get(kind)
     if last is None or (last[0] is not given and last[0] != given):
         found = tuple(map(make, things))
@@ -78,7 +82,7 @@ def make_each(
         if beside is not None and beside != facts:
             todo |= set(compress(count(), map(operator.ne, beside, facts)))
         if todo or len(things) != len(before):
-            found = _made_again(things, make, beside, last, todo)
+            found = _made_again(things, make, beside, last, todo, settle)
     known[kind] = given, things, beside, found
     return found
 
@@ -92,7 +96,12 @@ def _changed(things: Sequence[object], before: Sequence[object]) -> set[int]:
 
 
 def _made_again(
-    things: Sequence[S], make: Callable[[S], T], beside: Sequence[object] | None, last: Any, todo: set[int]
+    things: Sequence[S],
+    make: Callable[[S], T],
+    beside: Sequence[object] | None,
+    last: Any,
+    todo: set[int],
+    settle: Callable[[T, T], T] | None,
 ) -> tuple[T, ...]:
     """Of what moved to another place what was made of it there."""
     _, before, facts, made = last
@@ -103,7 +112,8 @@ def _made_again(
         if was is not None and (beside is None or beside[at] == facts[was]):
             found[at] = made[was]
         else:
-            found[at] = make(things[at])
+            one = make(things[at])
+            found[at] = settle(made[at], one) if settle is not None and at < len(made) else one
     return made if _same(found, made) else tuple(found)
 
 

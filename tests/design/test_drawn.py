@@ -64,6 +64,25 @@ def test_what_is_made_again_is_what_would_be_made_of_all(seed: int) -> None:
         assert make_each(known, "kind", list(things), make, given, own) is found
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_what_is_made_again_may_keep_what_stood_there(seed: int) -> None:
+    """The very object of the last time, as long as whoever settles it says so; equal at any rate."""
+    chance, known = random.Random(seed), Drawn()
+    things = [Thing(f"t{n}") for n in range(20)]
+
+    def make(thing: Thing) -> tuple[str, int]:
+        return thing.name, thing.hidden // 2
+
+    last: tuple[tuple[str, int], ...] = ()
+    for _ in range(40):
+        things = changed(chance, things)
+        found = make_each(known, "kind", things, make, settle=lambda was, now: was if was == now else now)
+        assert found == tuple(map(make, things))
+        kept = [one is other for one, other in zip(found, last, strict=False) if one == other]
+        assert all(kept) or len(found) != len(last) or len(kept) < len(found)
+        last = found
+
+
 @pytest.mark.parametrize("seed", range(30))
 def test_what_is_joined_again_is_the_union_with_the_newest_of_equals(seed: int) -> None:
     chance, known = random.Random(seed), Drawn()
