@@ -25,15 +25,20 @@ def announced(wish: Wish, connection: Connection) -> tuple[IPNetwork, ...]:
     now; nothing without BGP. Sorted: order means nothing."""
     if connection.mode != "bgp":
         return ()
+    if says_nothing(connection):
+        return usually_announced(wish)
     networks = connection.announce.networks
-    if networks is None and not connection.announce.default_route:
-        return _usually_announced(wish)
     told = wish.intent.site.networks if networks is None else networks
     gone = {network for network in told if lans_are_gone(wish, network) or _is_cut_off(wish, connection, network)}
     return sorted_networks((*(network for network in told if network not in gone), *_defaults(wish, connection)))
 
 
-def _usually_announced(wish: Wish) -> tuple[IPNetwork, ...]:
+def says_nothing(connection: Connection) -> bool:
+    """Whether a connection with BGP leaves it to the site what its cloud is told."""
+    return connection.announce.networks is None and not connection.announce.default_route
+
+
+def usually_announced(wish: Wish) -> tuple[IPNetwork, ...]:
     """What clouds are told where their connections do not say."""
     if "usually announced" not in wish.memory:
         there = [network for network in wish.intent.site.networks if not lans_are_gone(wish, network)]

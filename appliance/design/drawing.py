@@ -51,14 +51,23 @@ def join(wish: Wish, kind: str, sets: tuple[frozenset[T], ...]) -> frozenset[T]:
 def surroundings(wish: Wish) -> object:
     """Of the machine and the site all that a tunnel by itself depends on: the same object as long as it is the same."""
     if "surroundings" not in wish.memory:
-        machine, intent = wish.machine, wish.intent
-        interfaces = machine.interfaces if machine else {}
-        others = {name: one for name, one in interfaces.items() if not (one.alias or "").startswith(LINK_MARK)}
-        ours = machine and frozenset(route.link for route in machine.defaults) - others.keys()
-        facts = (intent.site, intent.uplinks, machine and (others, machine.defaults, ours), _key_mark(wish))
-        last = wish.drawn.get("surroundings")
-        wish.memory["surroundings"] = wish.drawn["surroundings"] = last if last == facts else facts
+        intent = wish.intent
+        given = (wish.machine, intent.site, intent.uplinks, _key_mark(wish))
+        last, facts = wish.drawn.get("surroundings", (None, None))
+        if last is None or last[0] is not given[0] or last[1:] != given[1:]:
+            fresh = _facts(wish)
+            facts = facts if facts == fresh else fresh
+            wish.drawn["surroundings"] = given, facts
+        wish.memory["surroundings"] = facts
     return wish.memory["surroundings"]
+
+
+def _facts(wish: Wish) -> object:
+    machine, intent = wish.machine, wish.intent
+    interfaces = machine.interfaces if machine else {}
+    others = {name: one for name, one in interfaces.items() if not (one.alias or "").startswith(LINK_MARK)}
+    ours = machine and frozenset(route.link for route in machine.defaults) - others.keys()
+    return intent.site, intent.uplinks, machine and (others, machine.defaults, ours), _key_mark(wish)
 
 
 def _key_mark(wish: Wish) -> str:

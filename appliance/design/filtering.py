@@ -48,7 +48,7 @@ def compose_filter(wish: Wish) -> Filter:
 def transits(wish: Wish) -> tuple[Transit, ...]:
     """Which clouds may reach which others through us: those that are told of their networks."""
     found = []
-    for connection in wish.connections:
+    for connection in (one for one in wish.connections if one.announce.networks):
         behind = beyond(wish.intent, connection)
         for other in wish.connections if behind else ():
             told = tuple(network for network, owners in behind.items() if other in owners)

@@ -8,7 +8,7 @@ from ipaddress import ip_network
 from itertools import chain
 
 from appliance.announce.render import render_exabgp
-from appliance.design.announcing import announced, beyond, sorted_networks
+from appliance.design.announcing import announced, beyond, says_nothing, sorted_networks, usually_announced
 from appliance.design.drawing import recall_each
 from appliance.design.numbering import router_id
 from appliance.design.wish import Wish, profile_of
@@ -55,7 +55,8 @@ def compose_router(wish: Wish, speaker: str = "frr") -> BgpRouter | None:
         return None
     asn = wish.intent.site.asn or speaking[0].asn
     assert asn is not None  # the intent's rules demand one of the two
-    told = [announced(wish, connection) for connection in speaking]
+    usual = usually_announced(wish)
+    told = [usual if says_nothing(one) else announced(wish, one) for one in speaking]
     return BgpRouter(
         asn=asn,
         router_id=wish.intent.site.router_id or router_id(wish.intent.site.name),

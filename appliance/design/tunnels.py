@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from functools import partial
 from ipaddress import ip_network
-from itertools import chain
+from itertools import chain, repeat
 
 from appliance.design.drawing import join, recall_each, surroundings
 from appliance.design.numbering import (
@@ -53,13 +53,15 @@ def tunnel_resources(wish: Wish) -> frozenset[Resource]:
     ends = recall_each(wish, "ends", wish.connections, None, _far_ends)
     sharing = keep(wish.drawn, "sharing", ends, lambda: Counter(chain.from_iterable(ends)))
     several = {end for end, count in sharing.items() if count > 1}
-    key = wish.secrets.get
-    beside = [
-        (several.intersection(mine), [key(tunnel.name) for tunnel in one.tunnels])
-        for one, mine in zip(wish.connections, ends, strict=True)
-    ]
+    shared = [several.intersection(mine) for mine in ends] if several else repeat(None)
+    names = recall_each(wish, "names", wish.connections, None, _names)
+    beside = list(zip(shared, [[*map(wish.secrets.get, mine)] for mine in names]))  # noqa: B905 - one may have no end
     draw = partial(_resources, wish, sharing)
     return join(wish, "tunnels", recall_each(wish, "tunnels", wish.connections, surroundings(wish), draw, beside))
+
+
+def _names(connection: Connection) -> tuple[str, ...]:
+    return tuple(tunnel.name for tunnel in connection.tunnels)
 
 
 def _far_ends(connection: Connection) -> tuple[str, ...]:

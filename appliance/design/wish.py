@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
+from appliance.model.drawn import make_each
 from appliance.model.intent import Connection, Intent, Tunnel
 from appliance.model.machine import Carrying, Learned, Machine, Reached
 from appliance.model.peering import Stances
@@ -58,13 +60,14 @@ class Wish:
     def tunnels(self) -> tuple[tuple[Connection, Tunnel], ...]:
         """Every tunnel that should be up, with its connection, by name."""
         if "tunnels" not in self.memory:
-            self.memory["tunnels"] = tuple(
-                (connection, tunnel)
-                for connection in self.connections
-                for tunnel in sorted(connection.tunnels, key=lambda tunnel: tunnel.name)
-            )
+            pairs = make_each(self.drawn, "tunnels by name", self.connections, _pairs)
+            self.memory["tunnels"] = tuple(chain.from_iterable(pairs))
         found: tuple[tuple[Connection, Tunnel], ...] = self.memory["tunnels"]
         return found
+
+
+def _pairs(connection: Connection) -> tuple[tuple[Connection, Tunnel], ...]:
+    return tuple((connection, tunnel) for tunnel in sorted(connection.tunnels, key=lambda tunnel: tunnel.name))
 
 
 def profile_of(connection: Connection) -> Profile:
