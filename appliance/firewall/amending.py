@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from appliance.firewall.elements import GONE, NEW, Change
 from appliance.firewall.words import Elements
@@ -50,6 +51,7 @@ def find_difference(had: FirewallTable, want: FirewallTable) -> Amendment | None
 _NAMED = re.compile(r"\t(?:set|map) (\w+) \{\n")
 
 
+@lru_cache(maxsize=4)
 def _lines(part: str) -> tuple[str, frozenset[str]]:
     """A set's text without its elements, and those."""
     head, _, rest = part.partition("\t\telements = {\n")

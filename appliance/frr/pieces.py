@@ -6,6 +6,9 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain, compress, zip_longest
+from operator import attrgetter
 from typing import Protocol
 
 _PLACE = re.compile(r"\0(\d+)\0\n?")
@@ -19,21 +22,30 @@ class Owned(Protocol):
         """The tunnel it is about; None: none, or all."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Row:
     """Pieces that follow one another, each with what it tells of."""
 
     texts: tuple[str, ...]
     things: Sequence[Owned]
 
+    @cached_property
+    def text(self) -> str:
+        """All of them."""
+        return "".join(self.texts)
+
+    @cached_property
+    def names(self) -> tuple[str | None, ...]:
+        """The tunnel of each."""
+        return tuple(map(attrgetter("tunnel"), self.things))
+
     def about(self, tunnels: Collection[str | None]) -> str:
         """Those of these tunnels, and those of none."""
-        pairs = zip(self.texts, self.things, strict=True)
-        return "".join(text for text, thing in pairs if thing.tunnel is None or thing.tunnel in tunnels)
+        return "".join(compress(self.texts, map({None, *tunnels}.__contains__, self.names)))
 
     def tunnels(self, texts: Collection[str]) -> set[str | None]:
         """To which these belong."""
-        return {thing.tunnel for text, thing in zip(self.texts, self.things, strict=True) if text in texts}
+        return set(compress(self.names, map(texts.__contains__, self.texts)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +58,14 @@ class Pieces:
     @property
     def text(self) -> str:
         """All of it."""
-        return self._joined("".join(row.texts) for row in self.rows)
+        return self._joined(row.text for row in self.rows)
 
     def about(self, tunnels: Collection[str | None]) -> str:
         """All of it but the pieces of other tunnels."""
         return self._joined(row.about(tunnels) for row in self.rows)
 
     def _joined(self, rows: Iterable[str]) -> str:
-        first, *others = self.frame
-        return first + "".join(f"{row}{text}" for row, text in zip(rows, others, strict=True))
+        return "".join(chain.from_iterable(zip_longest(self.frame, rows, fillvalue="")))
 
 
 def place(number: int) -> str:

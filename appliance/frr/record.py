@@ -24,9 +24,9 @@ class Record:
     text: str
 
 
-def render_record(record: Record) -> str:
-    """The record as the text of its file: a line about it, and the text as it is."""
-    return json.dumps({"version": VERSION, "instances": dict(record.instances)}) + "\n" + record.text
+def render_head(instances: Instances) -> str:
+    """The first line of the record's file; the text as it is follows."""
+    return json.dumps({"version": VERSION, "instances": dict(instances)}) + "\n"
 
 
 def parse_record(text: str, instances: Instances) -> Record | None:

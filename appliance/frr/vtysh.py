@@ -19,11 +19,10 @@ from appliance.frr.narrowing import narrowed
 from appliance.frr.pieces import Pieces, find_difference
 from appliance.frr.record import (
     Instances,
-    Record,
     missing_and_foreign,
     ours,
     parse_record,
-    render_record,
+    render_head,
     routers,
     strangers,
     together,
@@ -198,12 +197,12 @@ class Frr:
 
     def _remember(self, vtys: dict[str, Vty], text: str) -> None:
         instances = _instances(vtys)
-        content = render_record(Record(instances, text)).encode()
         self._record_file.parent.mkdir(parents=True, exist_ok=True)
         fresh = self._record_file.with_suffix(".new")
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
+            file.write(render_head(instances).encode())
+            file.write(text.encode())
         fresh.replace(self._record_file)
         self._read = _mark_of(self._record_file), instances, text
 
