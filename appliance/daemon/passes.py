@@ -185,13 +185,14 @@ async def prepare(
     desired = await asyncio.to_thread(compose, wish)
     look = None if pictures is None else pictures.recall if gone is None else pictures.look
     if gone is None:
-        await require(systems, desired, pictures)
-        doors = await answering(systems, desired)
+        kinds = frozenset(map(type, desired))
+        await require(systems, desired, pictures, kinds)
+        doors = await answering(systems, desired, kinds)
     else:
         left_out = tuple(kind for door in gone for kind in door.owns)
         desired = frozenset(one for one in desired if not isinstance(one, left_out))
         doors = tuple(door for door in systems.doors if door not in gone)
-    if systems.sysctl.watch(resource for resource in desired if isinstance(resource, Sysctl)) and pictures is not None:
+    if systems.sysctl.watch([resource for resource in desired if type(resource) is Sysctl]) and pictures is not None:
         pictures.forget(systems.sysctl)
     changes = await plan_once(desired, doors, look)
     if pictures is not None and gone is not None:
@@ -201,10 +202,15 @@ async def prepare(
     return Prepared(wish, machine, desired, changes, doors)
 
 
-async def require(systems: Systems, desired: Collection[Resource], pictures: Pictures | None = None) -> None:
+Kinds = frozenset[type]
+
+
+async def require(
+    systems: Systems, desired: Collection[Resource], pictures: Pictures | None = None, kinds: Kinds | None = None
+) -> None:
     """Refuse what cannot work: a missing privilege, feature or daemon, all of them named. A daemon may have ended since
     it was seen in ``pictures``; the kernel is still there."""
-    kinds = frozenset(map(type, desired))
+    kinds = frozenset(map(type, desired)) if kinds is None else kinds
     needed = [door for door in systems.doors if not kinds.isdisjoint(door.owns)]
     seen = [door for door in (systems.kernel, systems.firewall) if pictures is not None and pictures.knows(door)]
     needed = [door for door in needed if door not in seen]
@@ -220,9 +226,9 @@ async def require(systems: Systems, desired: Collection[Resource], pictures: Pic
         raise error
 
 
-async def answering(systems: Systems, desired: Collection[Resource]) -> tuple[Door, ...]:
+async def answering(systems: Systems, desired: Collection[Resource], kinds: Kinds | None = None) -> tuple[Door, ...]:
     """The doors to look through: a daemon that is asked for nothing and does not run holds nothing of ours."""
-    kinds = frozenset(map(type, desired))
+    kinds = frozenset(map(type, desired)) if kinds is None else kinds
     wanted = {door for door in systems.doors if not kinds.isdisjoint(door.owns)}
     idle = [door for door in (systems.charon, systems.frr) if door not in wanted]
     absent = {door for door in idle if await door.lacks()}
