@@ -50,6 +50,8 @@ RECORD = Path("/run/appliance/charon.json")
 CHANGES = ("ike-updown", "child-updown", "ike-rekey", "child-rekey")
 EVENTS = (LOG, *CHANGES)
 KEPT_LINES = 5000
+FRESH = 1.0
+"""Seconds for which a look at all SAs serves those who only tidy."""
 SETTLED = 3  # seconds after which two tunnels made at once are one too many
 
 T = TypeVar("T")
@@ -68,6 +70,8 @@ class Charon:
         self._settings = settings
         self._lock = asyncio.Lock()
         self._recalled: tuple[_Mark, Record] | None = None
+        self._touched = 0
+        self._looked: tuple[int, float, tuple[TunnelSa, ...]] = (-1, 0.0, ())
         self._whole = 0
         self._complete = ""
         self.met: tuple[str, ...] | None = None
@@ -86,13 +90,16 @@ class Charon:
     async def apply(self, changes: Sequence[Change]) -> Sequence[Outcome]:
         """Carry out all changes over one socket. Never waits for a peer to answer a first message."""
         try:
-            return await self._run(lambda talk: self._apply(talk, changes)) if changes else ()
+            return await self._change(lambda talk: self._apply(talk, changes)) if changes else ()
         except SystemFailure as failure:  # charon went away in the middle: what it did is not known
             return tuple(Outcome(change, failure.message, failure.retry) for change in changes)
 
     async def sas(self) -> tuple[TunnelSa, ...]:
         """Every SA of connections in charon, the carrying and newest of each connection first."""
-        return await asyncio.to_thread(self._converse, _all_sas)
+        touched = self._touched
+        found = await asyncio.to_thread(self._converse, _all_sas)
+        self._looked = touched, time.monotonic(), found
+        return found
 
     async def foreign(self) -> tuple[str, ...]:
         """Connections in charon that are not ours, named for the refusal."""
@@ -100,7 +107,7 @@ class Charon:
 
     async def adopt(self, backup: Path) -> tuple[str, ...]:
         """Write what is not ours to ``backup`` (as charon shows it: without secrets), then unload it. Its names."""
-        return await self._run(lambda talk: self._adopt(talk, backup))
+        return await self._change(lambda talk: self._adopt(talk, backup))
 
     async def lacks(self) -> tuple[SystemLacks, ...]:
         """What this machine lacks for IPsec: the daemon, the right to talk to it, or plugins it runs without."""
@@ -119,18 +126,19 @@ class Charon:
 
         charon retries by itself only while nobody answers: after a refusal it waits for this call.
         """
-        await self._run(lambda talk: self._initiate(talk, name))
+        await self._change(lambda talk: self._initiate(talk, name))
 
     async def terminate(self, name: str) -> None:
         """Close every SA of this connection: with the peer's answer, or without it after a second."""
-        await self._run(lambda talk: self._terminate(talk, name))
+        await self._change(lambda talk: self._terminate(talk, name))
 
     async def tend(self, book: Book) -> Book:
         """To be called every few seconds: calls tunnels of ours that stand idle (refused, or closed by the peer),
         less and less often, and tidies. ``book`` is what the last call returned; at first an empty one."""
-        before = self._recalled
-        sas = await self.sas()
-        return await self._run(lambda talk: self._tend(talk, book, sas) if self._recalled is before else book)
+        before, (touched, at, found) = self._touched, self._looked
+        if touched != before or time.monotonic() > at + FRESH:
+            found = await self.sas()
+        return await self._run(lambda talk: self._tend(talk, book, found) if self._touched == before else book)
 
     async def tidy(self, settled_s: int = SETTLED) -> int:
         """Close what a tunnel has too many of because both ends called at once (see ``surplus``); how many."""
@@ -151,6 +159,14 @@ class Charon:
             yield listener
         finally:
             await asyncio.to_thread(_end, sock, thread, LOG in events)
+
+    async def _change(self, work: Callable[[Conversation], T]) -> T:
+        """A look at the SAs from before the end of this says nothing any more."""
+        self._touched += 1
+        try:
+            return await self._run(work)
+        finally:
+            self._touched += 1
 
     async def _run(self, work: Callable[[Conversation], T]) -> T:
         """One conversation at a time: a record and the charon it describes must not change under us."""
