@@ -46,13 +46,11 @@ class Apart:
 
     def follow(self, connections: Sequence[Claiming]) -> bool:
         """Whether these are apart too. Where not, this is worth nothing any more."""
-        now = {id(one): one for one in connections}
-        gone = [one for number, one in self._known.items() if number not in now]
-        come = [one for number, one in now.items() if number not in self._known]
+        before, now = self._known, dict(zip(map(id, connections), connections, strict=True))
         self._known = now
-        for one in gone:
-            self._leave(one)
-        return len(now) == len(connections) and all(map(self._enter, come))
+        for number in before.keys() - now.keys():
+            self._leave(before[number])
+        return len(now) == len(connections) and all(self._enter(now[number]) for number in now.keys() - before.keys())
 
     def _leave(self, one: Claiming) -> None:
         self._claims.difference_update(one.claims)

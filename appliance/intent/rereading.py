@@ -7,17 +7,19 @@ returns None then.
 
 from __future__ import annotations
 
-import re
+import operator
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 
 from appliance.intent.apart import Apart, Span
+from appliance.intent.cutting import Pieces, follow_pieces, split_text
 from appliance.intent.layout import CONNECTION, INTENT
 from appliance.intent.read import Reader
 from appliance.intent.rules import Judgement, find_all, split
 from appliance.intent.rules_nat import nat_findings
-from appliance.intent.tree import MOST_CHARACTERS, MOST_NODES, Entries, Items, Node, Unreadable, count_nodes, parse_tree
+from appliance.intent.tree import MOST_NODES, Entries, Items, Node, Unreadable, count_nodes, parse_tree
 from appliance.model.address import IPNetwork
 from appliance.model.fault import Notice
 from appliance.model.intent import Connection, Intent, Tunnel
@@ -26,10 +28,6 @@ from appliance.profiles import PROFILES
 
 Number = Callable[[Connection, Tunnel], int]
 Named = Callable[[Connection, Tunnel], str]
-_CONNECTIONS = re.compile(r"connections:[ \t]*\n(?=( *)- )")
-_STRANGE = ("\r", "\ufeff", "\n---", "\n...", "\n%")
-_NEXT_KEY = re.compile(r"\n(?=[^\s#])(?!- )")
-"""What stands at the left edge ends the list; whatever else is out of place can be read in no part by itself."""
 MANY_PAIRS = 10_000
 """Networks within one another beyond which nobody looks at each pair."""
 
@@ -61,7 +59,8 @@ class Rereading:
     number: Number
     link: Named
     profiles: Mapping[str, Profile] = field(default_factory=lambda: PROFILES)
-    _parts: dict[str, Part] = field(default_factory=dict)
+    _pieces: Pieces | None = None
+    _parts: list[Part] = field(default_factory=list)
     _frames: dict[str, tuple[Intent, int]] = field(default_factory=dict)
     _frame: Intent | None = None
     _around: Judgement | None = None
@@ -69,24 +68,28 @@ class Rereading:
 
     def read(self, text: str) -> tuple[Intent, tuple[Notice, ...]] | None:
         """The intent, and what there is to remark; None where it takes a whole reading to tell."""
-        pieces = _pieces(text)
-        frame = self._framed(pieces[0]) if pieces else None
+        pieces = (follow_pieces(self._pieces, text) if self._pieces else None) or split_text(text)
+        frame = self._framed(pieces.frame) if pieces else None
         if pieces is None or frame is None:
             return None
-        parts = self._read_parts(pieces[1])
-        if parts is None or frame[1] + sum(part.nodes for part in parts) > MOST_NODES:
+        parts = self._read_parts(pieces)
+        if parts is None or frame[1] + sum(map(attrgetter("nodes"), parts)) > MOST_NODES:
             return None
-        return self._judged(replace(frame[0], connections=tuple(part.connection for part in parts)), parts)
+        return self._judged(replace(frame[0], connections=tuple(map(attrgetter("connection"), parts))), parts)
 
-    def _read_parts(self, pieces: Sequence[str]) -> list[Part] | None:
-        found: dict[str, Part] = {}
-        for piece in pieces:
-            part = self._parts.get(piece) or _part(piece)
+    def _read_parts(self, pieces: Pieces) -> list[Part] | None:
+        """Those in the places of the last time are found there; others may have been in other places."""
+        before = self._pieces.items if self._pieces else []
+        same = [*map(operator.is_, pieces.items, before)]
+        known = dict(zip(before, self._parts, strict=True)) if len(before) != len(same) or not all(same) else {}
+        found: list[Part] = []
+        for at, item in enumerate(pieces.items):
+            part = self._parts[at] if at < len(same) and same[at] else known.get(item) or _part(item)
             if part is None:
                 return None
-            found[piece] = part
-        self._parts = found
-        return [found[piece] for piece in pieces]
+            found.append(part)
+        self._pieces, self._parts = pieces, found
+        return found
 
     def _framed(self, text: str) -> tuple[Intent, int] | None:
         """What stands around the connections."""
@@ -116,7 +119,7 @@ class Rereading:
             if part.alone is None:
                 return None
             remarks += [_at(notice, index) for notice in part.alone.notices] if part.alone.notices else ()
-        if not self._agree(intent, [part.alone for part in parts if part.alone]):
+        if not self._agree(intent, [*filter(None, map(attrgetter("alone"), parts))]):
             return None
         return intent, tuple(dict.fromkeys(remarks))
 
@@ -161,27 +164,6 @@ class Rereading:
             yield "remote", (str(tunnel.remote), tunnel.uplink or only)
 
 
-def _pieces(text: str) -> tuple[str, list[str]] | None:
-    """What stands around the list of connections, and each of its items; None for a text of another manner."""
-    lines = f"\n{text}"
-    place = lines.find("\nconnections:") + 1
-    opening = _CONNECTIONS.match(lines, place) if place else None
-    if opening is None or len(text) > MOST_CHARACTERS or any(words in lines for words in _STRANGE):
-        return None
-    ending = _NEXT_KEY.search(lines, opening.end()) if _has_edges(lines, opening.end()) else None
-    end = ending.end() if ending else len(lines)
-    beginning = f"{opening[1] or ''}- "
-    _, *items = f"\n{lines[opening.end() : end]}".split(f"\n{beginning}")
-    frame = f"{lines[1:place]}connections: []\n{lines[end:]}"
-    return frame, [f"{beginning}{item}\n" for item in items]
-
-
-def _has_edges(lines: str, start: int) -> bool:
-    """Whether anything but the end may stand at the left edge from there on: counted, which is quicker than a look at
-    each line."""
-    return lines.count("\n", start) - lines.count("\n ", start) > lines.endswith("\n")
-
-
 def _read_frame(text: str) -> tuple[Intent, int] | None:
     tree = _tree(text)
     if not isinstance(tree, Entries):
@@ -223,10 +205,9 @@ def _span(network: IPNetwork) -> Span:
 
 def _differ(intent: Intent) -> bool:
     """Whether connections may not go with each other for what they are."""
-    speaking = {connection.asn for connection in intent.connections if connection.mode == "bgp"}
-    if intent.site.asn is None and len(speaking) > 1:
+    if intent.site.asn is None and len({one.asn for one in intent.connections if one.mode == "bgp"}) > 1:
         return True
-    return sum(connection.mode == "policy" for connection in intent.connections) > 1
+    return [*map(attrgetter("mode"), intent.connections)].count("policy") > 1
 
 
 def _in_the_way(intent: Intent, alone: Sequence[Alone]) -> bool:

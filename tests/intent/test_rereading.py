@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.design.tunnels import tunnel_if_id, tunnel_link
+from appliance.intent.cutting import follow_pieces, split_text
 from appliance.intent.examples import EXAMPLES
 from appliance.intent.read import read_intent
 from appliance.intent.rereading import Rereading
@@ -209,3 +210,62 @@ def test_no_text_is_taken_for_another(tricks: list[tuple[str, float]]) -> None:
     for trick, place in tricks:
         lines.insert(round(place * len(lines)), trick)
     agrees(again, "".join(lines))
+
+
+TEXTS = st.lists(st.sampled_from((*TRICKS, *write_intent(BEFORE).splitlines(keepends=True))), max_size=12)
+
+
+@given(st.integers(0, 60), st.integers(0, 60), TEXTS, st.booleans())
+def test_a_text_cut_again_is_cut_as_one_never_seen(start: int, end: int, lines: list[str], ended: bool) -> None:
+    """Or looked at whole. Whatever lines are taken out or put in."""
+    before = write_intent(BEFORE).splitlines(keepends=True)
+    known = split_text("".join(before))
+    assert known is not None
+    after = "".join([*before[:start], *lines, *before[max(start, end) :]])
+    after = after if ended else after.removesuffix("\n")
+    found = follow_pieces(known, after)
+    assert found is None or found == split_text(after)
+
+
+@pytest.mark.parametrize("place", range(3))
+def test_after_a_change_of_one_connection_the_others_are_not_looked_at(place: int) -> None:
+    before = split_text(write_intent(BEFORE))
+    assert before is not None
+    connections = list(BEFORE.connections)
+    connections[place] = replace(connections[place], id="vpn-7")
+    after = follow_pieces(before, write_intent(replace(BEFORE, connections=tuple(connections))))
+    assert after is not None
+    assert [one is other for one, other in zip(before.items, after.items, strict=True)].count(True) == 2
+
+
+def edited(chance: random.Random, lines: list[str]) -> list[str]:
+    """Some lines go, come, come again, or the last one loses its end."""
+    now, at = list(lines), chance.randint(0, len(lines))
+    match chance.randrange(4):
+        case 0:
+            del now[at : at + chance.randrange(8)]
+        case 1:
+            now.insert(at, chance.choice((*TRICKS, *lines)))
+        case 2:
+            now[at:at] = lines[chance.randint(0, len(lines)) :][: chance.randrange(10)]
+        case 3 if now:
+            now[-1] = now[-1].rstrip("\n")
+    return now
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_texts_cut_one_after_the_other_are_cut_as_if_never_seen(seed: int) -> None:
+    chance, text = random.Random(seed), write_intent(BEFORE)
+    known, followed = split_text(text), 0
+    assert known is not None
+    for _ in range(100):
+        now = "".join(edited(chance, text.splitlines(keepends=True)))
+        found, whole = follow_pieces(known, now), split_text(now)
+        assert found is None or found == whole
+        followed += found is not None
+        if whole is not None and chance.random() < 0.5:
+            known, text = whole, now
+        if chance.random() < 0.1:
+            text = write_intent(BEFORE)
+            known = split_text(text) or known
+    assert followed
