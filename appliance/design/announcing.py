@@ -84,7 +84,8 @@ def beyond(intent: Intent, connection: Connection) -> Mapping[IPNetwork, tuple[C
 
 def transit_links(intent: Intent) -> frozenset[str]:
     """The interfaces that lead to what one cloud is told of another; none where no cloud is told of any."""
-    owners = (other for one in intent.connections for found in beyond(intent, one).values() for other in found)
+    telling = [one for one in intent.connections if one.announce.networks]
+    owners = (other for one in telling for found in beyond(intent, one).values() for other in found)
     return frozenset(tunnel_link(tunnel) for other in owners for tunnel in other.tunnels)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from appliance.design.capturing import capturing_resources
 from appliance.design.detours import detours
-from appliance.design.drawing import forget_the_past
+from appliance.design.drawing import forget_the_past, keep_equal
 from appliance.design.egress import egress_resources
 from appliance.design.filtering import firewall_tables
 from appliance.design.paths import static_routes
@@ -13,14 +15,42 @@ from appliance.design.policies import policy_resources
 from appliance.design.routing import lan_routes, machine_settings, route_resources
 from appliance.design.tunnels import tunnel_resources
 from appliance.design.wish import Wish
+from appliance.model.drawn import Joined, join_all, make_each
 from appliance.model.resources import Resource
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """All that is desired, of which kinds that is, and what BGP's speakers are to be told. ``joined`` says how it
+    differs from what was composed before."""
+
+    joined: Joined[Resource]
+    kinds: frozenset[type]
+    speakers: frozenset[Resource]
+
+    @property
+    def desired(self) -> frozenset[Resource]:
+        """All of it."""
+        return self.joined.whole
 
 
 def compose(wish: Wish) -> frozenset[Resource]:
     """Desired resources. The same wish gives the same set, whatever the order of the intent's lists."""
+    return compose_again(wish).desired
+
+
+def compose_again(wish: Wish) -> Composed:
+    """The same, by what was composed before."""
     forget_the_past(wish)
-    return tunnel_resources(wish).union(
-        egress_resources(wish),
+    others = _others(wish)
+    parts = (*tunnel_resources(wish), *egress_resources(wish), *others)
+    kinds = frozenset[type]().union(*set(make_each(wish.drawn, "kinds", parts, _kinds)))
+    return Composed(join_all(wish.drawn, "everything", parts), kinds, others[-1])
+
+
+def _others(wish: Wish) -> tuple[frozenset[Resource], ...]:
+    """What is drawn of all connections together. What is equal to what was drawn before is that object."""
+    now: tuple[frozenset[Resource], ...] = (
         policy_resources(wish),
         route_resources(wish),
         capturing_resources(wish),
@@ -29,6 +59,12 @@ def compose(wish: Wish) -> frozenset[Resource]:
         detours(wish),
         machine_settings(wish),
         firewall_tables(wish),
-        router_configs(wish),
-        speaker_configs(wish),
+        router_configs(wish) | speaker_configs(wish),
     )
+    before = wish.drawn.get("others", now)
+    wish.drawn["others"] = found = tuple(map(keep_equal, before, now))
+    return found
+
+
+def _kinds(part: frozenset[Resource]) -> frozenset[type]:
+    return frozenset(map(type, part))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from appliance.design.wish import Wish
-from appliance.model.drawn import join_all, make_each
+from appliance.model.drawn import make_each
 from appliance.model.resources import LINK_MARK
 from appliance.model.secret import Secret
 
@@ -37,15 +37,21 @@ def recall_each(
     given: object,
     draw: Callable[[S], T],
     beside: Sequence[object] | None = None,
+    settle: Callable[[T, T], T] | None = None,
 ) -> tuple[T, ...]:
     """As :func:`recall` for many things at once, in their order; ``beside`` are the facts that belong to each of them.
     Where every drawing is the one of the last time, so is the tuple."""
-    return make_each(wish.drawn, kind, things, draw, given, beside)
+    return make_each(wish.drawn, kind, things, draw, given, beside, settle)
 
 
-def join(wish: Wish, kind: str, sets: tuple[frozenset[T], ...]) -> frozenset[T]:
-    """All of them together."""
-    return join_all(wish.drawn, f"all {kind}", sets)
+def keep_equal(before: T, now: T) -> T:
+    """What is drawn again as it was is the object that was there."""
+    return before if before == now else now
+
+
+def keep_members(before: tuple[T, ...], now: tuple[T, ...]) -> tuple[T, ...]:
+    """The same for each of several, as long as none comes or goes."""
+    return tuple(map(keep_equal, before, now)) if len(before) == len(now) else now
 
 
 def surroundings(wish: Wish) -> object:

@@ -11,7 +11,7 @@ from functools import partial
 from ipaddress import ip_network
 from itertools import chain
 
-from appliance.design.drawing import join, recall_each, surroundings
+from appliance.design.drawing import recall_each, surroundings
 from appliance.design.numbering import source_priority, uplink_table
 from appliance.design.underlay import Underlay, choose_uplink, underlay_of
 from appliance.design.wish import Wish
@@ -23,11 +23,11 @@ from appliance.model.resources import MAIN_TABLE, Resource, Route, Rule
 HOST_ROUTE_METRIC = 10
 
 
-def egress_resources(wish: Wish) -> frozenset[Resource]:
-    """The uplinks' rules and tables, and host routes in the main table for whoever asks there."""
+def egress_resources(wish: Wish) -> tuple[frozenset[Resource], ...]:
+    """The uplinks' rules and tables, by connection, and host routes in the main table for whoever asks there."""
     around = surroundings(wish)
     found = recall_each(wish, "egress", wish.connections, around, partial(_ways_out, wish))
-    return join(wish, "egress", (*found, _main_routes(wish, around)))
+    return *found, _main_routes(wish, around)
 
 
 def _ways_out(wish: Wish, connection: Connection) -> frozenset[Resource]:

@@ -8,7 +8,7 @@ from itertools import chain
 
 from appliance.design.announcing import beyond
 from appliance.design.capturing import captured_defaults
-from appliance.design.drawing import recall_each, surroundings
+from appliance.design.drawing import keep_members, recall_each, surroundings
 from appliance.design.routing import protected_prefixes
 from appliance.design.tunnels import pairs, tunnel_link, tunnel_mss
 from appliance.design.underlay import underlay_of, uplink_links, uplink_networks
@@ -115,7 +115,9 @@ def _policed(wish: Wish) -> tuple[PolicedPair, ...]:
 
 def _guards(wish: Wish) -> tuple[TunnelGuard, ...]:
     """Every tunnel's, by connection and name."""
-    found = recall_each(wish, "guards", wish.connections, surroundings(wish), partial(_guards_of, wish))
+    found = recall_each(
+        wish, "guards", wish.connections, surroundings(wish), partial(_guards_of, wish), None, keep_members
+    )
     return tuple(chain.from_iterable(found))
 
 

@@ -59,6 +59,8 @@ def bundles(wish: Wish) -> tuple[Bundle, ...]:
     """Which prefixes share their connections; by priority, the lowest first, and then by name."""
     owners: dict[IPNetwork, list[Connection]] = {}
     routed = [one for one in wish.connections if routed_by_us(one) or one.name in wish.bridged]
+    if not routed:
+        return ()
     for connection in sorted(routed, key=_turn):
         networks = connection.networks if routed_by_us(connection) else ()
         for network in dict.fromkeys((*networks, *wish.bridged.get(connection.name, ()))):

@@ -9,7 +9,7 @@ from itertools import chain
 
 from appliance.announce.render import render_exabgp
 from appliance.design.announcing import announced, beyond, says_nothing, sorted_networks, usually_announced
-from appliance.design.drawing import recall_each
+from appliance.design.drawing import keep_members, recall_each
 from appliance.design.numbering import router_id
 from appliance.design.wish import Wish, profile_of
 from appliance.frr.render import write_frr
@@ -84,7 +84,9 @@ def _known_neighbors(
         for one, networks in zip(speaking, told, strict=True)
     ]
     kind, draw = f"neighbors of {speaker}", partial(_all_neighbors, wish, asn)
-    return tuple(chain.from_iterable(recall_each(wish, kind, speaking, (wish.intent.site, asn), draw, beside)))
+    given = wish.intent.site, asn
+    found: tuple[tuple[Neighbor, ...], ...] = recall_each(wish, kind, speaking, given, draw, beside, keep_members)
+    return tuple(chain.from_iterable(found))
 
 
 def _all_neighbors(wish: Wish, asn: int, connection: Connection) -> tuple[Neighbor, ...]:

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Mapping
 from functools import partial
 from ipaddress import ip_network
-from itertools import chain, repeat
+from itertools import chain
 
-from appliance.design.drawing import join, recall_each, surroundings
+from appliance.design.drawing import keep_equal, recall_each, surroundings
 from appliance.design.numbering import (
     child_name,
     if_id,
@@ -39,6 +39,7 @@ from appliance.model.resources import (
     Sysctl,
     XfrmLink,
 )
+from appliance.model.secret import Secret, are_same
 
 ETHERNET_MTU = 1500
 Pair = tuple[IPNetwork, IPNetwork]
@@ -48,20 +49,27 @@ IP_HEADER = {4: 20, 6: 40}
 TCP_HEADER = 20
 
 
-def tunnel_resources(wish: Wish) -> frozenset[Resource]:
-    """Everything that stands for the tunnels themselves, routes and filter aside."""
+def tunnel_resources(wish: Wish) -> tuple[frozenset[Resource], ...]:
+    """Everything that stands for the tunnels themselves, routes and filter aside; by connection."""
     ends = recall_each(wish, "ends", wish.connections, None, _far_ends)
     sharing = keep(wish.drawn, "sharing", ends, lambda: Counter(chain.from_iterable(ends)))
     several = {end for end, count in sharing.items() if count > 1}
-    shared = [several.intersection(mine) for mine in ends] if several else repeat(None)
-    names = recall_each(wish, "names", wish.connections, None, _names)
-    beside = list(zip(shared, [[*map(wish.secrets.get, mine)] for mine in names]))  # noqa: B905 - one may have no end
+    keys = recall_each(wish, "keys", wish.connections, _same_secrets(wish), partial(_keys, wish), None, keep_equal)
+    beside = [*zip(keys, map(several.intersection, ends), strict=True)] if several else keys
     draw = partial(_resources, wish, sharing)
-    return join(wish, "tunnels", recall_each(wish, "tunnels", wish.connections, surroundings(wish), draw, beside))
+    return recall_each(wish, "tunnels", wish.connections, (surroundings(wish), bool(several)), draw, beside)
 
 
-def _names(connection: Connection) -> tuple[str, ...]:
-    return tuple(tunnel.name for tunnel in connection.tunnels)
+def _same_secrets(wish: Wish) -> object:
+    """The same object as long as all of them are the same."""
+    last = wish.drawn.get("secrets")
+    if last is None or not are_same(last, wish.secrets):
+        last = wish.drawn["secrets"] = wish.secrets
+    return last
+
+
+def _keys(wish: Wish, connection: Connection) -> tuple[Secret | None, ...]:
+    return tuple(wish.secrets.get(tunnel.name) for tunnel in connection.tunnels)
 
 
 def _far_ends(connection: Connection) -> tuple[str, ...]:

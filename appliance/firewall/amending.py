@@ -4,11 +4,12 @@ transaction, and the rest of the table is not touched."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from operator import itemgetter
 
 from appliance.firewall.elements import GONE, NEW, Change
+from appliance.firewall.sets import Listed
 from appliance.firewall.words import Elements
 from appliance.model.resources import FirewallTable
 
@@ -39,24 +40,32 @@ def find_difference(had: FirewallTable, want: FirewallTable) -> Amendment | None
     gone: dict[str, frozenset[str]] = {}
     come: dict[str, frozenset[str]] = {}
     for old, new in zip(had.parts, want.parts, strict=True):
-        if old is not new and old != new:
+        if old is new or old == new:
+            continue
+        if isinstance(old, Listed) and isinstance(new, Listed) and old.around == new.around:
+            name = new.around[0]
+            gone[name], come[name] = (_spelled(found) for found in new.elements.since(old.elements))
+        else:
             (head, before), (other, after) = _lines(old), _lines(new)
-            name = _NAMED.match(head)
-            if head != other or name is None or "interval" in head:
+            found = _NAMED.match(head)
+            if head != other or found is None or "interval" in head:
                 return None
-            gone[name[1]], come[name[1]] = _stripped(before - after), _stripped(after - before)
+            gone[found[1]], come[found[1]] = _stripped(before - after), _stripped(after - before)
     return Amendment(gone, come)
 
 
 _NAMED = re.compile(r"\t(?:set|map) (\w+) \{\n")
 
 
-@lru_cache(maxsize=4)
 def _lines(part: str) -> tuple[str, frozenset[str]]:
     """A set's text without its elements, and those."""
     head, _, rest = part.partition("\t\telements = {\n")
     inside, _, tail = rest.partition("\t\t}\n")
     return head + tail, frozenset(inside.split(",\n"))
+
+
+def _spelled(elements: Iterable[tuple[str, ...]]) -> frozenset[str]:
+    return frozenset(map(itemgetter(-1), elements))
 
 
 def _stripped(lines: frozenset[str]) -> frozenset[str]:

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
 from ipaddress import IPv6Address
+from itertools import chain
+from operator import attrgetter
 
 from appliance.firewall.chains import host_chains, shared_chains
 from appliance.firewall.policing import policing_chains, policing_sets
-from appliance.firewall.sets import render_sets, uplinks_of
+from appliance.firewall.sets import render_sets
 from appliance.firewall.translating import translating_chain
-from appliance.model.drawn import Drawn
+from appliance.model.drawn import Drawn, keep, make_each
 from appliance.model.fault import Fault, FaultyInput
-from appliance.model.filtering import Filter
+from appliance.model.filtering import Filter, TunnelGuard
 from appliance.model.resources import TABLE_MARK
 
 COUNTERS = (
@@ -48,43 +51,57 @@ def render_ruleset(filter: Filter) -> str:
 def ruleset_parts(filter: Filter, known: Drawn) -> tuple[str, ...]:
     """The same as texts that make it up: each set by itself, what stands before them, and what after. ``known`` keeps
     them from one time to the next: a part of which nothing changed is the same object."""
-    if faults := tuple(_faults(filter, known)):
+    uplinks = filter.every_uplink
+    rest = replace(filter, tunnels=())
+    links = [*map(attrgetter("interface"), filter.tunnels)]
+    misnamed = keep(known, "misnamed", (links, uplinks, rest), lambda: tuple(_misnamed(filter, links, uplinks)))
+    unfit = make_each(known, "unfit", filter.tunnels, _unfit)
+    if faults := (*misnamed, *chain.from_iterable(unfit)):
         raise FaultyInput("the firewall table cannot be written", faults=faults)
-    chains = host_chains(filter) if filter.host_is_ours else shared_chains(filter)
-    rules = (*policing_sets(filter), *chains, *policing_chains(filter), *translating_chain(filter))
-    note = () if uplinks_of(filter) else ("# No uplink is known: nothing is guarded there.",)
+    note = () if uplinks else ("# No uplink is known: nothing is guarded there.",)
     head = (*note, *REMOVAL.splitlines(), f"table inet {TABLE_MARK} {{", *_counters())
-    return _text(head), *render_sets(filter, known), _text((*rules, "}"))
+    chains = keep(known, "chains", (uplinks, rest), lambda: _text((*_rules(filter), "}")))
+    return _text(head), *render_sets(filter, known), chains
 
 
 def _text(lines: Iterable[str]) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def _faults(filter: Filter, known: Drawn) -> Iterable[Fault]:
-    """Of a tunnel that stays the same object nothing was wrong before."""
-    tunnels = [tunnel.interface for tunnel in filter.tunnels if tunnel.interface is not None]
+def _rules(filter: Filter) -> Iterator[str]:
+    """Of the tunnels it depends on their uplinks alone."""
+    yield from policing_sets(filter)
+    yield from host_chains(filter) if filter.host_is_ours else shared_chains(filter)
+    yield from policing_chains(filter)
+    yield from translating_chain(filter)
+
+
+def _misnamed(filter: Filter, tunnels: Iterable[str | None], uplinks: Collection[str]) -> Iterator[Fault]:
+    """Interfaces that cannot be called so, or are two things at once."""
+    named = Counter(link for link in tunnels if link is not None)
     guarded = filter.management.interfaces if filter.management else ()
     lans = [lan.interface for lan in filter.lans if lan.interface is not None]
     translated = [link for translation in filter.translations for link in translation.links]
-    uplinks = uplinks_of(filter)
-    seen = set(map(id, known.get(("places", 4), (None, ()))[1]))
-    fresh = [tunnel for tunnel in filter.tunnels if id(tunnel) not in seen]
-    named = {tunnel.interface for tunnel in fresh if tunnel.interface is not None}
     for name in sorted({*named, *lans, *uplinks, *guarded, *translated}):
         if not _LINK_NAME.fullmatch(name):
             yield Fault("not an interface name", found=repr(name), allowed="1 to 15 of A-Z a-z 0-9 . _ -")
-    for name in sorted(set(tunnels) & set(uplinks)):
+    for name in sorted(named.keys() & set(uplinks)):
         yield Fault("an interface is both a tunnel and an uplink", found=name)
-    for name in sorted(name for name, count in Counter(tunnels).items() if count > 1):
+    for name in sorted(name for name, count in named.items() if count > 1):
         yield Fault("two tunnels share an interface", found=name)
-    for tunnel in fresh:
-        for address in (tunnel.remote, *tunnel.neighbors):
-            if isinstance(address, IPv6Address) and address.scope_id is not None:
-                yield Fault("an address with a zone cannot be filtered", found=str(address), fix="leave out the %zone")
-        for mss in (tunnel.mss, tunnel.mss6):
-            if not 0 < mss <= 0xFFFF:
-                yield Fault(f"no MSS for {tunnel.interface}", found=str(mss), allowed="1 to 65535")
+
+
+def _unfit(tunnel: TunnelGuard) -> tuple[Fault, ...]:
+    return tuple(_found_unfit(tunnel))
+
+
+def _found_unfit(tunnel: TunnelGuard) -> Iterator[Fault]:
+    for address in (tunnel.remote, *tunnel.neighbors):
+        if isinstance(address, IPv6Address) and address.scope_id is not None:
+            yield Fault("an address with a zone cannot be filtered", found=str(address), fix="leave out the %zone")
+    for mss in (tunnel.mss, tunnel.mss6):
+        if not 0 < mss <= 0xFFFF:
+            yield Fault(f"no MSS for {tunnel.interface}", found=str(mss), allowed="1 to 65535")
 
 
 def _counters() -> Iterable[str]:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from functools import partial
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from itertools import chain
-from operator import attrgetter
+from operator import attrgetter, itemgetter
+from typing import Any
 
 from appliance.firewall.words import merged, quoted
 from appliance.model.address import IPNetwork
-from appliance.model.drawn import Drawn, keep, make_each
+from appliance.model.drawn import Drawn, Gathered, gather, keep, make_each
 from appliance.model.filtering import Filter, LanGuard, TunnelGuard
 
 PRIVATE = tuple(
@@ -34,17 +35,31 @@ NARROW = 8
 of intervals is loaded anew as a whole."""
 
 
+class Listed(str):
+    """The text of a set, with what it lists and what else it is made of."""
+
+    elements: Gathered[tuple[Any, ...]]
+    around: tuple[str, str, str]
+
+
 def render_sets(filter: Filter, known: Drawn) -> Iterator[str]:
     """Every set that the chains look into, also when it is empty: the chains stay the same. Each is a text by itself,
     the same object as before where nothing of it changed."""
-    uplinks = uplinks_of(filter)
-    tunnels, lans = [one.interface for one in filter.tunnels], [one.interface for one in filter.lans]
-    for kind, links in (("tunnels", tunnels), ("uplinks", uplinks), ("lan_links", lans)):
-        yield _kept(known, kind, links, partial(_links, links=links))
+    uplinks = filter.every_uplink
+    links = make_each(known, "links", filter.tunnels, _link)
+    yield _listed(known, "tunnels", "type ifname", links)
+    for kind, others in (("uplinks", uplinks), ("lan_links", [one.interface for one in filter.lans])):
+        yield _kept(known, kind, others, partial(_links, links=others))
     for family in (4, 6):
         places = make_each(known, ("places", family), filter.tunnels, partial(_spelled, family), settle=_settle)
-        yield from _tunnel_sets(places, uplinks, family, known)
-        yield from _network_sets(filter, uplinks, [wide for place in places for wide in place.wide], family, known)
+        draw = partial(_tunnel_sets, places, uplinks, family, known)
+        yield from keep(known, ("tunnel sets", family), (places, uplinks), draw)
+        wide = [*chain.from_iterable(map(attrgetter("wide"), places))]
+        yield from _network_sets(filter, uplinks, wide, family, known)
+
+
+def _link(tunnel: TunnelGuard) -> tuple[tuple[str, str], ...]:
+    return () if tunnel.interface is None else ((tunnel.interface, quoted(tunnel.interface)),)
 
 
 def _kept(known: Drawn, name: str, given: object, render: Callable[[str], Iterable[str]]) -> str:
@@ -52,35 +67,44 @@ def _kept(known: Drawn, name: str, given: object, render: Callable[[str], Iterab
     return keep(known, ("set", name), given, lambda: "".join(f"{line}\n" for line in render(name)))
 
 
-def uplinks_of(filter: Filter) -> list[str]:
-    """The uplinks, those that only a tunnel names among them."""
-    named = set(map(attrgetter("uplink"), filter.tunnels))
-    return sorted({*filter.uplinks, *(link for link in named if link)})
+def _listed(known: Drawn, name: str, type_: str, parts: Sequence[Element], kind: str = "set") -> Listed:
+    """A set of all that is in these parts, by what stands before their spelling. Its text is made anew when something
+    comes or goes."""
+    elements = gather(known, ("elements", name), parts)
+    last: Listed | None = known.get(("set", name))
+    if last is None or last.elements is not elements:
+        lines = map(itemgetter(-1), elements.each)
+        last = Listed("".join(f"{line}\n" for line in render_set(name, type_, lines, kind)))
+        last.elements, last.around = elements, (name, type_, kind)
+        known["set", name] = last
+    return last
 
 
-def _tunnel_sets(places: Sequence[_Place], uplinks: Sequence[str], family: int, known: Drawn) -> Iterator[str]:
-    sizes = [place.size for place in places]
-    ways = [place.uplink for place in places]
-    remotes, neighbors = [place.remote for place in places], [place.neighbors for place in places]
-    inside = [place.inside for place in places]
-    size = "typeof oifname : tcp option maxseg size"
+def _tunnel_sets(places: Sequence[_Place], uplinks: Sequence[str], family: int, known: Drawn) -> tuple[Listed, ...]:
+    """What the tunnels have in each."""
+    sizes, remotes, neighbors, inside = (
+        [*map(attrgetter(name), places)] for name in ("size", "remote", "neighbors", "inside")
+    )
 
-    def peers(name: str) -> Iterable[str]:
+    def peers(place: _Place) -> Element:
         """From a far end by its uplink; by any where none is named."""
-        far = [(way, address) for way, addresses in zip(ways, remotes, strict=True) for address in addresses]
-        return _pairs(name, family, {(link, *address) for one, address in far for link in ((one,) if one else uplinks)})
+        links = uplinks if place.uplink is None else (place.uplink,)
+        return tuple((link, number, f"{quoted(link)} . {text}") for link in links for number, text in place.remote)
 
-    yield _kept(known, f"mss{family}", sizes, lambda name: render_set(name, size, sorted(filter(None, sizes)), "map"))
-    yield _kept(known, f"peers{family}", (uplinks, ways, remotes), peers)
-    yield _kept(known, f"neighbors{family}", neighbors, lambda name: _pairs(name, family, set(chain(*neighbors))))
-    yield _kept(known, f"remotes{family}", remotes, lambda name: _addresses(name, family, remotes))
-    yield _kept(known, f"inside{family}", inside, lambda name: _blocks(name, family, inside))
+    far, pair = make_each(known, ("peers", family), places, peers, uplinks), f"type ifname . ipv{family}_addr"
+    return (
+        _listed(known, f"mss{family}", "typeof oifname : tcp option maxseg size", sizes, "map"),
+        _listed(known, f"peers{family}", pair, far),
+        _listed(known, f"neighbors{family}", pair, neighbors),
+        _listed(known, f"remotes{family}", f"type ipv{family}_addr", remotes),
+        _listed(known, f"inside{family}", f"type ipv{family}_addr", inside),
+    )
 
 
+Element = tuple[tuple[Any, ...], ...]
+"""What one tunnel has in a set: how each is spelled, and before that by what they are sorted."""
 Address = tuple[int, str]
 """As a number, to sort by, and as text."""
-Block = tuple[int, int, tuple[str, ...]]
-"""First and last of addresses that follow one another, and all of them as text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +114,13 @@ class _Place:
     uplink: str | None
     remote: tuple[Address, ...]
     neighbors: tuple[tuple[str, int, str], ...]
-    size: str | None
-    inside: tuple[Block, ...]
+    size: tuple[tuple[str], ...]
+    inside: tuple[Address, ...]
     wide: tuple[IPNetwork, ...]
 
 
 def _settle(before: _Place, now: _Place) -> _Place:
+    """One that moves keeps what it has besides: the same objects."""
     return before if before == now else now
 
 
@@ -106,15 +131,17 @@ def _spelled(family: int, tunnel: TunnelGuard) -> _Place:
     )
     size = tunnel.mss if family == 4 else tunnel.mss6
     link, mine = tunnel.interface, [network for network in tunnel.inside if network.version == family]
-    neighbors = () if link is None else tuple((link, *one) for one in peers)
-    narrow = tuple(
-        (int(network[0]), int(network[-1]), tuple(map(str, network)))
-        for network in mine
-        if network.num_addresses <= NARROW
-    )
+    neighbors = () if link is None else tuple((link, number, f"{quoted(link)} . {text}") for number, text in peers)
+    narrow = [network for network in mine if network.num_addresses <= NARROW]
     wide = tuple(network for network in mine if network.num_addresses > NARROW)
-    spelled = None if link is None else f"{quoted(link)} : {size}"
-    return _Place(tunnel.uplink, remote, neighbors, spelled, narrow, wide)
+    return _Place(
+        tunnel.uplink,
+        remote,
+        neighbors,
+        () if link is None else ((f"{quoted(link)} : {size}",),),
+        tuple((int(one), str(one)) for network in narrow for one in network),
+        wide,
+    )
 
 
 def _network_sets(
@@ -152,25 +179,6 @@ def render_set(name: str, type_: str, elements: Iterable[str], kind: str = "set"
     yield "\t}"
 
 
-def _pairs(name: str, family: int, pairs: Iterable[tuple[str, int, str]]) -> Iterable[str]:
-    elements = [f"{quoted(link)} . {address}" for link, _, address in sorted(pairs)]
-    return render_set(name, f"type ifname . ipv{family}_addr", elements)
-
-
-def _addresses(name: str, family: int, found: Iterable[Iterable[Address]]) -> Iterable[str]:
-    each = sorted(set(chain.from_iterable(found)))
-    return render_set(name, f"type ipv{family}_addr", [text for _, text in each])
-
-
-def _blocks(name: str, family: int, found: Iterable[Iterable[Block]]) -> Iterable[str]:
-    """Each address once; blocks hold one another, or have nothing in common."""
-    apart: list[Block] = []
-    for block in sorted(chain.from_iterable(found), key=lambda one: (one[0], -one[1])):
-        if not apart or apart[-1][1] < block[0]:
-            apart.append(block)
-    return render_set(name, f"type ipv{family}_addr", [text for _, _, texts in apart for text in texts])
-
-
 def _lan_networks(lans: Iterable[LanGuard]) -> tuple[IPNetwork, ...]:
     return tuple(network for lan in lans for network in lan.networks)
 
@@ -193,7 +201,7 @@ def _places(filter: Filter) -> Iterable[tuple[str, IPNetwork]]:
                 yield lan.interface, network
                 continue
             shared = [common for near in filter.uplink_networks if (common := _common(network, near))]
-            yield from ((uplink, common) for uplink in uplinks_of(filter) for common in shared)
+            yield from ((uplink, common) for uplink in filter.every_uplink for common in shared)
 
 
 def _common(one: IPNetwork, other: IPNetwork) -> IPNetwork | None:
@@ -208,7 +216,7 @@ def _near(filter: Filter, protected: Iterable[IPNetwork], family: int) -> list[I
 
     Like routing, by the longest prefix: what a cloud holds inside such a network stays protected.
     """
-    uplinks = uplinks_of(filter)
+    uplinks = filter.every_uplink
     near = {*filter.uplink_networks, *(network for link, network in _places(filter) if link in uplinks)}
     kept = [network for network in near if network.version == family]
     for secret in (prefix for prefix in protected if prefix.version == family):

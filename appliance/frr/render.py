@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from operator import attrgetter
 from typing import Any
 
@@ -125,8 +127,8 @@ def _draw(router: BgpRouter, templates: Mapping[str, str], known: Drawn) -> Piec
         known.clear()
     known["templates"] = templates
     told = make_each(known, "told", router.neighbors, lambda peer: _tell(peer, router.asn), router.asn, settle=_settle)
-    all_told = sorted(told, key=attrgetter("place"))
-    maps = [route_map for one in all_told for route_map in one.maps]
+    all_told = sort_each(known, "by place", told, attrgetter("place"))
+    maps = [*chain.from_iterable(map(attrgetter("maps"), told))]
     if router.source:
         maps.append(RouteMap(SOURCE_MAP, source=router.source))
     if router.beyond:
@@ -149,8 +151,8 @@ def _draw(router: BgpRouter, templates: Mapping[str, str], known: Drawn) -> Piec
 
     text = whole.render(
         router=router,
-        peers=[one.peer for one in all_told],
-        families=tuple(_family(router, all_told, version, known) for version in (4, 6)),
+        peers=[*map(attrgetter("peer"), all_told)],
+        families=tuple(_family(router, told, all_told, version, known) for version in (4, 6)),
         pieces=pieces,
         maps=sort_each(known, "maps", maps, attrgetter("name")),
         restart=RESTART,
@@ -192,16 +194,22 @@ def _settle(before: Told, now: Told) -> Told:
     return replace(now, lists=lists, maps=before.maps if before.maps == now.maps else now.maps)
 
 
-def _family(router: BgpRouter, all_told: Iterable[Told], version: int, known: Drawn) -> Family:
-    members = [one for one in all_told if one.place[0] == version]
+def _family(router: BgpRouter, told: Iterable[Told], by_place: Sequence[Told], version: int, known: Drawn) -> Family:
+    """``told`` is in an order that does not change when a neighbour moves: then its lists need no sorting."""
+    start, end = (bisect_left(by_place, (number,), key=attrgetter("place")) for number in (version, version + 1))
+    members = by_place[start:end]
     networks = {network for network in router.networks if network.version == version}
-    lists = [each for one in members for each in one.lists]
     word = "ip" if version == 4 else "ipv6"
-    lists += [_prefix_list(word, DEFAULT_LIST, one.default) for one in members if one.default][:1]
+    mine = map(attrgetter("lists"), told) if len(members) == len(by_place) else (
+        one.lists for one in told if one.place[0] == version
+    )  # fmt: skip
+    lists = [*chain.from_iterable(mine)] if members else []
+    default = next(filter(None, map(attrgetter("default"), members)), None)
+    lists += [_prefix_list(word, DEFAULT_LIST, default)] if default else []
     return Family(
         name=f"ipv{version}",
         networks=tuple(sorted(networks, key=lambda network: (int(network.network_address), network.prefixlen))),
-        peers=tuple(one.peer for one in members),
+        peers=tuple(map(attrgetter("peer"), members)),
         lists=tuple(sort_each(known, f"lists{version}", lists, attrgetter("name"))),
     )
 

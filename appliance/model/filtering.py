@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from operator import attrgetter
 
 from appliance.model.address import IPAddress, IPNetwork
 
@@ -67,7 +69,7 @@ class PolicedPair:
     mss: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Filter:
     """The whole table. ``protected`` never leaves an uplink in clear; with ``deny_private``, neither do private
     destinations of LAN traffic (RFC 1918, RFC 6598, RFC 4193, link-local) other than ``uplink_networks``.
@@ -92,3 +94,9 @@ class Filter:
     captured: tuple[int, ...] = ()
     transits: tuple[Transit, ...] = ()
     outward: tuple[str, ...] = ()
+
+    @cached_property
+    def every_uplink(self) -> tuple[str, ...]:
+        """The uplinks, those that only a tunnel names among them; sorted."""
+        named = set(map(attrgetter("uplink"), self.tunnels))
+        return tuple(sorted({*self.uplinks, *(link for link in named if link)}))

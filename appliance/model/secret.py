@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,14 @@ class Secret:
 
     def __format__(self, spec: str) -> str:
         return "***"
+
+
+def are_same(some: Mapping[str, Secret], others: Mapping[str, Secret]) -> bool:
+    """Whether they are the same secrets under the same names."""
+    return [*some] == [*others] and [*map(_VALUE, some.values())] == [*map(_VALUE, others.values())]
+
+
+_VALUE = attrgetter("_value")
 
 
 def put_in(text: str, secrets: Iterable[tuple[str, Secret]]) -> str:

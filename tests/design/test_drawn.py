@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from appliance.model.drawn import Drawn, join_all, keep, make_each, sort_each
+from appliance.model.drawn import Drawn, Joined, gather, join_all, keep, make_each, sort_each
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,7 @@ def _settle(was: object, now: object) -> object:
 def test_what_is_joined_again_is_the_union_with_the_newest_of_equals(seed: int) -> None:
     chance, known = random.Random(seed), Drawn()
     parts = [frozenset({Thing(f"{n}"), Thing(f"{n + 1}"), Thing("shared")}) for n in range(chance.choice((1, 3, 20)))]
+    found = frozenset[Thing]()
     for _ in range(40):
         for _ in range(chance.choice((0, 1, 1, 3, 12))):
             kept = changed(chance, list(parts[at := chance.randrange(len(parts))]))
@@ -102,11 +103,41 @@ def test_what_is_joined_again_is_the_union_with_the_newest_of_equals(seed: int) 
             parts.insert(chance.randint(0, len(parts)), frozenset({Thing("more")}))
         if chance.random() < 0.1 and len(parts) > 1:
             parts.pop()
-        found = join_all(known, "kind", tuple(parts))
+        joined = join_all(known, "kind", tuple(parts))
+        before, found = found, joined.whole
         assert found == frozenset().union(*parts)
+        if joined.before is not None:
+            assert joined.before is before
+            assert (joined.gone, joined.come) == (before - found, found - before)
         there = {id(one) for part in parts for one in part}
         assert all(id(one) in there for one in found)
-        assert join_all(known, "kind", tuple(parts)) is found
+        again = join_all(known, "kind", tuple(parts))
+        assert again == Joined(found, found)
+        assert again.whole is again.before is found
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_what_is_gathered_again_is_all_there_is_in_order(seed: int) -> None:
+    """And it tells what went and what came since the last time, or since any other."""
+    chance, known = random.Random(seed), Drawn()
+    parts = [tuple(chance.sample(range(30), 3)) for _ in range(chance.choice((1, 5, 100)))]
+    past = [gather(known, "kind", list(parts))]
+    for _ in range(40):
+        for _ in range(chance.choice((0, 1, 1, 2, 80))):
+            match chance.choice(("other", "other", "more", "less")):
+                case "other" if parts:
+                    parts[chance.randrange(len(parts))] = tuple(chance.choices(range(30), k=chance.randint(0, 4)))
+                case "more":
+                    parts.insert(chance.randint(0, len(parts)), (chance.randint(0, 40),))
+                case "less" if parts:
+                    parts.pop(chance.randrange(len(parts)))
+        found = gather(known, "kind", list(parts))
+        assert found.each == sorted({one for part in parts for one in part})
+        for other in (past[-1], chance.choice(past)):
+            assert found.since(other) == (set(other.each) - set(found.each), set(found.each) - set(other.each))
+        assert (found is past[-1]) == (found.each == past[-1].each)
+        assert gather(known, "kind", list(parts)) is found
+        past.append(found)
 
 
 @pytest.mark.parametrize("seed", range(10))

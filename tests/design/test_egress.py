@@ -19,8 +19,13 @@ from appliance.firewall.ruleset import render_ruleset
 from appliance.model.address import IPAddress
 from appliance.model.intent import Intent, Uplink
 from appliance.model.machine import DefaultRoute, Interface, Machine
-from appliance.model.resources import MAIN_TABLE, IkeConnection, Route, Rule
+from appliance.model.resources import MAIN_TABLE, IkeConnection, Resource, Route, Rule
 from tests.design.wishes import MACHINE, UPLINKS, fixed, intents, wish_for
+
+
+def all_egress(wish: Wish) -> frozenset[Resource]:
+    return frozenset[Resource]().union(*egress_resources(wish))
+
 
 GATEWAYS = {"eth0": ip_address("203.0.113.1"), "eth1": ip_address("192.168.7.1")}
 
@@ -37,7 +42,7 @@ def dual() -> Intent:
 
 def leaves_by(wish: Wish, source: IPAddress, remote: IPAddress) -> tuple[str | None, IPAddress | None] | None:
     """Link and gateway of a packet from us to a far end by the rules and tables of ours alone; None: the main table."""
-    found = egress_resources(wish)
+    found = all_egress(wish)
     rules = sorted((r for r in found if isinstance(r, Rule)), key=lambda rule: rule.priority)
     for rule in rules:
         assert rule.source is not None
@@ -58,12 +63,12 @@ def test_each_tunnel_leaves_by_its_own_uplink(intent: Intent) -> None:
 
 
 def test_other_traffic_of_an_uplinks_address_goes_its_usual_way() -> None:
-    tables = [r for r in egress_resources(wish_for(dual())) if isinstance(r, Route) and r.table != MAIN_TABLE]
+    tables = [r for r in all_egress(wish_for(dual())) if isinstance(r, Route) and r.table != MAIN_TABLE]
     assert {str(route.prefix) for route in tables} == {f"{t.remote}/32" for c in dual().connections for t in c.tunnels}
 
 
 def test_who_names_no_source_goes_the_same_way() -> None:
-    routes = [r for r in egress_resources(wish_for(dual())) if isinstance(r, Route) and r.table == MAIN_TABLE]
+    routes = [r for r in all_egress(wish_for(dual())) if isinstance(r, Route) and r.table == MAIN_TABLE]
     by_link = {(str(route.prefix), route.link, route.gateway) for route in routes}
     assert by_link == {
         (f"{tunnel.remote}/32", uplink.interface, GATEWAYS[uplink.interface])
@@ -75,7 +80,7 @@ def test_who_names_no_source_goes_the_same_way() -> None:
 def test_one_uplink_needs_no_route_in_the_main_table_unless_its_gateway_is_stated() -> None:
     stated = replace(fixed(), uplinks=(replace(fixed().uplinks[0], gateway=GATEWAYS["eth0"]),))
     in_main = {
-        name: {str(r.prefix) for r in egress_resources(wish_for(i)) if isinstance(r, Route) and r.table == MAIN_TABLE}
+        name: {str(r.prefix) for r in all_egress(wish_for(i)) if isinstance(r, Route) and r.table == MAIN_TABLE}
         for name, i in (("auto", fixed()), ("stated", stated))
     }
     assert in_main["auto"] == set()
@@ -141,7 +146,7 @@ def test_over_ipv6_rules_and_routes_are_of_that_family() -> None:
     eth0 = replace(MACHINE.interfaces["eth0"], addresses=(ip_interface("2001:db8:1::2/64"),))
     way = DefaultRoute("eth0", ip_address("2001:db8:1::1"), 1024, 6)
     wish = wish_for(six, machine=Machine({**MACHINE.interfaces, "eth0": eth0}, (way,)))
-    found = egress_resources(wish)
+    found = all_egress(wish)
     assert {rule.family for rule in found if isinstance(rule, Rule)} == {6}
     assert {route.prefix for route in found if isinstance(route, Route)} == {ip_network(t.remote) for t in far}
     assert leaves_by(wish, ip_address("2001:db8:1::2"), far[0].remote) == ("eth0", ip_address("2001:db8:1::1"))
