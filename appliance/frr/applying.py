@@ -46,13 +46,14 @@ Refused = tuple[Step, str]
 
 
 def carry_out(
-    daemons: Daemons, script: Sequence[Step], *, singly: bool = False, delay: str = AT_LEISURE, standing: int = 0
+    daemons: Daemons, script: Sequence[Step], *, singly: bool = False, delay: str = AT_LEISURE, text: str = ""
 ) -> list[Refused]:
     """Send every step in its section, past what is refused. Returns that. ``singly``: each line is looked at by itself
     however many there are, so that one bad line of a list does not take others along. ``delay`` is the line by which
-    changes of policy wait as they shall. ``standing``: lines that there are already."""
+    changes of policy wait as they shall. ``text``: about as long as what stands already."""
     listed = sum(1 for step in script if step.daemon != MGMTD and _of_policy(step))
-    together = not singly and (listed >= MANY or listed * standing >= COPIED)
+    many = listed >= MANY or (listed > 0 and listed * text.count("\n") >= COPIED)
+    together = many and not singly
     clerks = {name: _Clerk(daemon, delay if together and name != MGMTD else None) for name, daemon in daemons.items()}
     refused: list[Refused] = []
     for (name, where), run in groupby(script, key=lambda step: (step.daemon, step.where)):

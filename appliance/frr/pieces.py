@@ -4,7 +4,7 @@ from another is found without reading either."""
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, compress, zip_longest
@@ -39,9 +39,22 @@ class Row:
         """The tunnel of each."""
         return tuple(map(attrgetter("tunnel"), self.things))
 
+    @cached_property
+    def places(self) -> Mapping[str | None, Sequence[int]]:
+        """Where the pieces of each tunnel stand."""
+        found: dict[str | None, list[int]] = {}
+        for at, name in enumerate(self.names):
+            found.setdefault(name, []).append(at)
+        return found
+
     def about(self, tunnels: Collection[str | None]) -> str:
         """Those of these tunnels, and those of none."""
         return "".join(compress(self.texts, map({None, *tunnels}.__contains__, self.names)))
+
+    def found(self, tunnels: Collection[str | None]) -> str:
+        """The same, of a row that is asked more than once."""
+        places = sorted(at for name in {None, *tunnels} for at in self.places.get(name, ()))
+        return "".join(self.texts[at] for at in places)
 
     def tunnels(self, texts: Collection[str]) -> set[str | None]:
         """To which these belong."""
@@ -60,9 +73,9 @@ class Pieces:
         """All of it."""
         return self._joined(row.text for row in self.rows)
 
-    def about(self, tunnels: Collection[str | None]) -> str:
-        """All of it but the pieces of other tunnels."""
-        return self._joined(row.about(tunnels) for row in self.rows)
+    def about(self, tunnels: Collection[str | None], known: Mapping[int, str]) -> str:
+        """All of it but the pieces of other tunnels. Of some rows it is ``known``, by their identity."""
+        return self._joined(known[id(row)] if id(row) in known else row.about(tunnels) for row in self.rows)
 
     def _joined(self, rows: Iterable[str]) -> str:
         return "".join(chain.from_iterable(zip_longest(self.frame, rows, fillvalue="")))
@@ -89,4 +102,7 @@ def find_difference(had: Pieces, want: Pieces) -> tuple[str, str] | None:
         if old is not new:
             changed = set(old.texts).symmetric_difference(new.texts)
             tunnels |= old.tunnels(changed) | new.tunnels(changed)
-    return None if None in tunnels else (had.about(tunnels), want.about(tunnels))
+    if None in tunnels:
+        return None
+    both = {id(old): old.found(tunnels) for old, new in zip(had.rows, want.rows, strict=True) if old is new}
+    return had.about(tunnels, both), want.about(tunnels, both)

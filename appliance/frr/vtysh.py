@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import secrets
 import socket
 import struct
 from collections.abc import Callable, Iterator, Sequence
@@ -15,8 +16,8 @@ from typing import TypeVar
 from appliance.frr.applying import Refused, carry_out, policy_delay, refusal, tidy
 from appliance.frr.asking import read_established, read_filtered, read_paths, read_sessions
 from appliance.frr.diff import BGPD, MGMTD, Parts, split, steps
+from appliance.frr.foreseeing import Ahead, find_differing, look_ahead
 from appliance.frr.narrowing import narrowed
-from appliance.frr.pieces import Pieces, find_difference
 from appliance.frr.record import (
     Instances,
     missing_and_foreign,
@@ -61,6 +62,7 @@ class Frr:
         self._record_file = record_file
         self._read: tuple[_Mark, Instances, str | None] | None = None
         self._told: FrrConfig | None = None
+        self._ahead: asyncio.Future[_Prepared | None] | None = None
         self._versions: dict[str, tuple[str, str]] = {}
         self.met: tuple[str, ...] | None = None
         """Whom :meth:`foreign` would name, by the last look; None where it did not tell."""
@@ -80,7 +82,20 @@ class Frr:
 
     async def apply(self, changes: Sequence[Change]) -> Sequence[Outcome]:
         """Send the difference to what stands. Lines that FRR refuses do not keep the others from it."""
-        return await self._run(lambda vtys: [self._outcome(vtys, change) for change in changes])
+        ahead, self._ahead = self._ahead, None
+        found = await ahead if ahead is not None else None
+        try:
+            return await self._run(lambda vtys: [self._outcome(vtys, change, found) for change in changes])
+        finally:
+            if found is not None:
+                found[1].unlink(missing_ok=True)
+
+    def foresee(self, changes: Sequence[Change]) -> None:
+        """These are to come, after what others are told: what FRR will be told is found out meanwhile."""
+        told, config = self._told, changes[-1].new if changes else None
+        if self._ahead is None and told is not None and self._read is not None and isinstance(config, FrrConfig):
+            look = asyncio.to_thread(self._look_ahead, told, config, self._read[1])
+            self._ahead = asyncio.ensure_future(look)
 
     def know(self, config: FrrConfig) -> None:
         """This is what was found to be told already; of what it is made shows sooner what differs from another."""
@@ -163,47 +178,62 @@ class Frr:
         recalled = self._recalled(vtys)
         if recalled is None:
             return ours(_settled(vtys)), split(parse_tree(config.text))
-        old, new = self._told.pieces if self._told and self._told.text == recalled else None, config.pieces
-        found = find_difference(old, new) if isinstance(old, Pieces) and isinstance(new, Pieces) else None
-        had, want = found or narrowed(recalled, config.text)
+        found = find_differing(self._told, config) if self._told and self._told.text == recalled else None
+        if found is not None:
+            return found
+        had, want = narrowed(recalled, config.text)
         return split(parse_tree(had)), split(parse_tree(want))
 
-    def _outcome(self, vtys: dict[str, Vty], change: Change) -> Outcome:
+    def _look_ahead(self, told: FrrConfig, config: FrrConfig, instances: Instances) -> _Prepared | None:
+        """Nothing is asked, and nothing counts before the daemons took it."""
+        ahead = look_ahead(told, config)
+        if ahead is None:
+            return None
+        draft = self._record_file.with_name(f"{self._record_file.name}.{secrets.token_hex(4)}")
+        try:
+            _write_record(draft, instances, config.text)
+        except OSError:
+            return None
+        return ahead, draft, instances
+
+    def _outcome(self, vtys: dict[str, Vty], change: Change, ahead: _Prepared | None) -> Outcome:
         config = change.new
         assert config is None or isinstance(config, FrrConfig)
         try:
             vtys[BGPD].secrets = config.secrets if config else ()
-            refused = self._bring_to(vtys, config or FrrConfig(""))
+            refused = self._bring_to(vtys, config or FrrConfig(""), ahead)
         except ApplianceError as error:
             return Outcome(change, error.message, getattr(error, "retry", False))
         except OSError as error:
             return Outcome(change, f"{error.strerror}: {error.filename}")
         return Outcome(change, refusal(refused))
 
-    def _bring_to(self, vtys: dict[str, Vty], config: FrrConfig) -> Sequence[Refused]:
+    def _bring_to(self, vtys: dict[str, Vty], config: FrrConfig, ahead: _Prepared | None) -> Sequence[Refused]:
         """There is no record while we write. What did not work together is tried once more line by line."""
-        standing, wanted = self._compared(vtys, config)
+        recalled, instances, text = self._recalled(vtys), _instances(vtys), config.text
+        draft = None
+        if ahead is not None and _fits(ahead, self._told, config, instances) and ahead[0].told.text == recalled:
+            found, draft, _ = ahead
+            script, delay = found.script, found.delay
+        else:
+            standing, wanted = self._compared(vtys, config)
+            script, delay = steps(standing, wanted), policy_delay(wanted[BGPD])
         self._told = None
         self._record_file.unlink(missing_ok=True)
-        text = config.text
-        lines = text.count("\n")
-        refused = carry_out(vtys, steps(standing, wanted), delay=policy_delay(wanted[BGPD]), standing=lines)
+        refused = carry_out(vtys, script, delay=delay, text=text)
         if refused:
             refused = carry_out(vtys, steps(ours(_running(vtys)), split(parse_tree(text))), singly=True)
         if not refused:
-            self._remember(vtys, text)
+            self._remember(instances, text, draft)
             self._told = config if text else None
         return refused
 
-    def _remember(self, vtys: dict[str, Vty], text: str) -> None:
-        instances = _instances(vtys)
-        self._record_file.parent.mkdir(parents=True, exist_ok=True)
-        fresh = self._record_file.with_suffix(".new")
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(render_head(instances).encode())
-            file.write(text.encode())
-        fresh.replace(self._record_file)
+    def _remember(self, instances: Instances, text: str, draft: Path | None = None) -> None:
+        """``draft``: where that is written already."""
+        if draft is None:
+            draft = self._record_file.with_suffix(".new")
+            _write_record(draft, instances, text)
+        draft.replace(self._record_file)
         self._read = _mark_of(self._record_file), instances, text
 
     def _adopt(self, vtys: dict[str, Vty], backup: Path) -> tuple[str, ...]:
@@ -214,7 +244,7 @@ class Frr:
             backup.parent.mkdir(parents=True, exist_ok=True)
             backup.touch(mode=0o600)
             backup.write_text("".join(map(render_tree, whole)), encoding="utf-8")
-            self._remember(vtys, render_tree(routers(running[BGPD])))
+            self._remember(_instances(vtys), render_tree(routers(running[BGPD])))
         return names
 
     def _drift(self, vtys: dict[str, Vty]) -> tuple[str, ...]:
@@ -238,6 +268,24 @@ class Frr:
         if self._versions.get(vty.name, ("", ""))[0] != vty.instance or "?" in vty.instance:
             self._versions[vty.name] = vty.instance, vty.ask("show version").split()[1]
         return self._versions[vty.name][1]
+
+
+_Prepared = tuple[Ahead, Path, Instances]
+"""What FRR is to be told, the record of it, already written, and the daemons that is of."""
+
+
+def _fits(ahead: _Prepared, told: FrrConfig | None, config: FrrConfig, instances: Instances) -> bool:
+    """Whether it is about these very ones."""
+    return ahead[0].told is told and ahead[0].config is config and ahead[2] == instances
+
+
+def _write_record(path: Path, instances: Instances, text: str) -> None:
+    """Readable by us alone."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(render_head(instances).encode())
+        file.write(text.encode())
 
 
 class Vty:
