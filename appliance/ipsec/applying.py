@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any, Protocol
 
 from appliance.ipsec.connections import (
@@ -46,6 +47,8 @@ Ids = Mapping[str, set[int]]
 
 Request = tuple[str, Mapping[str, Any]]
 """A vici command and its message."""
+Streamed = tuple[str, str, Mapping[str, Any]]
+"""A vici command that answers in events, these, and its message."""
 
 
 class Talk(Protocol):
@@ -60,6 +63,9 @@ class Talk(Protocol):
 
     def stream(self, command: str, event: str, message: Mapping[str, Any] | None = None) -> list[Mapping[str, Any]]:
         """One command that answers in events."""
+
+    def streams(self, wanted: Sequence[Streamed]) -> list[list[Mapping[str, Any]]]:
+        """Many of those, without waiting for each other's answers."""
 
     def pause(self, seconds: float) -> None:
         """Let charon work."""
@@ -89,22 +95,37 @@ class Batch:
 
 def ike_ids(talk: Talk, names: Names = None) -> dict[str, set[int]]:
     """The unique ids of the IKE_SAs that stand now, by connection."""
-    found: dict[str, set[int]] = {}
-    for sa in parse_sas(_listed(talk, "list-sas", "list-sa", names)):
-        found.setdefault(sa.name, set()).add(sa.ike_id)
-    return found
+    return _ids(talk.streams(_about(SAS, names)))
 
 
 def snapshots(talk: Talk, names: Names = None) -> dict[str, Any]:
     """Connections as ``list-conns`` shows them."""
-    listed = _listed(talk, "list-conns", "list-conn", names)
-    return {name: plain(value) for message in listed for name, value in message.items()}
+    return _shown(talk.streams(_about(CONNECTIONS, names)))
 
 
-def _listed(talk: Talk, command: str, event: str, names: Names) -> list[Mapping[str, Any]]:
-    if names is None:
-        return talk.stream(command, event)
-    return [message for name in names for message in talk.stream(command, event, {"ike": name})]
+CONNECTIONS, SAS = ("list-conns", "list-conn"), ("list-sas", "list-sa")
+
+
+def _look_around(talk: Talk, names: Names) -> tuple[dict[str, Any], dict[str, set[int]]]:
+    """Both at once."""
+    asked = _about(CONNECTIONS, names), _about(SAS, names)
+    found = talk.streams([*asked[0], *asked[1]])
+    return _shown(found[: len(asked[0])]), _ids(found[len(asked[0]) :])
+
+
+def _about(what: tuple[str, str], names: Names) -> list[Streamed]:
+    return [(*what, {})] if names is None else [(*what, {"ike": name}) for name in names]
+
+
+def _shown(found: Iterable[Iterable[Mapping[str, Any]]]) -> dict[str, Any]:
+    return {name: plain(value) for message in chain.from_iterable(found) for name, value in message.items()}
+
+
+def _ids(found: Iterable[Iterable[Mapping[str, Any]]]) -> dict[str, set[int]]:
+    ids: dict[str, set[int]] = {}
+    for sa in parse_sas([*chain.from_iterable(found)]):
+        ids.setdefault(sa.name, set()).add(sa.ike_id)
+    return ids
 
 
 def key_ids(talk: Talk) -> list[str]:
@@ -117,14 +138,14 @@ def carry_out(talk: Talk, record: Record, changes: Sequence[Change], keep: Calla
     we load is ours even if we are killed meanwhile) and as it is afterwards."""
     touched = sorted({change.resource.name for change in changes if isinstance(change.resource, IkeConnection)})
     about = touched if len(touched) <= FEW else None
-    shown = snapshots(talk, about)
+    shown, before = _look_around(talk, about)
     foreign = frozenset(shown) - ours(record, shown)
     intended = _intended(record, changes, foreign)
     if intended.connections.keys() != record.connections.keys():  # those it names are ours already
         keep(intended)
     batch = Batch(
         talk, about, dict(record.connections), dict(record.owners), shown.keys() - foreign, foreign,
-        ike_ids(talk, about), _our_keys(talk) if len(touched) < len(changes) else {},
+        before, _our_keys(talk) if len(touched) < len(changes) else {},
     )  # fmt: skip
     outcomes = _load(batch, changes)
     _start(batch, _close(batch))

@@ -14,7 +14,7 @@ import vici
 from vici.exception import CommandException, SessionException
 from vici.protocol import Message, Packet, Transport
 
-from appliance.ipsec.applying import Request
+from appliance.ipsec.applying import Request, Streamed
 from appliance.ipsec.status import parse_event
 from appliance.model.fault import SystemFailure, SystemLacks
 from appliance.model.sa import IkeLine, SaEvent
@@ -38,6 +38,7 @@ class Conversation:
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
         self._session = vici.Session(sock)
+        self._streamed: set[str] = set()
 
     def request(self, command: str, message: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
         with _failures(command):
@@ -56,8 +57,24 @@ class Conversation:
         return errors
 
     def stream(self, command: str, event: str, message: Mapping[str, Any] | None = None) -> list[Mapping[str, Any]]:
-        with _failures(command):
-            return list(self._session.streamed_request(command, event, message))
+        return self.streams([(command, event, message or {})])[0]
+
+    def streams(self, wanted: Sequence[Streamed]) -> list[list[Mapping[str, Any]]]:
+        """The library asks for the events, waits, asks the command, waits, and asks for no more events: here all is
+        asked at once. Events that we asked for come with the next such command too; charon sends them to who asks the
+        command alone (``vici_query.c``)."""
+        transport = Transport(self._sock)
+        with _failures(", ".join(dict.fromkeys(command for command, _, _ in wanted))):
+            fresh = dict.fromkeys(event for _, event, _ in wanted if event not in self._streamed)
+            for event in fresh:
+                transport.send(Packet.register_event(event))
+            for command, _, message in wanted:
+                transport.send(Packet.request(command, Message.serialize(message)))
+            for event in fresh:
+                if Packet.parse(transport.receive()).response_type != Packet.EVENT_CONFIRM:
+                    raise SessionException("no such event")
+                self._streamed.add(event)
+            return [list(_streamed(transport)) for _ in wanted]
 
     def pause(self, seconds: float) -> None:
         time.sleep(seconds)
@@ -70,6 +87,14 @@ class Conversation:
         except OSError:  # its process is not in our PID namespace
             began = "unknown"
         return f"pid {pid} since {began}"
+
+
+def _streamed(transport: Transport) -> Iterator[Mapping[str, Any]]:
+    """The events of one command, up to its answer."""
+    while (packet := Packet.parse(transport.receive())).response_type == Packet.EVENT:
+        yield Message.deserialize(packet.payload)
+    if packet.response_type != Packet.CMD_RESPONSE:
+        raise SessionException("no such command")
 
 
 def _complaint(transport: Transport) -> str | None:
