@@ -56,6 +56,7 @@ DOORS = {
     "ipsec/conversation.py": {"vici"},
     "frr/vtysh.py": set(),
     "firewall/nft.py": set(),
+    "history/files.py": set(),
     "history/store.py": set(),
     "control/asking.py": set(),
     "control/channel.py": set(),

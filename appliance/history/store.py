@@ -5,7 +5,6 @@ Every file is replaced whole (written beside, synced, renamed), so that a full d
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 import secrets
@@ -13,11 +12,13 @@ import stat
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
 from appliance.history import learned, phrase
+from appliance.history.files import appending, drop, make_folder, naming, sync_folder, write, write_beside
 from appliance.history.journal import Journal, parse_journal, render_beginning, render_done
 from appliance.history.operations import parse_operations, render_operations
 from appliance.history.revision import (
@@ -30,7 +31,7 @@ from appliance.history.revision import (
     render_revision,
 )
 from appliance.model.address import IPNetwork
-from appliance.model.fault import ApplianceError, Fault, FaultyInput, SystemFailure, SystemLacks, WrongUsage
+from appliance.model.fault import ApplianceError, Fault, FaultyInput, SystemFailure, WrongUsage
 from appliance.model.intent import SecretRef
 from appliance.model.machine import Learned
 from appliance.model.operation import Operations
@@ -40,6 +41,18 @@ PUBLIC, PRIVATE = 0o644, 0o600
 _KEY_LENGTH = 32  # bytes, the digest's own length (RFC 2104, section 3)
 
 Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A revision that does not count yet, in a file of its own."""
+
+    number: int
+    file: Path
+
+    def drop(self) -> None:
+        """It never will; one that was kept stays."""
+        self.file.unlink(missing_ok=True)
 
 
 class Store:
@@ -68,7 +81,7 @@ class Store:
 
     def write_intent(self, text: str) -> None:
         """Replace the intent."""
-        _write(self.intent_file, text, PUBLIC)
+        write(self.intent_file, text, PUBLIC)
 
     def resolve(self, ref: SecretRef, base: Path | None = None) -> Secret:
         """The secret that ``ref`` points at; a relative file is looked for beside the intent, in ``base``."""
@@ -86,12 +99,12 @@ class Store:
     def write_secret(self, name: str, secret: Secret) -> SecretRef:
         """Keep a secret in a file of its own, readable by root alone; the reference is what the intent holds."""
         path = self._secret_file(name)
-        _write(path, secret.reveal() + "\n", PRIVATE, folder_mode=0o700)
+        write(path, secret.reveal() + "\n", PRIVATE, folder_mode=0o700)
         return SecretRef("file", str(path.relative_to(self.config_dir)))
 
     def remove_secret(self, name: str) -> None:
         """Forget a secret; one that is not there is forgotten already."""
-        _drop(self._secret_file(name))
+        drop(self._secret_file(name))
 
     def fingerprint(self, secret: Secret) -> str:
         """16 hexadecimal digits that change when the secret does and tell nothing about it off this machine."""
@@ -99,7 +112,7 @@ class Store:
 
     def fingerprint_key(self) -> bytes:
         """32 random bytes. Until they are kept they live in this process only, so that looking writes nothing."""
-        with _naming(self.state_dir / "fingerprint.key") as path, suppress(FileNotFoundError):
+        with naming(self.state_dir / "fingerprint.key") as path, suppress(FileNotFoundError):
             if len(key := path.read_bytes()) == _KEY_LENGTH:
                 return key
         return self._key
@@ -108,7 +121,7 @@ class Store:
         """Keep the key, before the first fingerprint is. One that was cut short is made anew: the secrets then only
         look changed."""
         if (key := self.fingerprint_key()) is self._key:
-            _write(self.state_dir / "fingerprint.key", key, PRIVATE)
+            write(self.state_dir / "fingerprint.key", key, PRIVATE)
 
     def load_learned(self) -> Learned:
         """Per connection, every prefix ever accepted."""
@@ -129,7 +142,7 @@ class Store:
     def save_down(self, down: Down) -> None:
         """Keep what is down; a reboot does not bring it back."""
         if down != self.load_down():
-            _write(self.state_dir / "down.json", render_down(down), PUBLIC)
+            write(self.state_dir / "down.json", render_down(down), PUBLIC)
 
     @property
     def operations_file(self) -> Path:
@@ -143,7 +156,7 @@ class Store:
     def save_operations(self, operations: Operations) -> None:
         """Keep what was asked of single tunnels; a reboot does not undo it."""
         if operations != self.load_operations():
-            _write(self.operations_file, render_operations(operations), PUBLIC)
+            write(self.operations_file, render_operations(operations), PUBLIC)
 
     def load_daemon(self) -> dict[str, object]:
         """Whether the daemon runs, and since when: it holds the lock on its file as long as it lives."""
@@ -157,16 +170,32 @@ class Store:
         path = self.run_dir / "daemon"
         if _is_held(path):
             raise ApplianceError("the daemon runs already", hint="`appliance status` says since when", code="running")
-        _write(path, since.isoformat(timespec="seconds") + "\n", PUBLIC)
-        with _naming(path), path.open() as held:
+        write(path, since.isoformat(timespec="seconds") + "\n", PUBLIC)
+        with naming(path), path.open() as held:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
             yield
 
     def save_revision(self, intent: str, summary: str, at: datetime) -> int:
         """Keep an applied intent under the next number."""
+        return self.keep_revision(self.draft_revision(intent, summary, at))
+
+    def draft_revision(self, intent: str, summary: str, at: datetime) -> Draft:
+        """Write it down, complete and on the disk, so that keeping it takes no time. It counts for nothing until then;
+        whoever does not keep it drops it."""
         number = next_number(self._revision_numbers())
-        _write(self._revision_file(number), render_revision(Revision(number, at, summary, intent)), PUBLIC)
-        return number
+        path = self._revision_file(number)
+        with naming(path):
+            make_folder(path.parent, 0o755)
+            content = render_revision(Revision(number, at, summary, intent)).encode()
+            return Draft(number, write_beside(path, content, PUBLIC))
+
+    def keep_revision(self, draft: Draft) -> int:
+        """Nobody may have kept another one since it was written down."""
+        path = self._revision_file(draft.number)
+        with naming(path):
+            draft.file.replace(path)
+            sync_folder(path.parent)
+        return draft.number
 
     def revisions(self) -> tuple[Revision, ...]:
         """Every applied intent, oldest first."""
@@ -189,10 +218,10 @@ class Store:
     def journal(self, summary: str, planned: Sequence[str], at: datetime) -> Iterator[Callable[[str], None]]:
         """Note an apply while it goes on: call what this yields with each key that is done. The notes go when the block
         ends, and stay when it does not, or ends in an error."""
-        _write(self._journal_file, render_beginning(at, os.getpid(), summary, planned), PUBLIC)
-        with _appending(self._journal_file) as append:
+        write(self._journal_file, render_beginning(at, os.getpid(), summary, planned), PUBLIC)
+        with appending(self._journal_file) as append:
             yield lambda key: append(render_done(key))
-        _drop(self._journal_file)
+        drop(self._journal_file)
 
     def unfinished(self) -> Journal | None:
         """The apply that was cut short, if the last one was; the next one to end well removes the notes."""
@@ -202,8 +231,8 @@ class Store:
     def lock(self, patience: float = 0.0) -> Iterator[None]:
         """Be the only writer on this machine; wait ``patience`` seconds for another to end. The kernel frees the lock
         with the process, however that ends."""
-        with _naming(self.run_dir / "lock") as path:
-            _make_folder(path.parent, 0o755)
+        with naming(self.run_dir / "lock") as path:
+            make_folder(path.parent, 0o755)
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PUBLIC)
         try:
             _take(descriptor, patience)
@@ -219,8 +248,10 @@ class Store:
         return self.state_dir / "revisions" / f"{number:06}.json"
 
     def _revision_numbers(self) -> list[int]:
-        with _naming(self.state_dir / "revisions") as folder:
-            return sorted(int(path.stem) for path in folder.glob("*.json") if path.stem.isdecimal())
+        with naming(self.state_dir / "revisions") as folder:
+            names = os.listdir(folder) if folder.is_dir() else []
+        stems = (name.removesuffix(".json") for name in names if name.endswith(".json"))
+        return sorted(int(stem) for stem in stems if stem.isdecimal())
 
     def _secret_file(self, name: str) -> Path:
         if not phrase.is_plain_name(name):
@@ -242,11 +273,11 @@ class Store:
 
     def _keep_learned(self, now: Learned, before: Learned) -> Learned:
         if now != before:
-            _write(self.state_dir / "learned.json", learned.render_learned(now), PUBLIC)
+            write(self.state_dir / "learned.json", learned.render_learned(now), PUBLIC)
         return now
 
     def _read(self, path: Path) -> str | None:
-        with _naming(path):
+        with naming(path):
             try:
                 return path.read_text(encoding="utf-8")
             except FileNotFoundError:
@@ -262,62 +293,6 @@ class Store:
         except ValueError as error:
             hint = "restore it from a backup, or move it away to go on without it"
             raise SystemFailure(f"{path} is damaged: {error}", hint=hint, code="damaged-state") from error
-
-
-@contextmanager
-def _naming(path: Path) -> Iterator[Path]:
-    """Only here is errno read: an OSError leaves as one of ours that names the path and the reason."""
-    try:
-        yield path
-    except OSError as error:
-        where = error.filename or path
-        if error.errno in (errno.EACCES, errno.EPERM) and os.geteuid() != 0:
-            raise SystemLacks(f"no permission for {where}", hint="run it as root", code="privilege") from error
-        hint = "free some space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else None
-        raise SystemFailure(f"{where}: {error.strerror}", hint=hint, code="file") from error
-
-
-def _write(path: Path, content: str | bytes, mode: int, folder_mode: int = 0o755) -> None:
-    """Replace the file, whole or not at all."""
-    with _naming(path):
-        _make_folder(path.parent, folder_mode)
-        with _written_beside(path, content.encode() if isinstance(content, str) else content, mode) as fresh:
-            fresh.replace(path)
-
-
-@contextmanager
-def _written_beside(path: Path, content: bytes, mode: int) -> Iterator[Path]:
-    """A new file next to ``path``, complete and on the disk; what is left of it goes when the block ends."""
-    fresh = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    _make_folder(path.parent, 0o755)
-    try:
-        with open(fresh, "xb", opener=lambda name, flags: os.open(name, flags | os.O_CLOEXEC, PRIVATE)) as file:
-            os.fchmod(file.fileno(), mode)  # whatever the umask
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        yield fresh
-    finally:
-        fresh.unlink(missing_ok=True)
-    _sync_folder(path.parent)
-
-
-def _make_folder(folder: Path, mode: int) -> None:
-    """The folder, with this mode when it is private or new."""
-    if not folder.is_dir():
-        folder.mkdir(parents=True, exist_ok=True)
-        folder.chmod(mode)
-    elif mode == 0o700 and stat.S_IMODE(folder.stat().st_mode) & 0o077:
-        folder.chmod(mode)
-
-
-def _sync_folder(folder: Path) -> None:
-    """A rename is on the disk only when its folder is."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _secret_in(path: Path, ref: SecretRef) -> Secret | Fault:
@@ -344,27 +319,6 @@ def _is_held(path: Path) -> bool:
     except OSError:
         return False
     return False
-
-
-@contextmanager
-def _appending(path: Path) -> Iterator[Callable[[str], None]]:
-    """What adds a line to the file: opened once, and each line leaves this process at once."""
-    with _naming(path):
-        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
-
-    def append(line: str) -> None:
-        with _naming(path):
-            os.write(descriptor, line.encode())
-
-    try:
-        yield append
-    finally:
-        os.close(descriptor)
-
-
-def _drop(path: Path) -> None:
-    with _naming(path):
-        path.unlink(missing_ok=True)
 
 
 def _take(descriptor: int, patience: float) -> None:
