@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 from appliance.model.change import Change, Door, Outcome
-from appliance.model.resources import FrrConfig, IkeConnection, Resource, SharedKey
+from appliance.model.resources import FrrConfig, IkeConnection, InsideAddress, Resource, SharedKey
 from appliance.plan.diff import make_plan
 from appliance.plan.order import held_back
 
@@ -17,6 +18,14 @@ Look = Callable[[Door], Awaitable[frozenset[Resource]]]
 Note = Callable[[Door, Sequence[Outcome]], None]
 """Whoever keeps what was done through a door."""
 Batch = tuple[Door, list[Change]]
+
+
+@runtime_checkable
+class Foreseeing(Protocol):
+    """A door that has something to find out before it can carry changes out."""
+
+    def foresee(self, changes: Sequence[Change]) -> None:
+        """These are to come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,23 +58,42 @@ async def carry_out(
     """Make the changes in order, each run of one door's as a batch. Goes on past a failure, but never onto what
     rests on it. ``note`` hears of what was tried."""
     outcomes: list[Outcome] = []
-    for beside in _beside(_batches(changes, doors)):
+    batches = _batches(changes, doors)
+    for door, batch in batches:
+        if isinstance(door, Foreseeing):
+            door.foresee(batch)
+    for beside in _beside(batches):
         failed = [outcome.change for outcome in outcomes if outcome.error is not None]
         tried = await asyncio.gather(
-            *(_told(door, batch, failed, note) for door, batch in beside), return_exceptions=True
+            *(_followed(chain, batches, failed, note) for chain in beside), return_exceptions=True
         )
+        made: dict[int, Sequence[Outcome]] = {}
         for found in tried:
             if isinstance(found, BaseException):
                 raise found
-            outcomes += found
-            for outcome in found if progress else ():
-                assert progress is not None
+            made |= found
+        for outcome in (outcome for at in sorted(made) for outcome in made[at]):
+            outcomes.append(outcome)
+            if progress is not None:
                 progress(outcome)
     return Report(tuple(outcomes))
 
 
+async def _followed(
+    chain: Sequence[int], batches: Sequence[Batch], failed: Sequence[Change], note: Note | None
+) -> dict[int, Sequence[Outcome]]:
+    """What became of each batch of a chain, one after the other."""
+    made: dict[int, Sequence[Outcome]] = {}
+    for at in chain:
+        broken = [outcome.change for one in made.values() for outcome in one if outcome.error is not None]
+        made[at] = await _told(*batches[at], [*failed, *broken], note)
+    return made
+
+
 async def _told(door: Door, batch: Sequence[Change], failed: Sequence[Change], note: Note | None) -> Sequence[Outcome]:
     """A batch but for what rests on what failed."""
+    if not failed:
+        return await _tried(door, batch, note)
     reasons = {change: held_back(change, failed) for change in batch}
     held = [Outcome(change, reason) for change, reason in reasons.items() if reason]
     return [*held, *(await _tried(door, [change for change in batch if reasons[change] is None], note))]
@@ -82,20 +110,21 @@ async def _tried(door: Door, changes: Sequence[Change], note: Note | None) -> Se
             note(door, tried)
 
 
-def _beside(batches: Iterable[Batch]) -> Iterator[list[Batch]]:
-    """In order; but charon and FRR, of which neither waits for the other, are told at the same time what comes or
-    changes."""
-    found: list[Batch] = []
-    for door, batch in batches:
-        if found and not (_all_come(found[-1][1], _KEYS) and _all_come(batch, (FrrConfig,))):
-            yield found
-            found = []
-        found.append((door, batch))
-    if found:
-        yield found
-
-
-_KEYS = (SharedKey, IkeConnection)
+def _beside(batches: Sequence[Batch]) -> Iterator[list[list[int]]]:
+    """In order; but what charon is told to hold waits for no address inside a tunnel and for no BGP, nor the other way
+    round: chains that go on at the same time. By the batches' numbers."""
+    tunnels: list[int] = []
+    others: list[int] = []
+    for at, (_, batch) in enumerate(batches):
+        if _all_come(batch, (SharedKey, IkeConnection)):
+            tunnels.append(at)
+        elif _all_come(batch, (FrrConfig,)) or all(isinstance(change.resource, InsideAddress) for change in batch):
+            others.append(at)
+        else:
+            yield [chain for chain in (tunnels, others) if chain]
+            yield [[at]]
+            tunnels, others = [], []
+    yield [chain for chain in (tunnels, others) if chain]
 
 
 def _all_come(batch: Iterable[Change], kinds: tuple[type, ...]) -> bool:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from ipaddress import ip_interface
 
 import pytest
 
 from appliance.daemon.converge import carry_out
 from appliance.model.change import Change, Outcome
 from appliance.model.fault import SystemFailure
-from appliance.model.resources import FrrConfig, IkeConnection, Resource, SharedKey, XfrmLink
+from appliance.model.resources import FrrConfig, IkeConnection, InsideAddress, Resource, SharedKey, XfrmLink
 from tests.ipsec.rig import key, tunnel
 
 KEY, IKE, FRR = key(), tunnel(), FrrConfig("router bgp 65000\n")
@@ -37,9 +38,16 @@ class Waiting:
         return [Outcome(change, "refused" if self._fails else None) for change in changes]
 
 
+class Foreseeing(Waiting):
+    """One that has something to find out before its turn."""
+
+    def foresee(self, changes: Sequence[Change]) -> None:
+        self._story.append(f"foresees {len(changes)}")
+
+
 def doors(story: list[str], **frr: bool) -> tuple[Waiting, ...]:
     return (
-        Waiting(story, XfrmLink),
+        Waiting(story, XfrmLink, InsideAddress),
         Waiting(story, SharedKey, IkeConnection),
         Waiting(story, FrrConfig, **frr),
     )
@@ -52,6 +60,25 @@ def test_charon_and_frr_are_told_together_what_comes_once_the_links_are_there() 
     assert [one.change for one in report.outcomes] == changes
     assert story[:2] == ["begin XfrmLink", "end XfrmLink"]
     assert story[2:4] == ["begin SharedKey", "begin FrrConfig"]
+
+
+def test_what_charon_holds_waits_for_no_address_inside_and_bgp_does() -> None:
+    """A neighbour's session begins from an address that is there, and the old one goes when nobody uses it."""
+    story: list[str] = []
+    come, gone = (InsideAddress("vpc-1", ip_interface(f"169.254.{net}.2/30")) for net in (80, 10))
+    changes = [Change(None, come), Change(IKE, IKE), Change(FRR, FRR), Change(gone, None)]
+    report = asyncio.run(carry_out(changes, doors(story)))
+    assert [one.change for one in report.outcomes] == changes
+    assert story[:2] == ["begin SharedKey", "begin XfrmLink"]
+    others = [line for line in story if "SharedKey" not in line]
+    assert others == [f"{word} {kind}" for kind in ("XfrmLink", "FrrConfig", "XfrmLink") for word in ("begin", "end")]
+
+
+def test_before_anything_is_told_a_door_hears_of_what_is_to_come() -> None:
+    story: list[str] = []
+    frr = Foreseeing(story, FrrConfig)
+    asyncio.run(carry_out([Change(None, LINK), Change(None, FRR)], (*doors(story)[:2], frr)))
+    assert story[:2] == ["foresees 1", "begin XfrmLink"]
 
 
 @pytest.mark.parametrize(
