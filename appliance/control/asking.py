@@ -11,7 +11,7 @@ from typing import Any
 from appliance.control.failure import parse_error
 
 SOCKET = Path("/run/appliance/control.sock")
-VERSION = 1
+VERSION = 2
 BEGINS_WITHIN = 3.0
 """Seconds until the first sign of life: a daemon that hears a question says so before it looks."""
 SILENT_FOR = 15.0

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
+from appliance.control.standing import Standing
 from appliance.control.wire import (
     LONGEST,
     Alive,
@@ -24,7 +25,7 @@ from appliance.control.wire import (
     render_answer,
 )
 from appliance.model.fault import ApplianceError, SystemFailure, SystemLacks
-from appliance.model.order import Made, Order
+from appliance.model.order import Commit, Made, Order
 
 FILE = "control.sock"
 ORDERED_WITHIN = 10.0
@@ -33,6 +34,8 @@ SIGN_OF_LIFE = 5.0
 """Seconds between two lines at most, while an order is carried out."""
 SILENT_FOR = 30.0
 """Seconds without a line after which the daemon counts as stuck."""
+ANSWERED_FIRST = 0.02
+"""Seconds from the end of an order until what only the next one needs is found out."""
 STARTS_WITHIN = 5.0
 """Seconds that a daemon which has just begun takes to listen."""
 
@@ -46,10 +49,13 @@ T = TypeVar("T")
 
 
 @asynccontextmanager
-async def listening(path: Path, carry: Carry, look: Look) -> AsyncIterator[None]:
+async def listening(
+    path: Path, carry: Carry, look: Look, read: Callable[[], str | None] = lambda: None
+) -> AsyncIterator[None]:
     """Take orders and answer questions while the block runs. The socket is its owner's alone, and only root's or the
     owner's word counts. An order that was begun is carried to its end, whether anybody still listens to how it goes or
-    not."""
+    not. ``read`` finds the intent in force."""
+    standing = Standing(read)
     running: set[asyncio.Task[None]] = set()
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -57,7 +63,7 @@ async def listening(path: Path, carry: Carry, look: Look) -> AsyncIterator[None]
         assert task is not None
         running.add(task)
         try:
-            await _answer(reader, writer, carry, look)
+            await _answer(reader, writer, carry, look, standing)
         finally:
             running.discard(task)
             writer.close()
@@ -88,7 +94,9 @@ def _bound(path: Path) -> socket.socket:
     return sock
 
 
-async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, carry: Carry, look: Look) -> None:
+async def _answer(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, carry: Carry, look: Look, standing: Standing
+) -> None:
     """Read one order, carry it out, tell of it; or one question, and answer it."""
 
     def tell(answer: Answer) -> None:
@@ -100,12 +108,14 @@ async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, ca
         async with asyncio.timeout(ORDERED_WITHIN):
             line = await reader.readline()  # before all else: who still writes when we close hears no answer
         _refuse_others(writer)
-        order = parse_line(line.decode())
+        order = parse_line(line.decode(), standing)
         if isinstance(order, Question):
             tell(Alive())
             last = Told(await _alive_meanwhile(look(order), tell))
         else:
             last = Done(await _alive_meanwhile(carry(order, tell), tell))
+            if isinstance(order, Commit):
+                asyncio.get_running_loop().call_later(ANSWERED_FIRST, standing.expect, order.text)
     except ApplianceError as error:
         last = error
     except (Unreadable, ValueError) as error:  # ValueError: longer than LONGEST, or not UTF-8

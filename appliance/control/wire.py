@@ -1,4 +1,4 @@
-"""Orders and answers as lines of JSON, version 1. What is not exactly of that shape is refused.
+"""Orders and answers as lines of JSON, version 2. What is not exactly of that shape is refused.
 
 A client sends one line and reads until ``done``, ``status`` or ``error``; ``made`` tells of a step, ``alive`` only that
 there is still somebody. An order may carry keys: its line is for the socket and for nothing else. A question carries
@@ -12,11 +12,13 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import partial
 from ipaddress import ip_network
 from typing import Any, TypeVar
 
 from appliance.control.asking import VERSION
 from appliance.control.failure import error_as_data, parse_error
+from appliance.control.standing import Standing, digest_of
 from appliance.model.address import IPNetwork
 from appliance.model.fault import ApplianceError
 from appliance.model.order import Commit, Drain, Learn, Made, Order, Pin, Restart, Undrain
@@ -71,8 +73,9 @@ def render_order(order: Order) -> str:
     return json.dumps({"version": VERSION, "order": kind, **_fields(order)}) + "\n"
 
 
-def parse_line(line: str) -> Order | Question:
-    """What :func:`render_order` wrote, or :func:`~appliance.control.asking.render_question`."""
+def parse_line(line: str, standing: Standing | None = None) -> Order | Question:
+    """What :func:`render_order` wrote, or :func:`~appliance.control.asking.render_question`. Raises SystemFailure for
+    an order that changes another intent than the one that is ``standing``."""
     value = _object(line)
     version, kind = value.pop("version", None), value.pop("order", None)
     if version != VERSION:
@@ -81,7 +84,7 @@ def parse_line(line: str) -> Order | Question:
         return _read(value, Question, lambda v: Question(_text(v["program"])))
     match kind:
         case "commit":
-            return _read(value, Commit, _commit)
+            return _read(value, Commit, partial(_commit, standing or Standing(lambda: None)))
         case "learn":
             return _read(value, Learn, lambda _: Learn())
         case "drain":
@@ -136,7 +139,8 @@ def _fields(order: Order) -> dict[str, Any]:
     match order:
         case Commit():
             plain = {name: getattr(order, name) for name in ("text", "summary", "replaces", "adopt")}
-            plain["seen"] = None if order.seen is None else _difference(order.text, order.seen)
+            plain["seen"] = None if order.seen is None else digest_of(order.seen)
+            plain["text"] = order.text if order.seen is None else _difference(order.seen, order.text)
             named = ("fresh", "dropped", "down", "unprotected", "forgotten")
             plain |= {name: sorted(getattr(order, name)) for name in named}
             plain["secrets"] = {name: secret.reveal() for name, secret in order.secrets.items()}
@@ -152,12 +156,12 @@ def _fields(order: Order) -> dict[str, Any]:
             return {"tunnel": order.tunnel}
 
 
-def _commit(value: Mapping[str, Any]) -> Commit:
-    text = _text(value["text"])
+def _commit(standing: Standing, value: Mapping[str, Any]) -> Commit:
+    seen = _maybe(value["seen"], lambda digest: standing.named(_text(digest)))
     return Commit(
-        text=text,
+        text=_text(value["text"]) if seen is None else _other(seen, value["text"]),
         summary=_text(value["summary"]),
-        seen=_maybe(value["seen"], lambda seen: _other(text, seen)),
+        seen=seen,
         replaces=_flag(value["replaces"]),
         secrets={_text(name): Secret(_text(key)) for name, key in value["secrets"].items()},
         fresh=_names(value["fresh"]),

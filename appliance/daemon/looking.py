@@ -11,7 +11,8 @@ from time import monotonic
 from typing import Any, TypeVar
 
 from appliance.daemon.converge import plan_once
-from appliance.daemon.passes import answering, make_wish
+from appliance.daemon.passes import make_wish
+from appliance.daemon.planning import answering
 from appliance.daemon.protecting import speakers_of
 from appliance.daemon.published import Published, load_published
 from appliance.daemon.wiring import Systems
@@ -88,7 +89,7 @@ async def _drift(systems: Systems, wish: Wish) -> tuple[str, ...]:
     beside = replace(systems, sysctl=copy(systems.sysctl))
     beside.sysctl.watch(resource for resource in desired if isinstance(resource, Sysctl))
     try:
-        changes = await plan_once(desired, await answering(beside, desired))
+        changes = await plan_once(desired, await answering(beside, frozenset(map(type, desired))))
     except ApplianceError as error:
         return (error.message,)
     return tuple(describe_change(change).splitlines()[0] for change in changes)

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
 
-from appliance.daemon.converge import Note, Progress, Report, carry_out, plan_once
+from appliance.daemon.converge import Note, Progress, Report, carry_out
 from appliance.daemon.handing import hand_over
-from appliance.daemon.picturing import Known, Pictures
+from appliance.daemon.picturing import Known, Pictures, Seen
+from appliance.daemon.planning import answering, asking, plan_by_looking, plan_known, require
 from appliance.daemon.published import load_published
-from appliance.daemon.wiring import IMAGE_MARK, Systems, read_templates
+from appliance.daemon.wiring import IMAGE_MARK, Systems, mark_templates, read_templates
 from appliance.design.announcing import find_reached, transit_links
-from appliance.design.compose import compose
+from appliance.design.compose import compose_again
 from appliance.design.filtering import management_guard
 from appliance.design.tunnels import tunnel_if_id, tunnel_link
 from appliance.design.underlay import lack_of, uplink_links
@@ -26,11 +27,12 @@ from appliance.intent.rereading import Rereading
 from appliance.intent.rules import check_numbers
 from appliance.intent.tree import Unreadable, decode
 from appliance.model.change import Change, Door
-from appliance.model.fault import Fault, FaultyInput, Notice, Refused, SystemLacks, WrongUsage
+from appliance.model.drawn import keep
+from appliance.model.fault import Fault, FaultyInput, Notice, Refused, WrongUsage
 from appliance.model.intent import Connection, Intent, Tunnel
 from appliance.model.machine import Carrying, Machine, Reached
 from appliance.model.peering import PASSWORD_RULE, Stances, is_password
-from appliance.model.resources import FrrConfig, IkeConnection, Resource, SharedKey, Sysctl, XfrmLink
+from appliance.model.resources import FrrConfig, IkeConnection, Resource, SharedKey, XfrmLink
 from appliance.model.secret import Secret
 from appliance.plan.safety import object_to
 
@@ -49,13 +51,15 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What a pass wants, and what it would change through which doors."""
+    """What a pass wants, of which kinds that is, and what it would change through which doors, by what was seen."""
 
     wish: Wish
     machine: Machine
     desired: frozenset[Resource]
     changes: tuple[Change, ...]
     doors: tuple[Door, ...] = ()
+    kinds: frozenset[type] = frozenset()
+    seen: Seen = field(default_factory=dict)
 
 
 def load_intent(systems: Systems, path: Path | None = None) -> Loaded:
@@ -136,7 +140,7 @@ async def make_wish(
     taken = systems.store.load_down() if down is None else down
     return Wish(
         intent=intent,
-        templates=read_templates(),
+        templates=read_templates() if known is None else keep(known.drawn, "files", mark_templates(), read_templates),
         machine=await _machine(systems, known, anew=anew),
         learned=systems.store.load_learned(),
         secrets=secrets,
@@ -182,57 +186,24 @@ async def prepare(
     looks now. Without, what ``pictures`` show is taken for what stands."""
     machine = wish.machine
     assert machine is not None
-    desired = await asyncio.to_thread(compose, wish)
-    look = None if pictures is None else pictures.recall if gone is None else pictures.look
     if gone is None:
-        kinds = frozenset(map(type, desired))
-        await require(systems, desired, pictures, kinds)
-        doors = await answering(systems, desired, kinds)
-    else:
-        left_out = tuple(kind for door in gone for kind in door.owns)
-        desired = frozenset(one for one in desired if not isinstance(one, left_out))
-        doors = tuple(door for door in systems.doors if door not in gone)
-    if systems.sysctl.watch([resource for resource in desired if type(resource) is Sysctl]) and pictures is not None:
-        pictures.forget(systems.sysctl)
-    changes = await plan_once(desired, doors, look)
-    if pictures is not None and gone is not None:
-        pictures.align(desired)
+        async with asking(systems, wish if pictures is not None else None) as asked:
+            composed = await asyncio.to_thread(compose_again, wish)
+            await require(systems, composed.kinds, pictures, asked)
+            doors = await answering(systems, composed.kinds)
+            changes, seen = await plan_known(systems, composed, doors, pictures or Pictures(), asked)
+            return Prepared(wish, machine, composed.desired, changes, doors, composed.kinds, seen)
+    composed = await asyncio.to_thread(compose_again, wish)
+    left_out = tuple(kind for door in gone for kind in door.owns)
+    desired = composed.desired
+    desired = frozenset(one for one in desired if not isinstance(one, left_out)) if left_out else desired
+    doors = tuple(door for door in systems.doors if door not in gone)
+    changes, seen = await plan_by_looking(systems, desired, doors, pictures, (pictures or Pictures()).look)
+    if pictures is not None:
+        pictures.align(desired, changes)
         for config in (one for one in desired if isinstance(one, FrrConfig)):
             systems.frr.know(config)
-    return Prepared(wish, machine, desired, changes, doors)
-
-
-Kinds = frozenset[type]
-
-
-async def require(
-    systems: Systems, desired: Collection[Resource], pictures: Pictures | None = None, kinds: Kinds | None = None
-) -> None:
-    """Refuse what cannot work: a missing privilege, feature or daemon, all of them named. A daemon may have ended since
-    it was seen in ``pictures``; the kernel is still there."""
-    kinds = frozenset(map(type, desired)) if kinds is None else kinds
-    needed = [door for door in systems.doors if not kinds.isdisjoint(door.owns)]
-    seen = [door for door in (systems.kernel, systems.firewall) if pictures is not None and pictures.knows(door)]
-    needed = [door for door in needed if door not in seen]
-    found = await asyncio.gather(*(door.lacks() for door in needed if hasattr(door, "lacks")))
-    lacks: list[SystemLacks] = [lack for lacking in found for lack in lacking]
-    if len(lacks) == 1:
-        raise lacks[0]
-    if lacks:
-        faults = tuple(Fault(lack.message, fix=lack.hint) for lack in lacks)
-        message = f"{len(lacks)} things are missing on this machine"
-        error = SystemLacks(message, hint=lacks[0].hint, code=lacks[0].code)
-        error.faults = faults
-        raise error
-
-
-async def answering(systems: Systems, desired: Collection[Resource], kinds: Kinds | None = None) -> tuple[Door, ...]:
-    """The doors to look through: a daemon that is asked for nothing and does not run holds nothing of ours."""
-    kinds = frozenset(map(type, desired)) if kinds is None else kinds
-    wanted = {door for door in systems.doors if not kinds.isdisjoint(door.owns)}
-    idle = [door for door in (systems.charon, systems.frr) if door not in wanted]
-    absent = {door for door in idle if await door.lacks()}
-    return tuple(door for door in systems.doors if door not in absent)
+    return Prepared(wish, machine, desired, changes, doors, composed.kinds.difference(left_out), seen)
 
 
 async def refuse_strangers(
@@ -302,7 +273,8 @@ async def apply(
     begun: Callable[[Wish], Awaitable[None]] | None = None,
 ) -> Report:
     """Carry the plan out under a journal, re-authenticate tunnels with a new key, and keep the revision. An intent that
-    changes nothing here is a revision too: the daemon goes by the last one. ``begun`` is told of it first."""
+    changes nothing here is a revision too: the daemon goes by the last one. ``begun`` is told of it first. The revision
+    is written down while the systems are told, and counts once they were."""
     if not prepared.changes:
         last = systems.store.last_revision()
         if text != (last.intent if last else ""):
@@ -310,17 +282,22 @@ async def apply(
         return Report(())
     systems.store.keep_fingerprint_key()
     now = datetime.now(UTC)
-    doors = prepared.doors or await answering(systems, prepared.desired)
+    doors = prepared.doors or await answering(systems, prepared.kinds)
     await hand_over(systems, prepared.wish, prepared.changes)
     if begun is not None:
         await begun(prepared.wish)
     with systems.store.journal(summary, [change.resource.key for change in prepared.changes], now) as done:
-        report = await carry_out(prepared.changes, doors, progress, note)
-        for outcome in report.outcomes:
-            if outcome.error is None:
-                done(outcome.change.resource.key)
-        await _authenticate_again(systems, report)
-    systems.store.save_revision(text, summary, now)
+        drafting = asyncio.create_task(asyncio.to_thread(systems.store.draft_revision, text, summary, now))
+        try:
+            report = await carry_out(prepared.changes, doors, progress, note)
+            for outcome in report.outcomes:
+                if outcome.error is None:
+                    done(outcome.change.resource.key)
+            await _authenticate_again(systems, report)
+        except BaseException:
+            (await drafting).drop()
+            raise
+    systems.store.keep_revision(await drafting)
     return report
 
 
@@ -339,7 +316,7 @@ async def _authenticate_again(systems: Systems, report: Report) -> None:
 
 
 def _wants(prepared: Prepared, kind: type) -> bool:
-    return kind in map(type, prepared.desired)
+    return kind in prepared.kinds
 
 
 def _read_extra(intent: Intent) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from appliance.control.standing import changed_meanwhile
 from appliance.daemon.converge import Progress, Report
 from appliance.daemon.passes import (
     Loaded,
@@ -24,7 +25,6 @@ from appliance.daemon.protecting import learn, protect_learned
 from appliance.daemon.wiring import Systems
 from appliance.history.revision import Down
 from appliance.model.change import Outcome
-from appliance.model.fault import SystemFailure
 from appliance.model.intent import Intent, Site
 from appliance.model.machine import Learned
 from appliance.model.operation import Drain as Drained
@@ -72,8 +72,7 @@ async def _commit(systems: Systems, order: Commit, tell: Tell, known: Known) -> 
     the daemon."""
     store = systems.store
     if store.read_intent() != order.seen:
-        hint = "nothing was done; look at what is there now, and run it again"
-        raise SystemFailure("the intent was changed by somebody else meanwhile", hint=hint, code="changed-meanwhile")
+        raise changed_meanwhile()
     loaded, pictures = Loaded(Intent(Site("none")), "", ()), known.pictures
     if order.text:
         loaded = parse_loaded(order.text, str(store.intent_file), known.reading)
@@ -89,6 +88,7 @@ async def _commit(systems: Systems, order: Commit, tell: Tell, known: Known) -> 
     failed = _tells_failures(tell)
     report = await apply(systems, prepared, order.text, order.summary, failed, pictures.correct, known.begun)
     if not report.failed:
+        pictures.agree(prepared.desired, prepared.seen)
         for tunnel in sorted(order.dropped):
             store.remove_secret(tunnel)
     return made_of(report)

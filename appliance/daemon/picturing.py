@@ -9,13 +9,13 @@ their sessions are held beside passes and orders, and a look at what they were t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from appliance.design.wish import Wish
 from appliance.intent.rereading import Rereading
-from appliance.model.change import Door, Outcome
+from appliance.model.change import Change, Door, Outcome
 from appliance.model.machine import Carrying, Machine
 from appliance.model.peering import Stances
 from appliance.model.resources import ExabgpConfig, FrrConfig, Resource
@@ -23,11 +23,16 @@ from appliance.model.resources import ExabgpConfig, FrrConfig, Resource
 SPEAKERS: frozenset[type] = frozenset({FrrConfig, ExabgpConfig})
 
 
+Seen = Mapping[Door, frozenset[Resource]]
+
+
 class Pictures:
     """One for each door, and one of the machine's own interfaces and routes."""
 
     def __init__(self) -> None:
         self._found: dict[Door, frozenset[Resource]] = {}
+        self._made: dict[Door, list[Outcome]] = {}
+        self._as_wanted: dict[Door, frozenset[Resource]] = {}
         self._news: Counter[Door | None] = Counter()
         self.machine: Machine | None = None
 
@@ -35,11 +40,16 @@ class Pictures:
         """Whether there is a picture."""
         return door in self._found
 
+    def shows(self, door: Door, wanted: frozenset[Resource] | None) -> bool:
+        """Whether the picture is known to be of what was wanted then, that very set, as far as the door owns it."""
+        return wanted is not None and self._as_wanted.get(door) is wanted
+
     async def look(self, door: Door) -> frozenset[Resource]:
         """Look now, and keep it unless there was news meanwhile."""
         before = self._news[door]
         found = await door.observe()
         if before == self._news[door] and not SPEAKERS.intersection(door.owns):
+            self._drop(door)
             self._found[door] = found
         return found
 
@@ -51,33 +61,61 @@ class Pictures:
         return found
 
     async def recall(self, door: Door) -> frozenset[Resource]:
-        """What was seen last, else a look."""
-        return self._found[door] if door in self._found else await self.look(door)
+        """What was seen last and made since, else a look."""
+        return self._recalled(door) if door in self._found else await self.look(door)
+
+    def _recalled(self, door: Door) -> frozenset[Resource]:
+        """What was made is put in only when somebody asks."""
+        if self._made.get(door):
+            found = set(self._found[door])
+            for change in (outcome.change for outcome in self._made.pop(door)):
+                found -= {change.old}
+                found |= {change.new} if change.new is not None else set()
+            self._found[door] = frozenset(found)
+        return self._found[door]
 
     def correct(self, door: Door, outcomes: Iterable[Outcome]) -> None:
         """After changes. One that failed may have done anything."""
         if door not in self._found:
             return
         made = tuple(outcomes)
+        self._as_wanted.pop(door, None)
         if any(outcome.error is not None for outcome in made):
             self.forget(door)
-            return
-        gone = {outcome.change.old for outcome in made if outcome.change.old is not None}
-        come = {outcome.change.new for outcome in made if outcome.change.new is not None}
-        self._found[door] = self._found[door] - gone | come
+        else:
+            self._made.setdefault(door, []).extend(made)
 
-    def align(self, desired: frozenset[Resource]) -> None:
-        """Keep of what stands as it is wanted the very objects that are wanted: then the next comparison takes no time
-        over them."""
+    @property
+    def seen(self) -> Seen:
+        """What of each door was seen last."""
+        return dict(self._found)
+
+    def agree(self, wanted: frozenset[Resource], seen: Seen) -> None:
+        """All that was wanted beyond what was ``seen`` was made: what is shown is that, until there is news."""
         for door, found in self._found.items():
+            if seen.get(door) is found:
+                self._as_wanted[door] = wanted
+
+    def align(self, desired: frozenset[Resource], differing: Collection[Change]) -> None:
+        """Keep of what stands as it is wanted the very objects that are wanted: then the next comparison takes no time
+        over them. ``differing``: what is to be changed yet."""
+        others = {type(change.resource) for change in differing}
+        for door in self._found:
+            found = self._recalled(door)
             same = desired - (desired - found)
             self._found[door] = (found - same) | same
+            if others.isdisjoint(door.owns):
+                self._as_wanted[door] = desired
+
+    def _drop(self, door: Door) -> None:
+        for kept in (self._found, self._made, self._as_wanted):
+            kept.pop(door, None)
 
     def forget(self, *doors: Door) -> None:
         """There is news of them."""
         for door in doors:
             self._news[door] += 1
-            self._found.pop(door, None)
+            self._drop(door)
 
     def forget_machine(self) -> None:
         """There is news of the network."""

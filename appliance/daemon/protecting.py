@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from appliance.announce.exabgp_api import Exabgp
 from appliance.daemon.converge import Report, carry_out
-from appliance.daemon.passes import answering, find_beyond, prepare
+from appliance.daemon.passes import find_beyond, prepare
+from appliance.daemon.planning import answering
 from appliance.daemon.wiring import Systems
 from appliance.design.wish import Wish
 from appliance.frr.vtysh import Frr
@@ -60,4 +61,4 @@ async def protect_learned(systems: Systems, wish: Wish) -> Report:
     await learn(systems, wish)
     reached = await find_beyond(systems, wish.intent, wish.carrying)
     prepared = await prepare(systems, replace(wish, learned=systems.store.load_learned(), reached=reached))
-    return await carry_out(prepared.changes, await answering(systems, prepared.desired))
+    return await carry_out(prepared.changes, await answering(systems, prepared.kinds))

@@ -4,8 +4,9 @@ stand, beside them."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import nullcontext
+import gc
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from time import monotonic
 from typing import Any, TypeVar
@@ -44,16 +45,16 @@ async def serve_control(
     teller = Teller(systems)
 
     async def carry(order: Order, tell: Tell) -> tuple[Made, ...]:
-        generation = board.generation
+        generation, loop = board.generation, asyncio.get_running_loop()
         async with memory.hands, board.ordered if isinstance(order, Commit) else nullcontext():
-            with board.senses.excuses.during(order, board.links) as done:
+            with board.senses.excuses.during(order, board.links) as done, _sweeping_later(loop):
                 known = replace(memory.known, carrying=board.carrying, stances=board.stances, begun=board.obey)
                 made = await _locked(systems, order, tell, known)
                 done += made
             if board.generation != generation:  # switched meanwhile
                 await board.enforce()
         log(f"ordered: {_what(order)}")
-        asyncio.get_running_loop().call_later(ANSWERED_FIRST, wake)
+        loop.call_later(ANSWERED_FIRST, wake)
         return made
 
     async def look(question: Question) -> Mapping[str, Any]:
@@ -62,10 +63,20 @@ async def serve_control(
         return await _unless_stopped(teller.tell(), stop)
 
     try:
-        async with listening(systems.store.run_dir / FILE, carry, look):
+        async with listening(systems.store.run_dir / FILE, carry, look, systems.store.read_intent):
             await stop.wait()
     except ApplianceError as error:
         log(error.message)
+
+
+@contextmanager
+def _sweeping_later(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+    """What an order makes is searched for garbage once that is answered."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        loop.call_later(ANSWERED_FIRST, gc.enable)
 
 
 async def _locked(systems: Systems, order: Order, tell: Tell, known: Known) -> tuple[Made, ...]:

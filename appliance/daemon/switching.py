@@ -27,7 +27,7 @@ from appliance.design.tunnels import tunnel_link
 from appliance.design.wish import Wish
 from appliance.model.address import IPAddress
 from appliance.model.change import Change, Outcome
-from appliance.model.drawn import Drawn, make_each
+from appliance.model.drawn import Drawn, keep, make_each
 from appliance.model.fault import ApplianceError
 from appliance.model.health import ConnectionVerdict, Target
 from appliance.model.intent import Connection, Probing
@@ -111,7 +111,8 @@ class Switchboard:
         """The interface of each tunnel that has one."""
         if self._wish is None:
             return {}
-        return dict(chain.from_iterable(make_each(self._drawn, "links", self._wish.connections, _links)))
+        found = make_each(self._drawn, "links", self._wish.connections, _links)
+        return keep(self._drawn, "links by tunnel", found, lambda: dict(chain.from_iterable(found)))
 
     @property
     def policed(self) -> tuple[Connection, ...]:

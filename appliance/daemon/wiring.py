@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +26,9 @@ TEMPLATES, SPEAKER = "frr-templates", "exabgp"
 IMAGE_MARK = Path("/etc/appliance/image")
 """Present on machines booted from our own image, where the filter judges everything."""
 
+
+Marks = tuple[tuple[str, int, int, int], ...]
+"""Path, inode, time and size of files."""
 
 Listen = Callable[[str, Collection[IPAddress], Collection[IPAddress], float], Awaitable[Heard]]
 
@@ -70,6 +74,17 @@ def read_templates() -> dict[str, str]:
     """Both speakers' templates: of the source tree this runs from, else where the image installs them."""
     files = (path for folder in (TEMPLATES, SPEAKER) for path in sorted(_installed(folder).glob("*.j2")))
     return {path.name: path.read_text(encoding="utf-8") for path in files}
+
+
+def mark_templates() -> Marks:
+    """Another one when they are others."""
+    return tuple(_mark_all(_installed(TEMPLATES)) + _mark_all(_installed(SPEAKER)))
+
+
+def _mark_all(folder: Path) -> list[tuple[str, int, int, int]]:
+    with os.scandir(folder) as entries:
+        found = [(entry.path, entry.stat()) for entry in entries if entry.name.endswith(".j2")]
+    return sorted((path, one.st_ino, one.st_mtime_ns, one.st_size) for path, one in found)
 
 
 def read_programs() -> dict[str, str]:

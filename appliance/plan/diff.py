@@ -14,7 +14,12 @@ from appliance.plan.order import in_order
 def make_plan(desired: Iterable[Resource], observed: Iterable[Resource]) -> tuple[Change, ...]:
     """What has to change, in order. Empty when nothing does."""
     wanted, standing = frozenset(desired), frozenset(observed)
-    want, have = ({one.key: one for one in side} for side in (wanted - standing, standing - wanted))
+    return plan_difference(wanted - standing, standing - wanted)
+
+
+def plan_difference(come: Iterable[Resource], gone: Iterable[Resource]) -> tuple[Change, ...]:
+    """The same by what is wanted and does not stand, and what stands and is not wanted."""
+    want, have = ({one.key: one for one in side} for side in (come, gone))
     pairs = ((have.get(key), want.get(key)) for key in want.keys() | have.keys())
     return _aside(in_order([Change(old, new) for old, new in pairs if old != new]))
 

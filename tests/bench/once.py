@@ -16,7 +16,8 @@ import jinja2  # noqa: F401  (loaded where it is used first, which would count h
 
 from appliance.cli.applying import command
 from appliance.daemon.converge import carry_out
-from appliance.daemon.passes import answering, load_intent, make_wish, prepare, resolve_secrets
+from appliance.daemon.passes import load_intent, make_wish, prepare, resolve_secrets
+from appliance.daemon.planning import answering
 from appliance.daemon.wiring import open_systems
 from appliance.history.revision import Down
 
@@ -36,7 +37,7 @@ async def _singly() -> None:
     systems = open_systems()
     intent = load_intent(systems).intent
     prepared = await prepare(systems, await make_wish(systems, intent, resolve_secrets(systems, intent), Down()))
-    doors = await answering(systems, prepared.desired)
+    doors = await answering(systems, prepared.kinds)
     for change in prepared.changes:
         report = await carry_out([change], doors)
         assert not report.failed, report.failed

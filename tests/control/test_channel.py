@@ -144,7 +144,7 @@ def test_a_defect_ends_the_order_and_not_the_daemon(path: Path) -> None:
     assert len(writer.orders) == 2
 
 
-@pytest.mark.parametrize("raw", [b"\n", b"{}\n", b"\xff\xfe\n", b'{"version": 2, "order": "learn"}\n', b"[1]\n"])
+@pytest.mark.parametrize("raw", [b"\n", b"{}\n", b"\xff\xfe\n", b'{"version": 3, "order": "learn"}\n', b"[1]\n"])
 def test_what_is_no_order_is_answered_and_not_carried_out(path: Path, raw: bytes) -> None:
     writer = Writer()
 

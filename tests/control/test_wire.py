@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from appliance.control.standing import Standing
 from appliance.control.wire import (
     KINDS,
     Alive,
@@ -22,7 +23,7 @@ from appliance.control.wire import (
     render_answer,
     render_order,
 )
-from appliance.model.fault import ApplianceError, Fault, Refused
+from appliance.model.fault import ApplianceError, Fault, Refused, SystemFailure
 from appliance.model.order import Commit, Drain, Learn, Made, Order, Pin, Restart, Undrain
 from appliance.model.secret import Secret
 
@@ -61,7 +62,27 @@ def test_an_order_comes_out_as_it_went_in(order: Order) -> None:
     line = render_order(order)
     assert line.endswith("\n")
     assert "\n" not in line[:-1]
-    assert parse_line(line) == order
+    assert parse_line(line, Standing(lambda: order.seen if isinstance(order, Commit) else None)) == order
+
+
+@given(COMMITS, st.none() | st.text())
+def test_an_order_that_changes_another_intent_than_stands_is_refused(order: Commit, other: str | None) -> None:
+    if order.seen is not None and other != order.seen:
+        with pytest.raises(SystemFailure) as refusal:
+            parse_line(render_order(order), Standing(lambda: other))
+        assert refusal.value.code == "changed-meanwhile"
+
+
+def test_what_changes_in_a_long_intent_is_a_short_line() -> None:
+    seen = "".join(f"  - name: c{number}\n" for number in range(10_000))
+    text = seen.replace("c7777", "c77777")
+    line = render_order(Commit(text, "configure", seen))
+    assert len(line) < 500
+    standing = Standing(lambda: seen)
+    assert parse_line(line, standing) == Commit(text, "configure", seen)
+    standing.expect(text)
+    with pytest.raises(SystemFailure):
+        parse_line(render_order(Commit(seen, "configure", text)), standing)
 
 
 def test_every_field_of_a_commit_travels() -> None:
@@ -90,12 +111,12 @@ def test_a_field_too_many_or_too_few_is_refused(kind: str) -> None:
         "{",
         "[]",
         "7",
-        '{"version": 2, "order": "learn"}',
+        '{"version": 3, "order": "learn"}',
         '{"order": "learn"}',
-        '{"version": 1, "order": "reboot"}',
-        '{"version": 1, "order": ["learn"]}',
-        '{"version": 1, "order": "drain", "tunnel": "a", "until": "2026-01-01T00:00:00"}',
-        '{"version": 1, "order": "drain", "tunnel": "a", "until": "tomorrow"}',
+        '{"version": 2, "order": "reboot"}',
+        '{"version": 2, "order": ["learn"]}',
+        '{"version": 2, "order": "drain", "tunnel": "a", "until": "2026-01-01T00:00:00"}',
+        '{"version": 2, "order": "drain", "tunnel": "a", "until": "tomorrow"}',
         "[" * 100_000,
     ],
 )

@@ -13,12 +13,12 @@ import pytest
 from appliance.daemon.mending import remember
 from appliance.daemon.passes import parse_loaded, resolve_secrets, start_rereading
 from appliance.daemon.performing import perform
-from appliance.daemon.picturing import Known
+from appliance.daemon.picturing import Known, Pictures
 from appliance.daemon.wiring import Systems
 from appliance.model.change import Change, Outcome
 from appliance.model.fault import SystemFailure
 from appliance.model.order import Commit, Made
-from appliance.model.resources import FrrConfig
+from appliance.model.resources import FrrConfig, Resource, Sysctl
 from tests.daemon.sites import HEAD, LAB, LAB_1, LAB_2, ONE, TWO, VPC, VPC_1, VPC_2, connection, settle_in
 from tests.fakes.box import Box
 
@@ -143,5 +143,50 @@ def test_what_there_is_news_of_is_looked_at(tmp_path: Path) -> None:
         assert await order(box, systems, TWO, memory.known) == ()
         memory.known.pictures.forget(systems.firewall)
         assert [one.key for one in await order(box, systems, TWO, memory.known)] == ["firewall-table"]
+
+    asyncio.run(scene())
+
+
+def test_a_look_in_the_middle_of_an_order_is_not_taken_for_what_the_order_saw() -> None:
+    """A setting that somebody changed meanwhile tells nobody: the next order finds it in the picture."""
+    wanted, strange = frozenset({Sysctl("a", "1")}), frozenset({Sysctl("a", "0")})
+
+    class Settings:
+        owns = (Sysctl,)
+        shown = wanted
+
+        async def observe(self) -> frozenset[Resource]:
+            return self.shown
+
+        async def apply(self, changes: Sequence[Change]) -> Sequence[Outcome]:
+            return ()
+
+    async def scene() -> None:
+        door, pictures = Settings(), Pictures()
+        await pictures.look(door)
+        seen = pictures.seen
+        pictures.agree(wanted, seen)
+        assert pictures.shows(door, wanted)
+        door.shown = strange
+        await pictures.look(door)
+        assert not pictures.shows(door, wanted)
+        pictures.agree(wanted, seen)
+        assert not pictures.shows(door, wanted)
+        assert await pictures.recall(door) == strange
+
+    asyncio.run(scene())
+
+
+def test_what_was_made_is_in_the_picture_step_by_step() -> None:
+    """What stepped aside for a moment is not."""
+    had, between, has = (Sysctl("a", value) for value in "012")
+    door = Box(Path("/nowhere")).systems.sysctl
+
+    async def scene() -> None:
+        pictures = Pictures()
+        await pictures.look(door)
+        pictures.correct(door, [Outcome(Change(None, had))])
+        pictures.correct(door, [Outcome(Change(had, between)), Outcome(Change(between, has))])
+        assert await pictures.recall(door) == {has}
 
     asyncio.run(scene())
