@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
+import operator
 import random
 import socket
 import threading
@@ -11,20 +11,24 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import ExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from appliance.ipsec.applying import (
     FEW,
+    Looked,
     carry_out,
     close_sas,
     close_surplus,
     ike_ids,
     initiate_message,
     key_ids,
+    look_ahead,
     snapshots,
 )
 from appliance.ipsec.conversation import LOG, PARTING, Conversation, ask_for_no_more, connected, heard, part, register
+from appliance.ipsec.files import Mark, add_line, mark_of, write_privately
 from appliance.ipsec.record import (
     Record,
     fallen,
@@ -69,11 +73,12 @@ class Charon:
         self._record_file = record_file
         self._settings = settings
         self._lock = asyncio.Lock()
-        self._recalled: tuple[_Mark, Record] | None = None
+        self._recalled: tuple[Mark, Record] | None = None
         self._touched = 0
         self._looked: tuple[int, float, tuple[TunnelSa, ...]] = (-1, 0.0, ())
         self._whole = 0
         self._complete = ""
+        self._ahead: asyncio.Future[_Ahead | None] | None = None
         self.met: tuple[str, ...] | None = None
         """Whom :meth:`foreign` would name, by the last look at everything; None before one."""
 
@@ -89,10 +94,25 @@ class Charon:
 
     async def apply(self, changes: Sequence[Change]) -> Sequence[Outcome]:
         """Carry out all changes over one socket. Never waits for a peer to answer a first message."""
+        ahead, self._ahead = self._ahead, None
+        found = await ahead if ahead is not None else None
+        looked = found.looked if found is not None and found.fits(changes, self._touched) else None
         try:
-            return await self._change(lambda talk: self._apply(talk, changes)) if changes else ()
+            return await self._change(lambda talk: self._apply(talk, changes, looked)) if changes else ()
         except SystemFailure as failure:  # charon went away in the middle: what it did is not known
             return tuple(Outcome(change, failure.message, failure.retry) for change in changes)
+
+    def foresee(self, changes: Sequence[Change]) -> None:
+        """These are to come, after what others are told: how things stand is looked at meanwhile."""
+        if self._ahead is None:
+            self._ahead = asyncio.ensure_future(self._look_ahead(tuple(changes)))
+
+    async def _look_ahead(self, changes: tuple[Change, ...]) -> _Ahead | None:
+        touched, at = self._touched, time.monotonic()
+        try:
+            return _Ahead(changes, touched, at, await self._run(lambda talk: look_ahead(talk, changes)))
+        except ApplianceError:  # whoever carries them out says so
+            return None
 
     async def sas(self) -> tuple[TunnelSa, ...]:
         """Every SA of connections in charon, the carrying and newest of each connection first."""
@@ -201,14 +221,14 @@ class Charon:
         self.met = strangers(record, shown)
         return standing(record, shown) | fallen(record, shown) | standing_keys(record, key_ids(talk))
 
-    def _apply(self, talk: Conversation, changes: Sequence[Change]) -> Sequence[Outcome]:
-        return carry_out(talk, self._record(talk), changes, self._keep)
+    def _apply(self, talk: Conversation, changes: Sequence[Change], looked: Looked | None) -> Sequence[Outcome]:
+        return carry_out(talk, self._record(talk), changes, self._keep, looked)
 
     def _adopt(self, talk: Conversation, backup: Path) -> tuple[str, ...]:
         record, shown = self._record(talk), snapshots(talk)
         names = strangers(record, shown)
         theirs = sorted(shown.keys() - ours(record, shown))
-        _write_privately(backup, render_backup({name: shown[name] for name in theirs}))
+        write_privately(backup, render_backup({name: shown[name] for name in theirs}))
         for name in theirs:
             talk.request("unload-conn", {"name": name})
         self.met = ()
@@ -264,7 +284,7 @@ class Charon:
 
     def _record(self, talk: Conversation) -> Record:
         """What the file says of this charon. A file that is the one we know is not read again."""
-        instance, mark = talk.instance(), _mark_of(self._record_file)
+        instance, mark = talk.instance(), mark_of(self._record_file)
         if mark is None:
             return Record(instance)
         if self._recalled is None or self._recalled[0] != mark or self._recalled[1].instance != instance:
@@ -275,22 +295,37 @@ class Charon:
 
     def _keep(self, record: Record) -> None:
         """To a record that we know is added what changed, until that is more than the record was."""
-        mark, known = _mark_of(self._record_file), self._recalled
+        mark, known = mark_of(self._record_file), self._recalled
         added = ""
         if mark is not None and known is not None and known[0] == mark and known[1].instance == record.instance:
             added = render_amendment(known[1], record)
         if mark is not None and added and mark[2] + len(added) <= 2 * self._whole:
-            _add(self._record_file, added)
+            add_line(self._record_file, added)
         else:
             text = render_record(record)
             self._whole = len(text)
-            _write_privately(self._record_file, text)
-        mark = _mark_of(self._record_file)
+            write_privately(self._record_file, text)
+        mark = mark_of(self._record_file)
         self._recalled = (mark, record) if mark is not None else None
 
 
 def _all_sas(talk: Conversation) -> tuple[TunnelSa, ...]:
     return parse_sas(talk.stream("list-sas", "list-sa"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Ahead:
+    """How things stood before these changes, as long as nobody touched anything."""
+
+    changes: tuple[Change, ...]
+    touched: int
+    at: float
+    looked: Looked
+
+    def fits(self, changes: Sequence[Change], touched: int) -> bool:
+        """Whether it is about these very ones, and still holds."""
+        same = len(changes) == len(self.changes) and all(map(operator.is_, changes, self.changes))
+        return same and touched == self.touched and time.monotonic() < self.at + FRESH
 
 
 class Listener:
@@ -332,18 +367,6 @@ class Listener:
         return self._unread.popleft()
 
 
-_Mark = tuple[int, int, int]
-"""Inode, time and size of a file: another one has others."""
-
-
-def _mark_of(path: Path) -> _Mark | None:
-    try:
-        status = path.stat()
-    except FileNotFoundError:
-        return None
-    return status.st_ino, status.st_mtime_ns, status.st_size
-
-
 def _hear(sock: socket.socket, tell: Callable[[IkeLine | SaEvent | None], None]) -> None:
     for item in heard(sock):
         tell(item)
@@ -374,24 +397,3 @@ def _await_rekey(sock: socket.socket, name: str, deadline: float) -> Rekeyed:
                 break
         sock.settimeout(max(deadline - time.monotonic(), 0.001))
     return Rekeyed(False, tuple(lines))
-
-
-def _add(path: Path, line: str) -> None:
-    """One more line, all of it or, where we are killed, a part without an end."""
-    try:
-        with path.open("ab", buffering=0) as file:
-            file.write(line.encode())
-    except OSError as error:
-        raise ApplianceError(f"cannot write {path}: {error.strerror}", code="system") from None
-
-
-def _write_privately(path: Path, text: str) -> None:
-    """Replace the file at once and readable by its owner only: a reader sees the old text or the new."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(path.name + ".new")
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            file.write(text)
-        draft.replace(path)
-    except OSError as error:
-        raise ApplianceError(f"cannot write {path}: {error.strerror}", code="system") from None
