@@ -22,7 +22,7 @@ from appliance.control.standing import Standing, digest_of
 from appliance.model.address import IPNetwork
 from appliance.model.fault import ApplianceError
 from appliance.model.order import Commit, Drain, Learn, Made, Order, Pin, Restart, Undrain
-from appliance.model.secret import Secret
+from appliance.model.secret import Secrets
 
 LONGEST = 64 << 20
 """Bytes of a line: an intent of some thousand tunnels, twice, has a few million."""
@@ -163,7 +163,7 @@ def _commit(standing: Standing, value: Mapping[str, Any]) -> Commit:
         summary=_text(value["summary"]),
         seen=seen,
         replaces=_flag(value["replaces"]),
-        secrets={_text(name): Secret(_text(key)) for name, key in value["secrets"].items()},
+        secrets=Secrets(value["secrets"]),
         fresh=_names(value["fresh"]),
         dropped=_names(value["dropped"]),
         down=_names(value["down"]),

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from operator import attrgetter
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +29,39 @@ class Secret:
         return "***"
 
 
+class Secrets(Mapping[str, Secret]):
+    """Secrets by their names, each made one when somebody asks for it: of a thousand that is done for a few."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        if not {*map(type, values.values())} <= {str}:
+            raise TypeError("a secret is a text")
+        self._values = values
+
+    def __getitem__(self, name: str) -> Secret:
+        return Secret(self._values[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __repr__(self) -> str:
+        return f"Secrets({len(self)})"
+
+
 def are_same(some: Mapping[str, Secret], others: Mapping[str, Secret]) -> bool:
     """Whether they are the same secrets under the same names."""
-    return [*some] == [*others] and [*map(_VALUE, some.values())] == [*map(_VALUE, others.values())]
+    return [*some] == [*others] and _values(some) == _values(others)
 
 
-_VALUE = attrgetter("_value")
+def _values(secrets: Mapping[str, Secret]) -> list[str]:
+    """To be compared, in a quicker way than one by one."""
+    if isinstance(secrets, Secrets):
+        return [*secrets._values.values()]
+    return [secret._value for secret in secrets.values()]
 
 
 def put_in(text: str, secrets: Iterable[tuple[str, Secret]]) -> str:

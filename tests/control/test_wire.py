@@ -141,6 +141,11 @@ def test_a_refusal_never_quotes_a_key() -> None:
             parse_line(json.dumps(broken))
         assert KEY not in str(refusal.value)
     assert KEY not in repr(COMMIT)
+    read = parse_line(json.dumps(value))
+    assert isinstance(read, Commit)
+    assert KEY not in repr(read)
+    assert read.secrets["vpc-1"].reveal() == KEY
+    assert "vpc-2" not in read.secrets
 
 
 REFUSED = Refused("two of two", hint="--allow it", code="rule", faults=(Fault("bad", file="a", line=3, key="k"),))
