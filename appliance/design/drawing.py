@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import TypeVar
 
 from appliance.design.wish import Wish
@@ -83,5 +84,6 @@ def _key_mark(wish: Wish) -> str:
 
 def forget_the_past(wish: Wish) -> None:
     """Throw drawings away once there are far more of them than there is to draw."""
-    if len(wish.drawn) > FAR_MORE * (len(wish.tunnels) + 10):
+    tunnels = sum(map(len, map(attrgetter("tunnels"), wish.connections)))
+    if len(wish.drawn) > FAR_MORE * (tunnels + 10):
         wish.drawn.clear()

@@ -22,7 +22,7 @@ from appliance.model.resources import FirewallTable
 
 def firewall_tables(wish: Wish) -> frozenset[FirewallTable]:
     """Our one table, or none when there is no tunnel to guard."""
-    parts = ruleset_parts(compose_filter(wish), wish.drawn) if wish.tunnels else ()
+    parts = ruleset_parts(compose_filter(wish), wish.drawn) if wish.has_tunnels else ()
     return frozenset({FirewallTable("".join(parts), parts)} if parts else ())
 
 

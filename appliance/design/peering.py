@@ -73,16 +73,12 @@ def _known_neighbors(
     wish: Wish, speaker: str, speaking: Sequence[Connection], told: Iterable[object], asn: int
 ) -> tuple[Neighbor, ...]:
     """The same objects as long as all that they are drawn from is the same."""
-    stance = wish.stances.get
-    beside = [
-        (
-            networks,
-            _local_pref(wish, one),
-            _password(wish, one),
-            wish.stances and [stance(tunnel.name, OPEN) for tunnel in one.tunnels],
-        )
-        for one, networks in zip(speaking, told, strict=True)
-    ]
+    nothing, stance = [None] * len(speaking), wish.stances.get
+    preferred = [_local_pref(wish, one) for one in speaking] if len(_priorities(wish)) > 1 else nothing
+    locked = any(one.bgp.password is not None for one in speaking)
+    keys = [_password(wish, one) for one in speaking] if locked else nothing
+    held = [[stance(tunnel.name, OPEN) for tunnel in one.tunnels] for one in speaking] if wish.stances else nothing
+    beside = [*zip(told, preferred, keys, held, strict=True)]
     kind, draw = f"neighbors of {speaker}", partial(_all_neighbors, wish, asn)
     given = wish.intent.site, asn
     found: tuple[tuple[Neighbor, ...], ...] = recall_each(wish, kind, speaking, given, draw, beside, keep_members)
@@ -162,9 +158,14 @@ USUAL_PRIORITY, LOWEST_PRIORITY = 100, 1000
 def _local_pref(wish: Wish, connection: Connection) -> int | None:
     """The lower its priority the earlier a connection goes, two steps before the next. None as long as all have the
     same: then all of them do."""
+    return 2 * (LOWEST_PRIORITY - _priority(connection)) + 100 if len(_priorities(wish)) > 1 else None
+
+
+def _priorities(wish: Wish) -> frozenset[int]:
     if "priorities" not in wish.memory:
-        wish.memory["priorities"] = {_priority(one) for one in wish.connections if one.mode == "bgp"}
-    return 2 * (LOWEST_PRIORITY - _priority(connection)) + 100 if len(wish.memory["priorities"]) > 1 else None
+        wish.memory["priorities"] = frozenset(_priority(one) for one in wish.connections if one.mode == "bgp")
+    found: frozenset[int] = wish.memory["priorities"]
+    return found
 
 
 def _priority(connection: Connection) -> int:

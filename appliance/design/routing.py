@@ -44,7 +44,7 @@ def lan_routes(wish: Wish) -> frozenset[Route]:
         Route(network, LAN_METRIC, gateway=lan.via, link=lan.interface)
         for lan in wish.intent.lans
         for network in lan.networks
-        if wish.tunnels and lan.via is not None and lan.interface is not None and lan.via.version == network.version
+        if wish.has_tunnels and lan.via is not None and lan.interface is not None and lan.via.version == network.version
     )
 
 
@@ -73,7 +73,7 @@ def machine_settings(wish: Wish) -> frozenset[Sysctl]:
     a switch need not pay. But zebra goes by what is told beside the id: when it takes its own routes over from one that
     died (``-K``), each that shows no way out becomes a blackhole (FRR 10.3).
     """
-    if not wish.tunnels:
+    if not wish.has_tunnels:
         return frozenset()
     frr = any(connection.mode == "bgp" and connection.speaker == "frr" for connection in wish.connections)
     settings = {

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
+from operator import attrgetter
 from typing import Any
 
-from appliance.model.drawn import make_each
+from appliance.model.drawn import make_each, sort_each
 from appliance.model.intent import Connection, Intent, Tunnel
 from appliance.model.machine import Carrying, Learned, Machine, Reached
 from appliance.model.peering import Stances
@@ -51,10 +52,16 @@ class Wish:
     def connections(self) -> tuple[Connection, ...]:
         """The connections that should be up, by name: their order in the file means nothing."""
         if "connections" not in self.memory:
-            up = (connection for connection in self.intent.connections if connection.name not in self.down)
-            self.memory["connections"] = tuple(sorted(up, key=lambda connection: connection.name))
+            known = self.intent.connections
+            up = tuple(one for one in known if one.name not in self.down) if self.down else known
+            self.memory["connections"] = tuple(sort_each(self.drawn, "connections", up, attrgetter("name")))
         found: tuple[Connection, ...] = self.memory["connections"]
         return found
+
+    @property
+    def has_tunnels(self) -> bool:
+        """Whether any should be up."""
+        return any(one.tunnels for one in self.connections)
 
     @property
     def tunnels(self) -> tuple[tuple[Connection, Tunnel], ...]:

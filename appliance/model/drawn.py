@@ -45,7 +45,8 @@ def _sorted_again(things: Sequence[T], last: Any, name: Callable[[T], Any]) -> l
     found: list[T] = order.copy()
     for one in (before[at] for at in places if at < len(before)):
         first = bisect_left(found, name(one), key=name)
-        if found[first] is not one or name(found[first + 1]) == name(one) if first + 1 < len(found) else False:
+        namesakes = first + 1 < len(found) and name(found[first + 1]) == name(one)
+        if namesakes or found[first] is not one:
             return None
         del found[first]
     for one in (things[at] for at in places if at < len(things)):
@@ -84,7 +85,9 @@ def gather(known: Drawn, kind: object, parts: Sequence[Collection[T]]) -> Gather
     taken out and put in."""
     last: tuple[Sequence[Collection[T]], Counter[T], Gathered[T]] | None = known.get(kind)
     places = _exchanged(parts, last[0]) if last is not None else set()
-    if last is None or len(places) > MANY:
+    if last is not None and not places:
+        _, counts, found = last
+    elif last is None or len(places) > MANY:
         counts = Counter(chain.from_iterable(parts))
         found = Gathered(sorted(counts), lambda: None)  # type: ignore[type-var]
         if last is not None and found.each == last[2].each:

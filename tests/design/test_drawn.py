@@ -150,6 +150,16 @@ def test_what_is_sorted_again_is_sorted(seed: int) -> None:
         assert [id(one) for one in found] == [id(one) for one in sorted(things, key=lambda one: one.name)]
 
 
+@pytest.mark.parametrize("gone", [8, 9])
+def test_of_two_of_one_name_at_the_end_the_right_one_goes(gone: int) -> None:
+    known = Drawn()
+    things = [Thing(f"t{min(number, 8)}") for number in range(10)]  # the last two have one name
+    sort_each(known, "kind", things, lambda one: one.name)
+    left = [*things[:gone], *things[gone + 1 :]]
+    found = sort_each(known, "kind", left, lambda one: one.name)
+    assert [id(one) for one in found] == [id(one) for one in left]
+
+
 def test_what_is_kept_is_made_anew_from_other_facts() -> None:
     known = Drawn()
     assert [keep(known, "a", given, lambda given=given: [given]) for given in (1, 1, 2, 1)] == [[1], [1], [2], [1]]  # type: ignore[misc]
