@@ -23,8 +23,9 @@ class Standing:
         return text
 
     def expect(self, text: str) -> None:
-        """This was ordered: the next order shall not wait until its digest is known."""
-        self._digest(text)
+        """This was ordered: the next order shall not wait until it is read and its digest known."""
+        if self._read() == text:
+            self._digest(text)
 
     def _digest(self, text: str) -> str:
         if self._known[0] is not text and self._known[0] != text:

@@ -6,6 +6,7 @@ import errno
 import os
 import secrets
 import stat
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -100,3 +101,22 @@ def appending(path: Path) -> Iterator[Callable[[str], None]]:
 def drop(path: Path) -> None:
     with naming(path):
         path.unlink(missing_ok=True)
+
+
+Mark = tuple[int, int, int, int]
+"""What tells a file from any other that was ever in its place."""
+
+SETTLED = 50_000_000
+"""Nanoseconds after which a second change of a file has another time than the first: the kernel's clock for files goes
+in steps of 10 ms at most."""
+
+
+def mark_of(path: Path) -> Mark | None:
+    """None where there is no such file, and of one that was changed just now: another change may leave all of this."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    if abs(time.time_ns() - status.st_ctime_ns) < SETTLED:
+        return None
+    return status.st_ino, status.st_ctime_ns, status.st_mtime_ns, status.st_size

@@ -47,9 +47,20 @@ def render_revision(revision: Revision) -> str:
         "number": revision.number,
         "at": revision.at.isoformat(),
         "summary": revision.summary,
-        "intent": revision.intent,
     }
-    return json.dumps(value, indent=1) + "\n"
+    head = json.dumps(value, indent=1).removesuffix("\n}")
+    return f'{head},\n "intent": {_quoted(revision.intent)}\n}}\n'
+
+
+def _quoted(text: str) -> str:
+    """As JSON has it. Of a long text without anything odd only the ends of its lines take another spelling."""
+    spelled = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    if not spelled.isascii() or len(spelled.encode().translate(None, _ODD)) != len(spelled):
+        return json.dumps(text)
+    return f'"{spelled}"'
+
+
+_ODD = bytes((*range(0x20), 0x7F))
 
 
 def parse_revision(text: str) -> Revision:

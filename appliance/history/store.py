@@ -18,7 +18,17 @@ from pathlib import Path
 from typing import TypeVar
 
 from appliance.history import learned, phrase
-from appliance.history.files import appending, drop, make_folder, naming, sync_folder, write, write_beside
+from appliance.history.files import (
+    Mark,
+    appending,
+    drop,
+    make_folder,
+    mark_of,
+    naming,
+    sync_folder,
+    write,
+    write_beside,
+)
 from appliance.history.journal import Journal, parse_journal, render_beginning, render_done
 from appliance.history.operations import parse_operations, render_operations
 from appliance.history.revision import (
@@ -69,6 +79,7 @@ class Store:
         self.state_dir = state_dir
         self.run_dir = run_dir
         self._key = secrets.token_bytes(_KEY_LENGTH)
+        self._intent: tuple[Mark, str | None] | None = None
 
     @property
     def intent_file(self) -> Path:
@@ -76,8 +87,13 @@ class Store:
         return self.config_dir / "intent.yaml"
 
     def read_intent(self) -> str | None:
-        """The intent's text, None when there is none."""
-        return self._read(self.intent_file)
+        """The intent's text, None when there is none. A file that is the one that was read last is not read again."""
+        mark = mark_of(self.intent_file)
+        if mark is None or self._intent is None or self._intent[0] != mark:
+            text = self._read(self.intent_file)
+            self._intent = None if mark is None else (mark, text)
+            return text
+        return self._intent[1]
 
     def write_intent(self, text: str) -> None:
         """Replace the intent."""

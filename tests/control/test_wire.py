@@ -80,7 +80,7 @@ def test_what_changes_in_a_long_intent_is_a_short_line() -> None:
     assert len(line) < 500
     standing = Standing(lambda: seen)
     assert parse_line(line, standing) == Commit(text, "configure", seen)
-    standing.expect(text)
+    standing.expect(text)  # it was not taken
     with pytest.raises(SystemFailure):
         parse_line(render_order(Commit(seen, "configure", text)), standing)
 

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 import signal
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from appliance.history.files import SETTLED
+from appliance.history.revision import Revision, parse_revision, render_revision
 from appliance.history.store import Store
 from appliance.model.fault import ApplianceError, SystemFailure, WrongUsage
 from appliance.model.secret import Secret
@@ -329,3 +335,45 @@ def test_a_reader_never_sees_half_a_file(store: Store) -> None:
                 seen.add(text[0])
         writer.kill()
     assert (store.read_intent() or "")[:1] in "ab"
+
+
+def aged(path: Path) -> None:
+    """Old enough for another change to have another time."""
+    until(lambda: time.time_ns() - path.stat().st_ctime_ns > 2 * SETTLED)
+
+
+def until(done: Callable[[], bool]) -> None:
+    end = time.monotonic() + 10
+    while not done():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("settled", [False, True])
+def test_an_intent_edited_in_place_is_read_again(store: Store, settled: bool) -> None:
+    """Of the same length, and with its time set back."""
+    store.write_intent("version: 1\n")
+    if settled:
+        aged(store.intent_file)
+    before = store.intent_file.stat()
+    assert store.read_intent() == store.read_intent() == "version: 1\n"
+    store.intent_file.write_text("version: 2\n")
+    os.utime(store.intent_file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert store.read_intent() == "version: 2\n"
+    store.intent_file.unlink()
+    assert store.read_intent() is None
+
+
+def test_an_intent_that_nobody_touched_is_not_read_again(store: Store) -> None:
+    store.write_intent("version: 1\n")
+    aged(store.intent_file)
+    assert store.read_intent() is store.read_intent()
+    store.write_intent("version: 2\n")
+    assert store.read_intent() == "version: 2\n"
+
+
+@given(st.text() | st.text(alphabet='a"\\\\\n\t\x7f\u00fc', max_size=20))
+def test_any_intent_comes_out_of_its_revision_as_it_went_in(text: str) -> None:
+    revision = Revision(7, datetime(2026, 1, 1, tzinfo=UTC), 'add "vpc"', text)
+    assert parse_revision(render_revision(revision)) == revision
+    assert json.loads(render_revision(revision)).keys() == {"schema", "number", "at", "summary", "intent"}
