@@ -179,10 +179,10 @@ def _our_keys(talk: Talk) -> dict[str, set[str]]:
 def _as_seen(batch: Batch, shown: Mapping[str, Any], changes: Iterable[Change]) -> dict[str, Loaded]:
     """What this batch loaded, as charon shows it; for the rest the old snapshot stays the measure of drift."""
     touched = {change.resource.name for change in changes if isinstance(change.resource, IkeConnection)}
-    return {
-        name: replace(loaded, snapshot=shown.get(name)) if name in touched else loaded
-        for name, loaded in batch.connections.items()
+    seen = {
+        name: replace(batch.connections[name], snapshot=shown.get(name)) for name in touched & batch.connections.keys()
     }
+    return {**batch.connections, **seen}
 
 
 def _intended(record: Record, changes: Iterable[Change], foreign: Set[str]) -> Record:

@@ -6,9 +6,11 @@ The record says what we loaded; charon says what stands. Only what both agree on
 from __future__ import annotations
 
 import json
+import operator
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from ipaddress import ip_address, ip_network
+from itertools import compress
 from typing import Any
 
 from appliance.ipsec.connections import KEY_MARK, parse_shared_key_id
@@ -59,6 +61,8 @@ def render_amendment(before: Record, after: Record) -> str:
 
 def _changed(before: Mapping[str, object], after: Mapping[str, object]) -> list[str]:
     """The names under which there is another object now, or one came or went."""
+    if [*before] == [*after]:
+        return sorted(compress(after, map(operator.is_not, before.values(), after.values())))
     changed = [name for name, value in after.items() if before.get(name) is not value]
     return sorted({*changed, *(before.keys() - after.keys())})
 
