@@ -17,11 +17,10 @@ from tests.image.cloud import REPO, TOPOLOGY
 FOLDER = "/run/engine"
 ROOT = f"{FOLDER}/root"
 PROGRAMS = f"{FOLDER}/bin"
-"""First in the PATH of whoever is to find the engine's programs, and containerlab's stand-in."""
+"""First in the PATH of whoever is to find the engines' programs."""
 ARCHIVES = ("appliance", "appliance-lab")
 SHARED = ("/opt/appliance", "/var/lib/appliance-lab")
 """Folders of the guest that containers see files of: an engine looks for them in its own root."""
-STAND_IN = Path(__file__).with_name("deploying.py")
 LAST = 0x10
 """A slot behind that of the guest's own disk, which has to be the first."""
 HOLD = f"cd {ROOT} && pivot_root . mnt && umount -l mnt && echo $$ > run/pid && exec sleep infinity"
@@ -60,7 +59,6 @@ class Engines:
         )
         for name in ("podman", "docker", "dockerd"):
             self._give(name, f"nsenter --target $(cat {ROOT}/run/pid) --mount {name}")
-        self._give("containerlab", f"python3 /opt/appliance/current/{STAND_IN.relative_to(REPO)}")
 
     def _give(self, name: str, command: str) -> None:
         """A program of that name in the guest."""
