@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import shutil
 import tempfile
+import time
 from pathlib import Path
 
 import click
@@ -19,6 +20,8 @@ from appliance.lab.machine import accelerators, processor_words, qemu_major, qem
 REPO = Path(appliance.__file__).resolve().parent.parent
 OUT = REPO / "build" / "image"
 DEVELOPMENT = "signed with a development key: who built it, this does not tell"
+BROKEN_SECONDS = 20.0
+"""No machine has come up, and ended, in less."""
 NO_CLOUD = "instance-id: trial\nlocal-hostname: appliance\n"
 
 folder_argument = click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=OUT)
@@ -96,5 +99,15 @@ def boot(folder: Path, public: Path | None, user_data: Path | None, uefi: bool, 
             console="mon:stdio",
             keep=False,
         )
-        words = [*processor_words(accelerators(None)[0]), *render_words(trial)]
-        raise click.exceptions.Exit(start_machine(program, words, environment))
+        raise click.exceptions.Exit(_start(program, render_words(trial), environment))
+
+
+def _start(program: list[str], words: list[str], environment: dict[str, str]) -> int:
+    """Run the machine; QEMU's exit code. Where KVM may be opened and runs nothing, QEMU fails at once: then without."""
+    first, *others = accelerators(None)
+    begun = time.monotonic()
+    code = start_machine(program, [*processor_words(first), *words], environment)
+    if code == 0 or first == others[0] or time.monotonic() - begun > BROKEN_SECONDS:
+        return code
+    say("KVM does not run here: emulated instead, which takes longer", fg="yellow")
+    return start_machine(program, [*processor_words(others[0]), *words], environment)

@@ -147,3 +147,21 @@ def test_the_sbom_names_every_package_with_a_url(built: Path) -> None:
     urls = [package["externalRefs"][0]["referenceLocator"] for package in sbom["packages"]]
     assert urls == ["pkg:deb/debian/bash@5.2?arch=amd64&distro=trixie", "pkg:pypi/click@8.1.7"]
     assert len({package["SPDXID"] for package in sbom["packages"]}) == len(sbom["packages"])
+
+
+@pytest.mark.parametrize(("broken", "started"), [(True, ["kvm", "tcg"]), (False, ["kvm"])])
+def test_a_kvm_that_runs_nothing_is_done_without(
+    built: Path, broken: bool, started: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """QEMU fails at once then, whoever may open the device."""
+    tried: list[str] = []
+
+    def start(program: object, words: list[str], environment: object) -> int:
+        tried.append(words[words.index("-accel") + 1].partition(",")[0])
+        return -6 if broken and tried[-1] == "kvm" else 0
+
+    monkeypatch.setattr("appliance.cli.image.start_machine", start)
+    monkeypatch.setattr("appliance.cli.image.accelerators", lambda _remembered: ["kvm", "tcg", "tcg"])
+    monkeypatch.setattr("appliance.cli.image.qemu_major", lambda: 10)
+    assert CliRunner().invoke(command, ["boot", str(built)]).exit_code == 0
+    assert tried == started
