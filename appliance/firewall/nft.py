@@ -111,8 +111,17 @@ class Nft:
             self._record_file.unlink(missing_ok=True)
             return
         assert isinstance(table, FirewallTable)
-        _accepted(await self._nft("-f", "-", script=table.text))
-        self._remember(table.text, digest_listing(await self._listing() or ""))
+        known, before = self._recall()
+        digest = await self._loaded(table.text)
+        if known == table.text and digest != before:
+            # Somebody came between load and look: what he left would count as ours. Or nft spells it another way now.
+            digest = await self._loaded(table.text)
+        self._remember(table.text, digest)
+
+    async def _loaded(self, text: str) -> str:
+        """Load it; the digest of its listing."""
+        _accepted(await self._nft("-f", "-", script=text))
+        return digest_listing(await self._listing() or "")
 
     async def _listing(self) -> str | None:
         """The table without counts and handles, or None when there is none."""

@@ -272,6 +272,22 @@ def test_a_table_that_went_meanwhile_is_loaded_whole(nft: Nft) -> None:
     assert asyncio.run(nft.observe()) == {wanted}
 
 
+def test_who_comes_right_after_the_table_was_loaded_again_is_seen(nft: Nft, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before it was looked at: what he left must not count as what was loaded."""
+    load(nft)
+    look, come = nft._listing, ["flush table inet appliance"]
+
+    async def late() -> str | None:
+        while come:
+            run(come.pop())
+        return await look()
+
+    monkeypatch.setattr(nft, "_listing", late)
+    load(nft)
+    assert asyncio.run(nft.observe()) == {TABLE}
+    assert "jump protect" in run("list table inet appliance")
+
+
 def test_other_intervals_or_rules_are_no_amendment() -> None:
     for filter in (
         replace(SHARED, protected=(*SHARED.protected, ip_network("172.31.0.0/16"))),
