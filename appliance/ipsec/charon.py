@@ -158,11 +158,11 @@ class Charon:
         before, (touched, at, found) = self._touched, self._looked
         if touched != before or time.monotonic() > at + FRESH:
             found = await self.sas()
-        return await self._run(lambda talk: self._tend(talk, book, found) if self._touched == before else book)
+        return await self._change(lambda talk: self._tend(talk, book, found) if self._touched == before + 1 else book)
 
     async def tidy(self, settled_s: int = SETTLED) -> int:
         """Close what a tunnel has too many of because both ends called at once (see ``surplus``); how many."""
-        return await self._run(lambda talk: self._tidy(talk, settled_s))
+        return await self._change(lambda talk: self._tidy(talk, settled_s))
 
     async def rekey_child(self, name: str, patience: float = 15.0) -> Rekeyed:
         """Rekey the CHILD_SA now and wait for how it goes. A PFS mismatch shows here, not an hour later."""

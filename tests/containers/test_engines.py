@@ -110,8 +110,8 @@ def test_a_container_that_is_told_its_document_carries(engine: Engine) -> None:
     engine.run()
     assert not engine.is_healthy()
     engine.engines.guest.do(f"cat > {ROOT}/tmp/document", DOCUMENT.read_bytes())
-    engine.do(f"cp /tmp/document {NAME}:/root/document")
-    words = ("--yes", "--from", "/root/document", *FLAGS, "--speaker", engine.speaker)
+    engine.do(f"cp /tmp/document {NAME}:/tmp/document")
+    words = ("--yes", "--from", "/tmp/document", *FLAGS, "--speaker", engine.speaker)
     engine.inside(f"appliance configure {shlex.join(words)} --uplink isp1=wan,gateway=203.0.113.1 --wait 180s")
     assert engine.node("lan", PING) == 0
     wait_until(engine.is_healthy, 60, "good health")

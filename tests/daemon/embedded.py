@@ -80,6 +80,13 @@ class Scene:
     async def both_up(self) -> None:
         await until(lambda: all(end.up for end in self.ends.values()))
 
+    async def both_offer(self, *networks: str) -> None:
+        """Until traffic to each of them goes over both tunnels, and to nothing else."""
+        for end in self.ends.values():
+            end.offer([*networks])
+            end.end_of_rib()
+        await until(lambda: self.routes() == {network: {*self.ends} for network in networks})
+
 
 def play(
     box: Box,

@@ -19,11 +19,8 @@ def test_routes_outlive_the_speaker_and_what_is_not_said_again_goes(box: Box, fo
     async def scene(at: Scene) -> None:
         await at.want()
         await at.both_up()
-        for end in at.ends.values():
-            end.offer([NET, "10.2.0.0/16"])
-            end.end_of_rib()
+        await at.both_offer(NET, "10.2.0.0/16")
         both = {"vpc-1", "vpc-2"}
-        await until(lambda: at.routes() == {NET: both, "10.2.0.0/16": both})
         first = at.process
         victim = first if who == "exabgp" else int(Path(f"/proc/{first}/task/{first}/children").read_text().split()[0])
         os.kill(victim, signal.SIGKILL)
@@ -48,11 +45,7 @@ def test_routes_outlive_the_daemon_and_are_taken_over(box: Box, folder: Path) ->
         await at.want()
         assert at.routes() == before
         await until(lambda: all(end.up and end.sessions == life for end in at.ends.values()))
-        for end in at.ends.values():
-            end.offer([NET] if before else [NET, "10.2.0.0/16"])
-            end.end_of_rib()
-        expected = [NET] if before else [NET, "10.2.0.0/16"]
-        await until(lambda: at.routes() == {key: {"vpc-1", "vpc-2"} for key in expected})
+        await at.both_offer(*([NET] if before else [NET, "10.2.0.0/16"]))
 
     play(box, folder, scene, times=2)
 

@@ -36,10 +36,7 @@ def test_it_learns_announces_balances_and_ends_with_its_intent(box: Box, folder:
     async def scene(at: Scene) -> None:
         await at.want()
         await at.both_up()
-        for end in at.ends.values():
-            end.offer([NET, "10.2.0.0/16"])
-            end.end_of_rib()
-        await until(lambda: at.routes() == {key: {"vpc-1", "vpc-2"} for key in (NET, "10.2.0.0/16")})
+        await at.both_offer(NET, "10.2.0.0/16")
         await until(lambda: all(bytes((24, 172, 16, 20)) in end.updates()[0] for end in at.ends.values()))
         sessions = await at.systems.exabgp.sessions()
         assert [(one.state, one.received, one.accepted, one.advertised) for one in sessions] == [
@@ -185,11 +182,8 @@ def test_a_session_that_was_silent_for_long_is_ended_and_begun_again(box: Box, f
         end = at.ends["vpc-1"]
         await at.want()
         await at.both_up()
-        for one in at.ends.values():
-            one.offer([NET, "10.2.0.0/16"])
-            one.end_of_rib()
+        await at.both_offer(NET, "10.2.0.0/16")
         both = {"vpc-1", "vpc-2"}
-        await until(lambda: at.routes() == {NET: both, "10.2.0.0/16": both})
         await at.want({"vpc-1": SHUT})
         await until(lambda: not end.up and end.heard[-1] == (NOTIFICATION, bytes((6, 3))))
         await until(lambda: at.listening.sessions.up == {ip_address(ENDS["vpc-2"][1])})

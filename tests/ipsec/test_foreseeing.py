@@ -4,7 +4,7 @@ nobody changed anything."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from appliance.ipsec.charon import Charon
 from appliance.ipsec.record import Record
 from appliance.model.change import Change, Outcome
 from appliance.model.fault import SystemFailure
+from appliance.model.sa import TunnelSa
 from tests.ipsec.rig import tunnel
 
 LOOKED = (["vpc-1"], {}, {"vpc-1": {7}})
@@ -29,6 +30,9 @@ class Unheard(Charon):
     def _record(self, talk: object) -> Record:
         return Record("nobody")
 
+    async def sas(self) -> tuple[TunnelSa, ...]:
+        return ()
+
 
 @pytest.fixture
 def used(monkeypatch: pytest.MonkeyPatch) -> list[object]:
@@ -41,6 +45,8 @@ def used(monkeypatch: pytest.MonkeyPatch) -> list[object]:
 
     monkeypatch.setattr(charon, "carry_out", carry_out)
     monkeypatch.setattr(charon, "look_ahead", lambda *_: LOOKED)
+    monkeypatch.setattr(Unheard, "_tend", lambda *_: {})
+    monkeypatch.setattr(Unheard, "_tidy", lambda *_: 0)
     return found
 
 
@@ -51,6 +57,20 @@ def door(tmp_path: Path) -> Unheard:
 
 def change() -> Change:
     return Change(tunnel(), tunnel())
+
+
+def carried_out(door: Unheard, meanwhile: Callable[[], Awaitable[object]] | None = None) -> None:
+    """Changes that were foreseen; what is done meanwhile is done after the look ahead."""
+
+    async def scene() -> None:
+        changes = [change()]
+        door.foresee(changes)
+        await asyncio.sleep(0)
+        if meanwhile is not None:
+            await meanwhile()
+        await door.apply(changes)
+
+    asyncio.run(scene())
 
 
 def test_it_counts_once(door: Unheard, used: list[object]) -> None:
@@ -73,27 +93,26 @@ def test_it_counts_for_no_other_changes(door: Unheard, used: list[object]) -> No
     assert used == [None]
 
 
-def test_it_does_not_count_after_a_change(door: Unheard, used: list[object]) -> None:
-    async def scene() -> None:
-        changes = [change()]
-        door.foresee(changes)
-        await asyncio.sleep(0)
-        await door._change(lambda _: None)
-        await door.apply(changes)
-
-    asyncio.run(scene())
+@pytest.mark.parametrize(
+    "deed",
+    [
+        lambda door: door._change(lambda _: None),
+        lambda door: door.tidy(),
+        lambda door: door.tend({}),
+    ],
+    ids=["changed", "tidied", "tended"],
+)
+def test_it_does_not_count_after_anything_was_done(
+    door: Unheard, used: list[object], deed: Callable[[Unheard], Awaitable[object]]
+) -> None:
+    """What was called or closed meanwhile has other SAs."""
+    carried_out(door, lambda: deed(door))
     assert used == [None]
 
 
 def test_it_does_not_count_for_long(door: Unheard, used: list[object], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(charon, "FRESH", -1.0)
-
-    async def scene() -> None:
-        changes = [change()]
-        door.foresee(changes)
-        await door.apply(changes)
-
-    asyncio.run(scene())
+    carried_out(door)
     assert used == [None]
 
 
@@ -104,11 +123,5 @@ def test_where_it_fails_whoever_changes_looks_himself(
         raise SystemFailure("charon went away")
 
     monkeypatch.setattr(charon, "look_ahead", goes_away)
-
-    async def scene() -> None:
-        changes = [change()]
-        door.foresee(changes)
-        await door.apply(changes)
-
-    asyncio.run(scene())
+    carried_out(door)
     assert used == [None]
