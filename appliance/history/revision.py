@@ -41,36 +41,32 @@ def parse_down(text: str) -> Down:
 
 
 def render_revision(revision: Revision) -> str:
-    """The file of one revision."""
+    """The file of one revision: a comment that says which it is, then the intent as it was written."""
     value = {
         "schema": 1,
         "number": revision.number,
         "at": revision.at.isoformat(),
         "summary": revision.summary,
+        "length": len(revision.intent),
     }
-    head = json.dumps(value, indent=1).removesuffix("\n}")
-    return f'{head},\n "intent": {_quoted(revision.intent)}\n}}\n'
-
-
-def _quoted(text: str) -> str:
-    """As JSON has it. Of a long text without anything odd only the ends of its lines take another spelling."""
-    spelled = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    if not spelled.isascii() or len(spelled.encode().translate(None, _ODD)) != len(spelled):
-        return json.dumps(text)
-    return f'"{spelled}"'
-
-
-_ODD = bytes((*range(0x20), 0x7F))
+    return f"{_COMMENT}{json.dumps(value)}\n{revision.intent}"
 
 
 def parse_revision(text: str) -> Revision:
     """What :func:`render_revision` wrote. ValueError for anything else."""
-    value = json.loads(text)
+    head, _, intent = text.partition("\n")
+    value = json.loads(head.removeprefix(_COMMENT))
     try:
         at = datetime.fromisoformat(value["at"])
-        return Revision(int(value["number"]), at, str(value["summary"]), str(value["intent"]))
+        found = Revision(int(value["number"]), at, str(value["summary"]), intent)
+        if value["length"] != len(intent):
+            raise ValueError(f"not the whole revision: {len(intent)} of {value['length']} characters")
     except (KeyError, TypeError) as error:
         raise ValueError(f"not a revision: {error}") from error
+    return found
+
+
+_COMMENT = "# "
 
 
 def next_number(numbers: list[int]) -> int:

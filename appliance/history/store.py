@@ -261,12 +261,12 @@ class Store:
         return self.state_dir / "journal.jsonl"
 
     def _revision_file(self, number: int) -> Path:
-        return self.state_dir / "revisions" / f"{number:06}.json"
+        return self.state_dir / "revisions" / f"{number:06}.yaml"
 
     def _revision_numbers(self) -> list[int]:
         with naming(self.state_dir / "revisions") as folder:
             names = os.listdir(folder) if folder.is_dir() else []
-        stems = (name.removesuffix(".json") for name in names if name.endswith(".json"))
+        stems = (name.removesuffix(".yaml") for name in names if name.endswith(".yaml"))
         return sorted(int(stem) for stem in stems if stem.isdecimal())
 
     def _secret_file(self, name: str) -> Path:
@@ -295,7 +295,7 @@ class Store:
     def _read(self, path: Path) -> str | None:
         with naming(path):
             try:
-                return path.read_text(encoding="utf-8")
+                return path.read_bytes().decode()  # with the ends of lines as they were written
             except FileNotFoundError:
                 return None
             except UnicodeDecodeError as error:
