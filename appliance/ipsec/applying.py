@@ -47,8 +47,6 @@ Ids = Mapping[str, set[int]]
 
 Request = tuple[str, Mapping[str, Any]]
 """A vici command and its message."""
-Looked = tuple[Names, dict[str, Any], dict[str, set[int]]]
-"""Of these connections, how charon shows them, and the unique ids of their IKE_SAs."""
 Streamed = tuple[str, str, Mapping[str, Any]]
 """A vici command that answers in events, these, and its message."""
 
@@ -135,24 +133,12 @@ def key_ids(talk: Talk) -> list[str]:
     return [text.decode(errors="replace") for text in talk.request("get-shared").get("keys", [])]
 
 
-def look_ahead(talk: Talk, changes: Sequence[Change]) -> Looked:
-    """How the connections stand that these changes are about, and their SAs."""
+def carry_out(talk: Talk, record: Record, changes: Sequence[Change], keep: Callable[[Record], None]) -> list[Outcome]:
+    """Carry out the changes; the outcomes in their order. ``keep`` gets the record before anything new is loaded (what
+    we load is ours even if we are killed meanwhile) and as it is afterwards."""
     touched = sorted({change.resource.name for change in changes if isinstance(change.resource, IkeConnection)})
     about = touched if len(touched) <= FEW else None
-    return about, *_look_around(talk, about)
-
-
-def carry_out(
-    talk: Talk,
-    record: Record,
-    changes: Sequence[Change],
-    keep: Callable[[Record], None],
-    looked: Looked | None = None,
-) -> list[Outcome]:
-    """Carry out the changes; the outcomes in their order. ``keep`` gets the record before anything new is loaded (what
-    we load is ours even if we are killed meanwhile) and as it is afterwards. ``looked``: a moment ago."""
-    about, shown, before = looked or look_ahead(talk, changes)
-    touched = {change.resource.name for change in changes if isinstance(change.resource, IkeConnection)}
+    shown, before = _look_around(talk, about)
     foreign = frozenset(shown) - ours(record, shown)
     intended = _intended(record, changes, foreign)
     if intended.connections.keys() != record.connections.keys():  # those it names are ours already

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import operator
 import random
 import socket
 import threading
@@ -17,14 +16,12 @@ from typing import TypeVar
 
 from appliance.ipsec.applying import (
     FEW,
-    Looked,
     carry_out,
     close_sas,
     close_surplus,
     ike_ids,
     initiate_message,
     key_ids,
-    look_ahead,
     snapshots,
 )
 from appliance.ipsec.conversation import LOG, PARTING, Conversation, ask_for_no_more, connected, heard, part, register
@@ -78,7 +75,6 @@ class Charon:
         self._looked: tuple[int, float, tuple[TunnelSa, ...]] = (-1, 0.0, ())
         self._whole = 0
         self._complete = ""
-        self._ahead: asyncio.Future[_Ahead | None] | None = None
         self.met: tuple[str, ...] | None = None
         """Whom :meth:`foreign` would name, by the last look at everything; None before one."""
 
@@ -94,25 +90,10 @@ class Charon:
 
     async def apply(self, changes: Sequence[Change]) -> Sequence[Outcome]:
         """Carry out all changes over one socket. Never waits for a peer to answer a first message."""
-        ahead, self._ahead = self._ahead, None
-        found = await ahead if ahead is not None else None
-        looked = found.looked if found is not None and found.fits(changes, self._touched) else None
         try:
-            return await self._change(lambda talk: self._apply(talk, changes, looked)) if changes else ()
+            return await self._change(lambda talk: self._apply(talk, changes)) if changes else ()
         except SystemFailure as failure:  # charon went away in the middle: what it did is not known
             return tuple(Outcome(change, failure.message, failure.retry) for change in changes)
-
-    def foresee(self, changes: Sequence[Change]) -> None:
-        """These are to come, after what others are told: how things stand is looked at meanwhile."""
-        if self._ahead is None:
-            self._ahead = asyncio.ensure_future(self._look_ahead(tuple(changes)))
-
-    async def _look_ahead(self, changes: tuple[Change, ...]) -> _Ahead | None:
-        touched, at = self._touched, time.monotonic()
-        try:
-            return _Ahead(changes, touched, at, await self._run(lambda talk: look_ahead(talk, changes)))
-        except ApplianceError:  # whoever carries them out says so
-            return None
 
     async def sas(self) -> tuple[TunnelSa, ...]:
         """Every SA of connections in charon, the carrying and newest of each connection first."""
@@ -158,11 +139,11 @@ class Charon:
         before, (touched, at, found) = self._touched, self._looked
         if touched != before or time.monotonic() > at + FRESH:
             found = await self.sas()
-        return await self._change(lambda talk: self._tend(talk, book, found) if self._touched == before + 1 else book)
+        return await self._run(lambda talk: self._tend(talk, book, found) if self._touched == before else book)
 
     async def tidy(self, settled_s: int = SETTLED) -> int:
         """Close what a tunnel has too many of because both ends called at once (see ``surplus``); how many."""
-        return await self._change(lambda talk: self._tidy(talk, settled_s))
+        return await self._run(lambda talk: self._tidy(talk, settled_s))
 
     async def rekey_child(self, name: str, patience: float = 15.0) -> Rekeyed:
         """Rekey the CHILD_SA now and wait for how it goes. A PFS mismatch shows here, not an hour later."""
@@ -221,8 +202,8 @@ class Charon:
         self.met = strangers(record, shown)
         return standing(record, shown) | fallen(record, shown) | standing_keys(record, key_ids(talk))
 
-    def _apply(self, talk: Conversation, changes: Sequence[Change], looked: Looked | None) -> Sequence[Outcome]:
-        return carry_out(talk, self._record(talk), changes, self._keep, looked)
+    def _apply(self, talk: Conversation, changes: Sequence[Change]) -> Sequence[Outcome]:
+        return carry_out(talk, self._record(talk), changes, self._keep)
 
     def _adopt(self, talk: Conversation, backup: Path) -> tuple[str, ...]:
         record, shown = self._record(talk), snapshots(talk)
@@ -311,21 +292,6 @@ class Charon:
 
 def _all_sas(talk: Conversation) -> tuple[TunnelSa, ...]:
     return parse_sas(talk.stream("list-sas", "list-sa"))
-
-
-@dataclass(frozen=True, slots=True)
-class _Ahead:
-    """How things stood before these changes, as long as nobody touched anything."""
-
-    changes: tuple[Change, ...]
-    touched: int
-    at: float
-    looked: Looked
-
-    def fits(self, changes: Sequence[Change], touched: int) -> bool:
-        """Whether it is about these very ones, and still holds."""
-        same = len(changes) == len(self.changes) and all(map(operator.is_, changes, self.changes))
-        return same and touched == self.touched and time.monotonic() < self.at + FRESH
 
 
 class Listener:
