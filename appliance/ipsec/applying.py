@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
-from itertools import chain
-from typing import Any, Protocol
+from typing import Any
 
 from appliance.ipsec.connections import (
     interrupts,
@@ -20,7 +19,22 @@ from appliance.ipsec.connections import (
     shared_key_id,
 )
 from appliance.ipsec.record import Loaded, Record, ours
-from appliance.ipsec.status import parse_sas, plain, surplus, surplus_children
+from appliance.ipsec.status import surplus, surplus_children
+from appliance.ipsec.talking import (
+    CONNECTIONS,
+    FEW,
+    SAS,
+    Ids,
+    Names,
+    Request,
+    Talk,
+    ask_about,
+    ike_ids,
+    key_ids,
+    look_around,
+    parse_ids,
+    parse_shown,
+)
 from appliance.model.change import Change, Outcome
 from appliance.model.fault import ApplianceError
 from appliance.model.resources import IkeConnection, SharedKey
@@ -36,47 +50,12 @@ POLL = 0.02
 """Seconds between two looks at whether closed SAs are gone."""
 
 
-FEW = 20
-"""Connections of which each is asked for by its name; more of them: all there are."""
-
-Names = Sequence[str] | None
-"""Connections to look at; None: all there are."""
-
-Ids = Mapping[str, set[int]]
-"""The unique ids of IKE_SAs, by connection."""
-
-Request = tuple[str, Mapping[str, Any]]
-"""A vici command and its message."""
-Streamed = tuple[str, str, Mapping[str, Any]]
-"""A vici command that answers in events, these, and its message."""
-
-
-class Talk(Protocol):
-    """A conversation with one charon. It raises SystemFailure when charon goes away."""
-
-    def request(self, command: str, message: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
-        """One command, its answer. Raises SystemFailure when charon refuses it."""
-
-    def requests(self, wanted: Sequence[Request]) -> list[str | None]:
-        """Many commands, carried out in order without waiting for each other's answers: what charon says against
-        each, None for nothing."""
-
-    def stream(self, command: str, event: str, message: Mapping[str, Any] | None = None) -> list[Mapping[str, Any]]:
-        """One command that answers in events."""
-
-    def streams(self, wanted: Sequence[Streamed]) -> list[list[Mapping[str, Any]]]:
-        """Many of those, without waiting for each other's answers."""
-
-    def pause(self, seconds: float) -> None:
-        """Let charon work."""
-
-
 @dataclass(slots=True)
 class Batch:
     """One apply as it goes. ``loaded`` names the connections of ours in charon, ``foreign`` all others; ``keys`` holds
     the vici ids of our keys by our id, ``stale`` those replaced. ``close`` are IKE_SAs, ``gone`` connections whose
     IKE_SAs go, whichever they are. ``refused`` maps a connection to why it could not be closed or started. ``about``
-    are the connections that are looked at; None: all."""
+    are the connections that are looked at; None: all. ``before`` are their IKE_SAs; None: not looked at yet."""
 
     talk: Talk
     about: Names
@@ -84,7 +63,7 @@ class Batch:
     owners: dict[str, tuple[str, ...]]
     loaded: Set[str]
     foreign: Set[str]
-    before: dict[str, set[int]]
+    before: dict[str, set[int]] | None
     keys: dict[str, set[str]]
     stale: list[str] = field(default_factory=list)
     close: set[int] = field(default_factory=set)
@@ -93,64 +72,30 @@ class Batch:
     refused: dict[str, str] = field(default_factory=dict)
 
 
-def ike_ids(talk: Talk, names: Names = None) -> dict[str, set[int]]:
-    """The unique ids of the IKE_SAs that stand now, by connection."""
-    return _ids(talk.streams(_about(SAS, names)))
-
-
-def snapshots(talk: Talk, names: Names = None) -> dict[str, Any]:
-    """Connections as ``list-conns`` shows them."""
-    return _shown(talk.streams(_about(CONNECTIONS, names)))
-
-
-CONNECTIONS, SAS = ("list-conns", "list-conn"), ("list-sas", "list-sa")
-
-
-def _look_around(talk: Talk, names: Names) -> tuple[dict[str, Any], dict[str, set[int]]]:
-    """Both at once."""
-    asked = _about(CONNECTIONS, names), _about(SAS, names)
-    found = talk.streams([*asked[0], *asked[1]])
-    return _shown(found[: len(asked[0])]), _ids(found[len(asked[0]) :])
-
-
-def _about(what: tuple[str, str], names: Names) -> list[Streamed]:
-    return [(*what, {})] if names is None else [(*what, {"ike": name}) for name in names]
-
-
-def _shown(found: Iterable[Iterable[Mapping[str, Any]]]) -> dict[str, Any]:
-    return {name: plain(value) for message in chain.from_iterable(found) for name, value in message.items()}
-
-
-def _ids(found: Iterable[Iterable[Mapping[str, Any]]]) -> dict[str, set[int]]:
-    ids: dict[str, set[int]] = {}
-    for sa in parse_sas([*chain.from_iterable(found)]):
-        ids.setdefault(sa.name, set()).add(sa.ike_id)
-    return ids
-
-
-def key_ids(talk: Talk) -> list[str]:
-    """The ids of all shared keys."""
-    return [text.decode(errors="replace") for text in talk.request("get-shared").get("keys", [])]
-
-
 def carry_out(talk: Talk, record: Record, changes: Sequence[Change], keep: Callable[[Record], None]) -> list[Outcome]:
     """Carry out the changes; the outcomes in their order. ``keep`` gets the record before anything new is loaded (what
     we load is ours even if we are killed meanwhile) and as it is afterwards."""
     touched = sorted({change.resource.name for change in changes if isinstance(change.resource, IkeConnection)})
     about = touched if len(touched) <= FEW else None
-    shown, before = _look_around(talk, about)
+    known = about is not None and all(map(_keeps_its_name, changes)) and record.connections.keys() >= {*touched}
+    shown, before = ({}, {}) if known else look_around(talk, about)
     foreign = frozenset(shown) - ours(record, shown)
     intended = _intended(record, changes, foreign)
     if intended.connections.keys() != record.connections.keys():  # those it names are ours already
         keep(intended)
     batch = Batch(
         talk, about, dict(record.connections), dict(record.owners), shown.keys() - foreign, foreign,
-        before, _our_keys(talk) if len(touched) < len(changes) else {},
+        None if known else before, _our_keys(talk) if len(touched) < len(changes) else {},
     )  # fmt: skip
     outcomes = _load(batch, changes)
-    _start(batch, _close(batch))
-    keep(Record(record.instance, _as_seen(batch, snapshots(talk, about), changes), batch.owners))
+    seen = _start(batch, _close(batch))
+    keep(Record(record.instance, _as_seen(batch, seen, changes), batch.owners))
     return [_with_refusal(outcome, batch.refused) for outcome in outcomes]
+
+
+def _keeps_its_name(change: Change) -> bool:
+    """Of such a change nothing has to be known before: charon takes another connection of ours for the one it had."""
+    return isinstance(change.new, IkeConnection) and isinstance(change.old, IkeConnection)
 
 
 def _our_keys(talk: Talk) -> dict[str, set[str]]:
@@ -181,11 +126,15 @@ def _load(batch: Batch, changes: Sequence[Change]) -> list[Outcome]:
     """Load and unload all that changes; what was replaced or is to be closed and started is noted in the batch."""
     prepared = [_prepare(batch, change) for change in changes]
     wanted = [request for one in prepared if not isinstance(one, str) for request in one]
-    answers = iter(batch.talk.requests(wanted))
-    outcomes = []
+    if batch.before is None:
+        errors, found = batch.talk.together(wanted, ask_about(SAS, batch.about))
+        batch.before = parse_ids(found)
+    else:
+        errors = batch.talk.requests(wanted)
+    answers, outcomes = iter(errors), []
     for change, one in zip(changes, prepared, strict=True):
-        errors = [one] if isinstance(one, str) else [next(answers) for _ in one]
-        error = next(filter(None, errors), None)
+        said = [one] if isinstance(one, str) else [next(answers) for _ in one]
+        error = next(filter(None, said), None)
         if error is None:
             _note(batch, change)
         outcomes.append(Outcome(change, error))
@@ -224,7 +173,7 @@ def _note(batch: Batch, change: Change) -> None:
         case old, IkeConnection() as new:
             batch.connections[new.name] = Loaded(new)
             if not isinstance(old, IkeConnection) or interrupts(old, new):
-                batch.close |= batch.before.get(new.name, set())
+                batch.close |= (batch.before or {}).get(new.name, set())
                 batch.start += [new] if "start" in new.child.start_action else []
         case IkeConnection() as gone, None:
             batch.connections.pop(gone.name, None)
@@ -243,7 +192,7 @@ def _close(batch: Batch) -> Ids:
     then."""
     if not batch.close and not batch.gone:
         return ike_ids(batch.talk, batch.about) if batch.start else {}
-    now: Ids = ike_ids(batch.talk, batch.about) if batch.gone else batch.before
+    now: Ids = ike_ids(batch.talk, batch.about) if batch.gone else batch.before or {}
     doomed = batch.close.union(*(now.get(name, set()) for name in batch.gone))
     now = dismiss(batch.talk, doomed, now, batch.about)
     for name, ids in _named(doomed, now).items():
@@ -260,21 +209,20 @@ def close_sas(talk: Talk, ids: Iterable[int], names: Names = None) -> dict[str, 
 def dismiss(talk: Talk, doomed: Set[int], now: Ids, names: Names) -> Ids:
     """Close these of the IKE_SAs that stand ``now``; what stands afterwards."""
     for force in ("no", "yes"):
-        left: Ids = _named(doomed, now)
-        # An SA that went by itself meanwhile is a failure to charon; what stands is looked at anyway.
-        talk.requests(
-            [
-                ("terminate", {"ike-id": str(one), "timeout": AT_ONCE, "force": force})
-                for ids in left.values()
-                for one in sorted(ids)
-            ]
-        )
-        waited = 0.0
-        while left and (left := _named(doomed, now := ike_ids(talk, names))) and waited < PATIENCE:
-            talk.pause(POLL)
-            waited += POLL
+        left = _named(doomed, now)
         if not left:
             break
+        # An SA that went by itself meanwhile is a failure to charon; what stands is looked at anyway.
+        goodbyes = [
+            ("terminate", {"ike-id": str(one), "timeout": AT_ONCE, "force": force})
+            for ids in left.values()
+            for one in sorted(ids)
+        ]
+        now, waited = parse_ids(talk.together(goodbyes, ask_about(SAS, names))[1]), 0.0
+        while _named(doomed, now) and waited < PATIENCE:
+            talk.pause(POLL)
+            now = ike_ids(talk, names)
+            waited += POLL
     return now
 
 
@@ -291,13 +239,16 @@ def close_surplus(talk: Talk, sas: Sequence[TunnelSa], settled_s: int) -> int:
     return len(doomed) + len(children)
 
 
-def _start(batch: Batch, standing: Ids) -> None:
-    """Start each tunnel once: if the peer called first, there is nothing left to start."""
+def _start(batch: Batch, standing: Ids) -> dict[str, Any]:
+    """Start each tunnel once: if the peer called first, there is nothing left to start. Connections as they are then
+    shown."""
     missing = [one for one in batch.start if not standing.get(one.name, set()) - batch.close]
-    answers = batch.talk.requests([("initiate", initiate_message(one)) for one in missing])
+    calls = [("initiate", initiate_message(one)) for one in missing]
+    answers, shown = batch.talk.together(calls, ask_about(CONNECTIONS, batch.about))
     for connection, error in zip(missing, answers, strict=True):
         if error is not None:
             batch.refused[connection.name] = f"{connection.name} could not be started: {error}"
+    return parse_shown(shown)
 
 
 def initiate_message(connection: IkeConnection) -> dict[str, str]:

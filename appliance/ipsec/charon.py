@@ -10,20 +10,10 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import ExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from appliance.ipsec.applying import (
-    FEW,
-    carry_out,
-    close_sas,
-    close_surplus,
-    ike_ids,
-    initiate_message,
-    key_ids,
-    snapshots,
-)
+from appliance.ipsec.applying import carry_out, close_sas, close_surplus, initiate_message
 from appliance.ipsec.conversation import LOG, PARTING, Conversation, ask_for_no_more, connected, heard, part, register
 from appliance.ipsec.files import Mark, add_line, mark_of, write_privately
 from appliance.ipsec.record import (
@@ -41,8 +31,9 @@ from appliance.ipsec.record import (
 from appliance.ipsec.retry import Book, choose_calls
 from appliance.ipsec.settings import judge_settings, lacking_plugins, parse_settings
 from appliance.ipsec.status import can_start, newest, parse_sas, put_off, rekey_refused
+from appliance.ipsec.talking import FEW, ike_ids, key_ids, snapshots
 from appliance.model.change import Change, Outcome
-from appliance.model.fault import ApplianceError, Notice, SystemFailure, SystemLacks
+from appliance.model.fault import Notice, SystemFailure, SystemLacks
 from appliance.model.resources import IkeConnection, Resource, SharedKey
 from appliance.model.sa import IkeLine, Rekeyed, SaEvent, TunnelSa
 

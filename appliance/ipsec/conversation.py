@@ -14,8 +14,8 @@ import vici
 from vici.exception import CommandException, SessionException
 from vici.protocol import Message, Packet, Transport
 
-from appliance.ipsec.applying import Request, Streamed
 from appliance.ipsec.status import parse_event
+from appliance.ipsec.talking import Request, Streamed
 from appliance.model.fault import SystemFailure, SystemLacks
 from appliance.model.sa import IkeLine, SaEvent
 
@@ -46,35 +46,39 @@ class Conversation:
             return answer
 
     def requests(self, wanted: Sequence[Request]) -> list[str | None]:
-        """charon reads ahead and answers in order (``vici_socket.c``); a few in flight keep both ends busy."""
-        transport, errors = Transport(self._sock), []
-        with _failures("a batch of commands"):
-            for place, (command, message) in enumerate(wanted):
-                transport.send(Packet.request(command, Message.serialize(message)))
-                if place >= IN_FLIGHT:
-                    errors.append(_complaint(transport))
-            errors += [_complaint(transport) for _ in range(len(wanted) - len(errors))]
-        return errors
+        return self.together(wanted, ())[0]
 
     def stream(self, command: str, event: str, message: Mapping[str, Any] | None = None) -> list[Mapping[str, Any]]:
         return self.streams([(command, event, message or {})])[0]
 
     def streams(self, wanted: Sequence[Streamed]) -> list[list[Mapping[str, Any]]]:
-        """The library asks for the events, waits, asks the command, waits, and asks for no more events: here all is
-        asked at once. Events that we asked for come with the next such command too; charon sends them to who asks the
-        command alone (``vici_query.c``)."""
-        transport = Transport(self._sock)
-        with _failures(", ".join(dict.fromkeys(command for command, _, _ in wanted))):
-            fresh = dict.fromkeys(event for _, event, _ in wanted if event not in self._streamed)
+        return self.together((), wanted)[1]
+
+    def together(
+        self, wanted: Sequence[Request], streamed: Sequence[Streamed]
+    ) -> tuple[list[str | None], list[list[Mapping[str, Any]]]]:
+        """charon reads ahead and answers in order (``vici_socket.c``); a few in flight keep both ends busy. The library
+        asks for the events, waits, asks the command, waits, and asks for no more events: here all is asked at once.
+        Events that we asked for come with the next such command too; charon sends them to who asks the command alone
+        (``vici_query.c``)."""
+        transport, errors = Transport(self._sock), []
+        names = dict.fromkeys((*(command for command, _ in wanted), *(command for command, _, _ in streamed)))
+        with _failures(", ".join(names)):
+            for place, (command, message) in enumerate(wanted):
+                transport.send(Packet.request(command, Message.serialize(message)))
+                if place >= IN_FLIGHT:
+                    errors.append(_complaint(transport))
+            fresh = dict.fromkeys(event for _, event, _ in streamed if event not in self._streamed)
             for event in fresh:
                 transport.send(Packet.register_event(event))
-            for command, _, message in wanted:
+            for command, _, message in streamed:
                 transport.send(Packet.request(command, Message.serialize(message)))
+            errors += [_complaint(transport) for _ in range(len(wanted) - len(errors))]
             for event in fresh:
                 if Packet.parse(transport.receive()).response_type != Packet.EVENT_CONFIRM:
                     raise SessionException("no such event")
                 self._streamed.add(event)
-            return [list(_streamed(transport)) for _ in wanted]
+            return errors, [list(_streamed(transport)) for _ in streamed]
 
     def pause(self, seconds: float) -> None:
         time.sleep(seconds)

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from appliance.ipsec.applying import snapshots
 from appliance.ipsec.connections import render_swanctl
+from appliance.ipsec.talking import snapshots
 from appliance.model.change import Change
 from appliance.model.fault import SystemLacks
 from tests.contracts.charons import KEY, KEY_TWO, ONE, TWO, FakeBench, adds, both_up, good, same

@@ -18,9 +18,10 @@ from typing import Any, TypeVar
 
 import pytest
 
-from appliance.ipsec.applying import AT_ONCE, ike_ids, key_ids, snapshots
+from appliance.ipsec.applying import AT_ONCE
 from appliance.ipsec.charon import Charon
 from appliance.ipsec.conversation import Conversation, connected
+from appliance.ipsec.talking import ike_ids, key_ids, snapshots
 from appliance.model.resources import ChildSa, IkeConnection, SharedKey
 from appliance.model.sa import TunnelSa
 from appliance.model.secret import Secret
