@@ -55,6 +55,7 @@ DOORS = {
     "ipsec/charon.py": set(),
     "ipsec/conversation.py": {"vici"},
     "ipsec/files.py": set(),
+    "frr/files.py": set(),
     "frr/vtysh.py": set(),
     "firewall/nft.py": set(),
     "history/files.py": set(),

@@ -38,8 +38,7 @@ def router_configs(wish: Wish) -> frozenset[FrrConfig]:
     router = compose_router(wish)
     if router is None:
         return frozenset()
-    text, pieces = write_frr(router, wish.templates, wish.drawn)
-    return frozenset({FrrConfig(text, router.secrets, pieces)})
+    return frozenset({FrrConfig(write_frr(router, wish.templates, wish.drawn), router.secrets)})
 
 
 def speaker_configs(wish: Wish) -> frozenset[ExabgpConfig]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 from typing import Protocol
 
@@ -46,13 +46,18 @@ Refused = tuple[Step, str]
 
 
 def carry_out(
-    daemons: Daemons, script: Sequence[Step], *, singly: bool = False, delay: str = AT_LEISURE, text: str = ""
+    daemons: Daemons,
+    script: Sequence[Step],
+    *,
+    singly: bool = False,
+    delay: str = AT_LEISURE,
+    lines: Callable[[], int] = int,
 ) -> list[Refused]:
     """Send every step in its section, past what is refused. Returns that. ``singly``: each line is looked at by itself
     however many there are, so that one bad line of a list does not take others along. ``delay`` is the line by which
-    changes of policy wait as they shall. ``text``: about as long as what stands already."""
+    changes of policy wait as they shall. ``lines``: about how many stand already."""
     listed = sum(1 for step in script if step.daemon != MGMTD and _of_policy(step))
-    many = listed >= MANY or (listed > 0 and listed * text.count("\n") >= COPIED)
+    many = listed >= MANY or (listed > 0 and listed * lines() >= COPIED)
     together = many and not singly
     clerks = {name: _Clerk(daemon, delay if together and name != MGMTD else None) for name, daemon in daemons.items()}
     refused: list[Refused] = []

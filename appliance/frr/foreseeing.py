@@ -6,31 +6,34 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from appliance.frr.applying import policy_delay
-from appliance.frr.diff import BGPD, Parts, Step, split, steps
-from appliance.frr.pieces import Pieces, find_difference
+from appliance.frr.diff import BGPD, Step, split, steps
+from appliance.frr.pieces import Pieces, find_difference, find_shifts, find_splices
+from appliance.frr.record import render_amendment
 from appliance.frr.tree import parse_tree
 from appliance.model.resources import FrrConfig
 
 
 @dataclass(frozen=True, slots=True)
 class Ahead:
-    """What takes FRR from what it was told to what it will be: by these steps."""
+    """What takes FRR from what it was told to what it will be: these steps; and the record of the one to that of the
+    other: this line. None: it is written anew."""
 
-    told: FrrConfig
+    told: FrrConfig | None
     config: FrrConfig
     script: Sequence[Step]
     delay: str
+    amendment: str | None = None
 
 
 def look_ahead(told: FrrConfig, config: FrrConfig) -> Ahead | None:
-    """None where it takes a look at all of it."""
-    found = find_differing(told, config)
-    return Ahead(told, config, steps(*found), policy_delay(found[1][BGPD])) if found is not None else None
-
-
-def find_differing(told: FrrConfig, config: FrrConfig) -> tuple[Parts, Parts] | None:
-    """Of both as much as they can differ in, where that is known."""
-    if not isinstance(told.pieces, Pieces) or not isinstance(config.pieces, Pieces):
+    """By as much of both as they can differ in. None where it takes a look at all of it."""
+    had, want = told.written, config.written
+    if not isinstance(had, Pieces) or not isinstance(want, Pieces):
         return None
-    found = find_difference(told.pieces, config.pieces)
-    return (split(parse_tree(found[0])), split(parse_tree(found[1]))) if found is not None else None
+    shifts = find_shifts(had, want)
+    found = find_difference(had, want, shifts) if shifts is not None else None
+    if shifts is None or found is None:
+        return None
+    old, new = (split(parse_tree(text)) for text in found)
+    amendment = render_amendment(find_splices(had, shifts), want.length)
+    return Ahead(told, config, steps(old, new), policy_delay(new[BGPD]), amendment)

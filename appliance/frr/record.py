@@ -3,42 +3,69 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from zlib import crc32
 
 from appliance.frr.diff import Parts
 from appliance.frr.marks import MARK, SOURCE_MAP
+from appliance.frr.pieces import Splice
 from appliance.frr.tree import Tree, merge_trees, setting, sort_tree
 
-VERSION = 2
+VERSION = 3
 
 Instances = Mapping[str, str]
 """Per daemon, the process and its start: a restarted one has forgotten what it was told."""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """The text that all of ``instances`` were brought to."""
-
-    instances: Instances
-    text: str
-
-
-def render_head(instances: Instances) -> str:
-    """The first line of the record's file; the text as it is follows."""
-    return json.dumps({"version": VERSION, "instances": dict(instances)}) + "\n"
+def render_record(instances: Instances, text: str) -> str:
+    """What all of ``instances`` were told, as its file: after a line about it the text as it is, and then lines that
+    say what changed since."""
+    head = {"version": VERSION, "instances": dict(instances), "length": len(text)}
+    return f"{json.dumps(head)}\n{text}"
 
 
-def parse_record(text: str, instances: Instances) -> Record | None:
-    """The record of these very daemons; None when it is of others, or cannot be read as a record."""
+def render_amendment(splices: Iterable[Splice], length: int) -> str:
+    """What makes the text before to one of this length, as a line with its checksum."""
+    line = json.dumps({"length": length, "splices": [*splices]})
+    return f"{crc32(line.encode()):08x} {line}\n"
+
+
+def parse_record(text: str, instances: Instances) -> str | None:
+    """What these very daemons were told; None when the record is of others, or not whole to its last character."""
     try:
-        head, end, rest = text.partition("\n")
+        head, _, rest = text.partition("\n")
         value = json.loads(head)
-        if not end or value["version"] != VERSION or value["instances"] != dict(instances):
+        if value["version"] != VERSION or value["instances"] != dict(instances):
             return None
-        return Record(instances, rest)
+        told, more = rest[: value["length"]], rest[value["length"] :]
+        if len(told) != value["length"] or not (more == "" or more.endswith("\n")):
+            return None
+        return _amended(told, more.splitlines())
     except (ValueError, KeyError, TypeError):
         return None
+
+
+def _amended(text: str, lines: Iterable[str]) -> str:
+    """Raises ValueError, KeyError or TypeError for a line that is none of ours, or belongs to another text."""
+    for line in lines:
+        checksum, _, said = line.partition(" ")
+        value = json.loads(said)
+        if checksum != f"{crc32(said.encode()):08x}":
+            raise ValueError("a damaged line")
+        text = _spliced(text, value["splices"])
+        if len(text) != value["length"]:
+            raise ValueError("a line about another text")
+    return text
+
+
+def _spliced(text: str, splices: Iterable[Splice]) -> str:
+    parts, at = [], 0
+    for start, end, instead in splices:
+        if not at <= start <= end <= len(text):
+            raise ValueError("a place that is not there")
+        parts += [text[at:start], instead]
+        at = end
+    return "".join((*parts, text[at:]))
 
 
 def ours(running: Parts) -> Parts:

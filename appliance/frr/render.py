@@ -109,16 +109,15 @@ def render_frr(router: BgpRouter, templates: Mapping[str, str], drawn: Drawn | N
     is that cloud's path, in which the other must not find its own number. Raises FaultyInput for an extra text that
     cannot be passed on. ``drawn`` keeps what was made for neighbours that stay the same objects.
     """
-    return write_frr(router, templates, {} if drawn is None else drawn)[0]
+    written = write_frr(router, templates, {} if drawn is None else drawn)
+    return written if isinstance(written, str) else written.text
 
 
-def write_frr(router: BgpRouter, templates: Mapping[str, str], known: Drawn) -> tuple[str, Pieces | None]:
-    """The text, and the pieces that it is made of where nothing is merged in."""
+def write_frr(router: BgpRouter, templates: Mapping[str, str], known: Drawn) -> str | Pieces:
+    """The same as the pieces that it is made of, where nothing is merged in."""
     pieces = _draw(router, templates, known)
     extra = parse_extra(router.extra, f"router bgp {router.asn}")
-    if extra:
-        return render_tree(sort_tree(merge_trees(parse_tree(pieces.text), extra))), None
-    return pieces.text, pieces
+    return render_tree(sort_tree(merge_trees(parse_tree(pieces.text), extra))) if extra else pieces
 
 
 def _draw(router: BgpRouter, templates: Mapping[str, str], known: Drawn) -> Pieces:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
-import secrets
 import socket
 import struct
 from collections.abc import Callable, Iterator, Sequence
@@ -16,18 +14,11 @@ from typing import TypeVar
 from appliance.frr.applying import Refused, carry_out, policy_delay, refusal, tidy
 from appliance.frr.asking import read_established, read_filtered, read_paths, read_sessions
 from appliance.frr.diff import BGPD, MGMTD, Parts, split, steps
-from appliance.frr.foreseeing import Ahead, find_differing, look_ahead
+from appliance.frr.files import RecordFile
+from appliance.frr.foreseeing import Ahead, look_ahead
 from appliance.frr.narrowing import narrowed
-from appliance.frr.record import (
-    Instances,
-    missing_and_foreign,
-    ours,
-    parse_record,
-    render_head,
-    routers,
-    strangers,
-    together,
-)
+from appliance.frr.pieces import Pieces
+from appliance.frr.record import Instances, missing_and_foreign, ours, routers, strangers, together
 from appliance.frr.tree import Tree, parse_tree, render_tree
 from appliance.model.address import IPAddress
 from appliance.model.change import Change, Outcome
@@ -59,10 +50,8 @@ class Frr:
 
     def __init__(self, run_dir: Path = RUN_DIR, record_file: Path = RECORD) -> None:
         self._run_dir = run_dir
-        self._record_file = record_file
-        self._read: tuple[_Mark, Instances, str | None] | None = None
-        self._told: FrrConfig | None = None
-        self._ahead: asyncio.Future[_Prepared | None] | None = None
+        self._record = RecordFile(record_file)
+        self._ahead: asyncio.Future[Ahead | None] | None = None
         self._versions: dict[str, tuple[str, str]] = {}
         self.met: tuple[str, ...] | None = None
         """Whom :meth:`foreign` would name, by the last look; None where it did not tell."""
@@ -75,32 +64,25 @@ class Frr:
 
     async def observe(self) -> frozenset[Resource]:
         """What we told these daemons; where the record is lost, what carries our mark. Nothing after a restart."""
-        text = await self._run(self._text)
-        if self._told is not None and self._told.text == text:
-            return frozenset({self._told})
-        return frozenset({FrrConfig(text)} if text else ())
+        config = await self._run(self._held)
+        return frozenset({config} if config.written else ())
 
     async def apply(self, changes: Sequence[Change]) -> Sequence[Outcome]:
         """Send the difference to what stands. Lines that FRR refuses do not keep the others from it."""
         ahead, self._ahead = self._ahead, None
         found = await ahead if ahead is not None else None
-        try:
-            return await self._run(lambda vtys: [self._outcome(vtys, change, found) for change in changes])
-        finally:
-            if found is not None:
-                found[1].unlink(missing_ok=True)
+        return await self._run(lambda vtys: [self._outcome(vtys, change, found) for change in changes])
 
     def foresee(self, changes: Sequence[Change]) -> None:
-        """These are to come, after what others are told: what FRR will be told is found out meanwhile."""
-        told, config = self._told, changes[-1].new if changes else None
-        if self._ahead is None and told is not None and self._read is not None and isinstance(config, FrrConfig):
-            look = asyncio.to_thread(self._look_ahead, told, config, self._read[1])
-            self._ahead = asyncio.ensure_future(look)
+        """These are to come, after what others are told: what FRR will be told is found out meanwhile. Nothing is
+        asked, and nothing counts before the daemons took it."""
+        told, config = self._record.config, changes[-1].new if changes else None
+        if self._ahead is None and told is not None and isinstance(config, FrrConfig):
+            self._ahead = asyncio.ensure_future(asyncio.to_thread(look_ahead, told, config))
 
     def know(self, config: FrrConfig) -> None:
         """This is what was found to be told already; of what it is made shows sooner what differs from another."""
-        if self._told is None and self._read is not None and self._read[2] == config.text:
-            self._told = config
+        self._record.know(config)
 
     async def sessions(self) -> tuple[BgpSession, ...]:
         """Every BGP session of FRR, by address."""
@@ -156,47 +138,16 @@ class Frr:
         with ExitStack() as stack:
             return work({name: stack.enter_context(open_vty(self._run_dir, name)) for name in DAEMONS})
 
-    def _recalled(self, vtys: dict[str, Vty]) -> str | None:
-        """What these daemons were told. A file that is the one we know is not read again."""
-        instances = _instances(vtys)
-        try:
-            mark = _mark_of(self._record_file)
-            if self._read is None or self._read[:2] != (mark, instances):
-                record = parse_record(self._record_file.read_text(encoding="utf-8"), instances)
-                self._read = mark, instances, record.text if record else None
-            return self._read[2]
-        except (OSError, UnicodeDecodeError):
-            return None
+    def _recalled(self, vtys: dict[str, Vty]) -> FrrConfig | None:
+        """What these daemons were told; None where that is not known."""
+        return self._record.recall(_instances(vtys))
 
-    def _text(self, vtys: dict[str, Vty]) -> str:
+    def _held(self, vtys: dict[str, Vty]) -> FrrConfig:
         recalled = self._recalled(vtys)
         self.met = None if recalled is None else ()
-        return render_tree(together(ours(_settled(vtys)))) if recalled is None else recalled
+        return FrrConfig(render_tree(together(ours(_settled(vtys))))) if recalled is None else recalled
 
-    def _compared(self, vtys: dict[str, Vty], config: FrrConfig) -> tuple[Parts, Parts]:
-        """What stands, and what is wanted; of both only as much as they can differ in, where that is known."""
-        recalled = self._recalled(vtys)
-        if recalled is None:
-            return ours(_settled(vtys)), split(parse_tree(config.text))
-        found = find_differing(self._told, config) if self._told and self._told.text == recalled else None
-        if found is not None:
-            return found
-        had, want = narrowed(recalled, config.text)
-        return split(parse_tree(had)), split(parse_tree(want))
-
-    def _look_ahead(self, told: FrrConfig, config: FrrConfig, instances: Instances) -> _Prepared | None:
-        """Nothing is asked, and nothing counts before the daemons took it."""
-        ahead = look_ahead(told, config)
-        if ahead is None:
-            return None
-        draft = self._record_file.with_name(f"{self._record_file.name}.{secrets.token_hex(4)}")
-        try:
-            _write_record(draft, instances, config.text)
-        except OSError:
-            return None
-        return ahead, draft, instances
-
-    def _outcome(self, vtys: dict[str, Vty], change: Change, ahead: _Prepared | None) -> Outcome:
+    def _outcome(self, vtys: dict[str, Vty], change: Change, ahead: Ahead | None) -> Outcome:
         config = change.new
         assert config is None or isinstance(config, FrrConfig)
         try:
@@ -208,33 +159,17 @@ class Frr:
             return Outcome(change, f"{error.strerror}: {error.filename}")
         return Outcome(change, refusal(refused))
 
-    def _bring_to(self, vtys: dict[str, Vty], config: FrrConfig, ahead: _Prepared | None) -> Sequence[Refused]:
+    def _bring_to(self, vtys: dict[str, Vty], config: FrrConfig, ahead: Ahead | None) -> Sequence[Refused]:
         """There is no record while we write. What did not work together is tried once more line by line."""
-        recalled, instances, text = self._recalled(vtys), _instances(vtys), config.text
-        draft = None
-        if ahead is not None and _fits(ahead, self._told, config, instances) and ahead[0].told.text == recalled:
-            found, draft, _ = ahead
-            script, delay = found.script, found.delay
-        else:
-            standing, wanted = self._compared(vtys, config)
-            script, delay = steps(standing, wanted), policy_delay(wanted[BGPD])
-        self._told = None
-        self._record_file.unlink(missing_ok=True)
-        refused = carry_out(vtys, script, delay=delay, text=text)
+        instances = _instances(vtys)
+        way = _way(vtys, self._record.recall(instances), config, ahead)
+        self._record.take_away()
+        refused = carry_out(vtys, way.script, delay=way.delay, lines=lambda: _lines_in(config))
         if refused:
-            refused = carry_out(vtys, steps(ours(_running(vtys)), split(parse_tree(text))), singly=True)
+            refused = carry_out(vtys, steps(ours(_running(vtys)), split(parse_tree(config.text))), singly=True)
         if not refused:
-            self._remember(instances, text, draft)
-            self._told = config if text else None
+            self._record.put_back(instances, config, way.amendment)
         return refused
-
-    def _remember(self, instances: Instances, text: str, draft: Path | None = None) -> None:
-        """``draft``: where that is written already."""
-        if draft is None:
-            draft = self._record_file.with_suffix(".new")
-            _write_record(draft, instances, text)
-        draft.replace(self._record_file)
-        self._read = _mark_of(self._record_file), instances, text
 
     def _adopt(self, vtys: dict[str, Vty], backup: Path) -> tuple[str, ...]:
         running = _running(vtys)
@@ -244,12 +179,12 @@ class Frr:
             backup.parent.mkdir(parents=True, exist_ok=True)
             backup.touch(mode=0o600)
             backup.write_text("".join(map(render_tree, whole)), encoding="utf-8")
-            self._remember(_instances(vtys), render_tree(routers(running[BGPD])))
+            self._record.put_back(_instances(vtys), FrrConfig(render_tree(routers(running[BGPD]))))
         return names
 
     def _drift(self, vtys: dict[str, Vty]) -> tuple[str, ...]:
         applied, running = self._recalled(vtys), _running(vtys)
-        parts = split(parse_tree(_KEY.sub(r"\1 ***", applied))) if applied else {}
+        parts = split(parse_tree(_KEY.sub(r"\1 ***", applied.text))) if applied else {}
         return tuple(line for daemon, tree in parts.items() for line in missing_and_foreign(tree, running[daemon]))
 
     def _lacking(self) -> Iterator[SystemLacks]:
@@ -270,22 +205,21 @@ class Frr:
         return self._versions[vty.name][1]
 
 
-_Prepared = tuple[Ahead, Path, Instances]
-"""What FRR is to be told, the record of it, already written, and the daemons that is of."""
+def _way(vtys: dict[str, Vty], told: FrrConfig | None, config: FrrConfig, ahead: Ahead | None) -> Ahead:
+    """What was found out ahead, if it is about these very ones; else what takes as little as it can."""
+    if told is None:
+        had, want = ours(_settled(vtys)), split(parse_tree(config.text))
+    elif ahead is not None and ahead.told is told and ahead.config is config:
+        return ahead
+    elif (found := look_ahead(told, config)) is not None:
+        return found
+    else:
+        had, want = (split(parse_tree(text)) for text in narrowed(told.text, config.text))
+    return Ahead(told, config, steps(had, want), policy_delay(want[BGPD]))
 
 
-def _fits(ahead: _Prepared, told: FrrConfig | None, config: FrrConfig, instances: Instances) -> bool:
-    """Whether it is about these very ones."""
-    return ahead[0].told is told and ahead[0].config is config and ahead[2] == instances
-
-
-def _write_record(path: Path, instances: Instances, text: str) -> None:
-    """Readable by us alone."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(render_head(instances).encode())
-        file.write(text.encode())
+def _lines_in(config: FrrConfig) -> int:
+    return config.written.lines if isinstance(config.written, Pieces) else config.text.count("\n")
 
 
 class Vty:
@@ -357,15 +291,6 @@ def open_vty(run_dir: Path, name: str) -> Iterator[Vty]:
             hint = f"install frr, set {name}=yes in /etc/frr/daemons, then: systemctl restart frr"
             raise SystemLacks(f"FRR's {name} does not run ({path})", hint=hint, code="frr-missing") from error
         yield Vty(name, sock)
-
-
-_Mark = tuple[int, int, int]
-"""Inode, time and size of a file: another one has others."""
-
-
-def _mark_of(path: Path) -> _Mark:
-    status = path.stat()
-    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def _instances(vtys: dict[str, Vty]) -> Instances:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from appliance.model.address import IPAddress, IPInterface, IPNetwork
 from appliance.model.secret import Secret
@@ -280,18 +281,39 @@ class FirewallTable:
         return "firewall-table"
 
 
-@dataclass(frozen=True, slots=True)
-class FrrConfig:
-    """Our whole part of FRR's configuration, in FRR's canonical spelling and order. ``secrets`` are what tokens in it
-    stand for: a changed secret has another token; ``pieces`` what it is made of, for the door, where that is known."""
+class Written(Protocol):
+    """A text that is put together when somebody asks for it; equal to another of its kind where the text is."""
 
-    text: str
-    secrets: tuple[tuple[str, Secret], ...] = field(default=(), compare=False, repr=False)
-    pieces: object = field(default=None, compare=False, repr=False)
+    @property
+    def text(self) -> str:
+        """All of it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FrrConfig:
+    """Our whole part of FRR's configuration, in FRR's canonical spelling and order: as a text, or as what gives it.
+    ``secrets`` are what tokens in it stand for: a changed secret has another token."""
+
+    written: str | Written = field(repr=False)
+    secrets: tuple[tuple[str, Secret], ...] = field(default=(), repr=False)
+
+    def __eq__(self, other: object) -> bool:
+        """The same text, which is put together only where it cannot be told without."""
+        if not isinstance(other, FrrConfig):
+            return NotImplemented
+        if self.written is other.written:
+            return True
+        alike = type(self.written) is type(other.written)
+        return self.written == other.written if alike else self.text == other.text
 
     def __hash__(self) -> int:
-        """Without reading the text, which may be long."""
-        return hash((type(self), len(self.text)))
+        """There is one on a machine: nothing is gained by reading the text, which may be long."""
+        return hash(FrrConfig)
+
+    @property
+    def text(self) -> str:
+        """All of it."""
+        return self.written if isinstance(self.written, str) else self.written.text
 
     @property
     def key(self) -> str:

@@ -20,7 +20,7 @@ from appliance.model.resources import (
 
 SIGNS = {"add": "+", "change": "~", "remove": "-"}
 _HIDDEN = {"secret", "fingerprint", "protocol", "stays"}
-_UNSAID = {"text", "secrets", "child", "machine_wide", "up", "parts", "pieces", "digest"}
+_UNSAID = {"text", "secrets", "child", "machine_wide", "up", "parts", "written", "digest"}
 
 
 def describe_change(change: Change) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -124,7 +123,7 @@ def test_what_sessions_were_told_beside_orders_is_seen(tmp_path: Path) -> None:
         await order(box, systems, ONE, known)
         (config,) = await box.frr.observe()
         assert isinstance(config, FrrConfig)
-        held = replace(config, text=config.text.replace("timers connect 10", "timers connect 11"))
+        held = FrrConfig(config.text.replace("timers connect 10", "timers connect 11"))
         await box.frr.apply([Change(config, held)])
         assert [one.key for one in await order(box, systems, ONE, known)] == ["frr-config"]
 

@@ -169,8 +169,8 @@ def assert_same(again: Composed, alone: Composed) -> None:
     one, two = (only(FrrConfig, some.desired) for some in (again, alone))
     if isinstance(one, FrrConfig) and isinstance(two, FrrConfig):
         assert one.secrets == two.secrets
-        assert isinstance(one.pieces, Pieces)
-        assert one.pieces.text == one.text
+        assert isinstance(one.written, Pieces)
+        assert one.text == two.text
     table = only(FirewallTable, again.desired)
     assert table is None or (isinstance(table, FirewallTable) and "".join(table.parts) == table.text)
 
@@ -186,9 +186,9 @@ def assert_differs(before: Composed, after: Composed) -> None:
         assert found is None or found == whole
     had, want = (only(FrrConfig, some.desired) for some in (before, after))
     if isinstance(had, FrrConfig) and isinstance(want, FrrConfig):
-        assert isinstance(had.pieces, Pieces)
-        assert isinstance(want.pieces, Pieces)
-        parts = find_other_pieces(had.pieces, want.pieces)
+        assert isinstance(had.written, Pieces)
+        assert isinstance(want.written, Pieces)
+        parts = find_other_pieces(had.written, want.written)
         assert parts is None or (parts[0] == parts[1]) == (had.text == want.text)
 
 

@@ -88,7 +88,7 @@ def test_a_few_lines_hold_no_session_up() -> None:
 @pytest.mark.parametrize(("standing", "files"), [(COPIED // 20, 0), (COPIED // 10, 1)])
 def test_where_much_stands_a_few_lines_are_many(standing: int, files: int) -> None:
     bgpd = Bgpd()
-    assert carry_out({"bgpd": bgpd}, lists(10), text="\n" * standing) == []
+    assert carry_out({"bgpd": bgpd}, lists(10), lines=lambda: standing) == []
     assert (bgpd.files, len(bgpd.taken)) == (files, 10)
 
 

@@ -11,7 +11,7 @@ import pytest
 from appliance.frr.diff import Step, split, steps
 from appliance.frr.foreseeing import look_ahead
 from appliance.frr.narrowing import narrowed
-from appliance.frr.pieces import find_difference
+from appliance.frr.pieces import Pieces, find_difference
 from appliance.frr.render import write_frr
 from appliance.frr.tree import parse_tree
 from appliance.model.peering import CLOSED, BgpRouter, Neighbor
@@ -60,17 +60,17 @@ def test_by_its_pieces_the_same_is_told_as_by_comparing_everything(seed: int, kn
     old = random_router(chance)
     new = some_of(chance, old) if seed % 2 else replace(random_router(chance), networks=old.networks, asn=old.asn)
     for one, other in ((old, new), (new, old), (old, old)):
-        (had, before), (want, after) = (write_frr(r, dict(templates()), drawn if known else {}) for r in (one, other))
-        assert (had, want) == (render(one), render(other))
-        assert before is not None
-        assert after is not None
+        had, want = render(one), render(other)
+        before, after = (write_frr(r, dict(templates()), drawn if known else {}) for r in (one, other))
+        assert isinstance(before, Pieces)
+        assert isinstance(after, Pieces)
         assert (before.text, after.text) == (had, want)
         found = find_difference(before, after)
         if found is None:
             assert before.frame != after.frame or one.beyond != other.beyond or "default" in had + want
         else:
             assert between(*found) == between(had, want)
-            ahead = look_ahead(FrrConfig(had, pieces=before), FrrConfig(want, pieces=after))
+            ahead = look_ahead(FrrConfig(before), FrrConfig(after))
             assert ahead is not None
             assert ahead.script == between(had, want)
 
@@ -80,9 +80,9 @@ def test_most_changes_are_found_by_pieces() -> None:
     drawn: dict[object, object] = {}
     for changed in ({"hold": 90}, {"stance": CLOSED}, {"address": ip_address("169.254.99.1")}, {"force_med": 7}):
         neighbors = (replace(FIRST, **changed), *router.neighbors[1:])  # type: ignore[arg-type]
-        one, other = (write_frr(r, dict(templates()), drawn)[1] for r in (router, replace(router, neighbors=neighbors)))
-        assert one is not None
-        assert other is not None
+        one, other = (write_frr(r, dict(templates()), drawn) for r in (router, replace(router, neighbors=neighbors)))
+        assert isinstance(one, Pieces)
+        assert isinstance(other, Pieces)
         found = find_difference(one, other)
         assert found is not None
         assert len(found[0]) < len(one.text) / 10
