@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import ip_network
 
+from appliance.design.drawing import choose
 from appliance.design.routing import lans_are_gone
 from appliance.design.tunnels import families_of, tunnel_link
 from appliance.design.underlay import uplink_links
@@ -36,6 +37,11 @@ def announced(wish: Wish, connection: Connection) -> tuple[IPNetwork, ...]:
 def says_nothing(connection: Connection) -> bool:
     """Whether a connection with BGP leaves it to the site what its cloud is told."""
     return connection.announce.networks is None and not connection.announce.default_route
+
+
+def telling_connections(wish: Wish) -> tuple[Connection, ...]:
+    """Those whose clouds are told what their connection says."""
+    return choose(wish, "telling", lambda connection: connection.announce.networks)
 
 
 def usually_announced(wish: Wish) -> tuple[IPNetwork, ...]:

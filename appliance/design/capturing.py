@@ -7,7 +7,7 @@ ends in a blackhole: when no tunnel carries, a LAN's packets do not fall back to
 
 from __future__ import annotations
 
-from appliance.design.drawing import recall_each
+from appliance.design.drawing import choose
 from appliance.design.numbering import (
     BLACKHOLE_METRIC,
     NEARER_RULE,
@@ -24,20 +24,15 @@ def captured_defaults(wish: Wish) -> tuple[IPNetwork, ...]:
     """The default routes that lead, or led, into tunnels: those the intent names, and those that were learned from
     whom one is taken."""
     found = set()
-    for connection, own in zip(wish.intent.connections, _own_defaults(wish), strict=True):
-        if (own or connection.accept.default_route) and connection.name not in wish.unprotected:
+    for connection in choose(wish, "defaults", _may_capture, wish.intent.connections):
+        if connection.name not in wish.unprotected:
             learned = wish.learned.get(connection.name, ()) if connection.accept.default_route else ()
-            found |= {*own, *(network for network in learned if network.prefixlen == 0)}
+            found |= {network for network in (*connection.networks, *learned) if network.prefixlen == 0}
     return tuple(sorted(found, key=lambda network: network.version))
 
 
-def _own_defaults(wish: Wish) -> tuple[tuple[IPNetwork, ...], ...]:
-    """Those that each connection of the intent names."""
-    return recall_each(wish, "defaults", wish.intent.connections, None, _defaults_of)
-
-
-def _defaults_of(connection: Connection) -> tuple[IPNetwork, ...]:
-    return tuple(network for network in connection.networks if network.prefixlen == 0)
+def _may_capture(connection: Connection) -> bool:
+    return connection.accept.default_route or any(network.prefixlen == 0 for network in connection.networks)
 
 
 def capturing_resources(wish: Wish) -> frozenset[Resource]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from appliance.design.capturing import capturing_resources
 from appliance.design.detours import detours
-from appliance.design.drawing import forget_the_past, keep_equal
+from appliance.design.drawing import forget_the_past
 from appliance.design.egress import egress_resources
 from appliance.design.filtering import firewall_tables
 from appliance.design.paths import static_routes
@@ -15,7 +15,7 @@ from appliance.design.policies import policy_resources
 from appliance.design.routing import lan_routes, machine_settings, route_resources
 from appliance.design.tunnels import tunnel_resources
 from appliance.design.wish import Wish
-from appliance.model.drawn import Joined, join_all, make_each
+from appliance.model.drawn import Joined, chain_each, join_all, keep, keep_equal, make_each
 from appliance.model.resources import Resource
 
 
@@ -42,9 +42,10 @@ def compose(wish: Wish) -> frozenset[Resource]:
 def compose_again(wish: Wish) -> Composed:
     """The same, by what was composed before."""
     forget_the_past(wish)
-    others = _others(wish)
-    parts = (*tunnel_resources(wish), *egress_resources(wish), *others)
-    kinds = frozenset[type]().union(*set(make_each(wish.drawn, "kinds", parts, _kinds)))
+    others, (ways_out, main_routes) = _others(wish), egress_resources(wish)
+    parts = chain_each(wish.drawn, "parts", (tunnel_resources(wish), ways_out, (main_routes, *others)))
+    each = make_each(wish.drawn, "kinds", parts, _kinds, settle=keep_equal)
+    kinds = keep(wish.drawn, "all kinds", each, lambda: frozenset[type]().union(*set(each)))
     return Composed(join_all(wish.drawn, "everything", parts), kinds, others[-1])
 
 

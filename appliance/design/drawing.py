@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import compress
 from operator import attrgetter
 from typing import TypeVar
 
 from appliance.design.wish import Wish
-from appliance.model.drawn import make_each
+from appliance.model.drawn import keep_equal, make_each
+from appliance.model.intent import Connection
 from appliance.model.resources import LINK_MARK
 from appliance.model.secret import Secret
 
@@ -45,9 +47,14 @@ def recall_each(
     return make_each(wish.drawn, kind, things, draw, given, beside, settle)
 
 
-def keep_equal(before: T, now: T) -> T:
-    """What is drawn again as it was is the object that was there."""
-    return before if before == now else now
+def choose(
+    wish: Wish, kind: str, fits: Callable[[Connection], object], among: tuple[Connection, ...] | None = None
+) -> tuple[Connection, ...]:
+    """Of the connections ``among`` these, or else of those that should be up, the ones that fit, in their order. Only
+    others than last time are looked at again."""
+    every = wish.connections if among is None else among
+    flags = make_each(wish.drawn, kind, every, lambda connection: bool(fits(connection)))
+    return every if False not in flags else tuple(compress(every, flags)) if True in flags else ()
 
 
 def keep_members(before: tuple[T, ...], now: tuple[T, ...]) -> tuple[T, ...]:
@@ -83,7 +90,10 @@ def _key_mark(wish: Wish) -> str:
 
 
 def forget_the_past(wish: Wish) -> None:
-    """Throw drawings away once there are far more of them than there is to draw."""
+    """Throw drawings away once there are far more of them than there is to draw. The tunnels are counted only where
+    there are more than enough for one a connection."""
+    if len(wish.drawn) <= FAR_MORE * (len(wish.connections) + 10):
+        return
     tunnels = sum(map(len, map(attrgetter("tunnels"), wish.connections)))
     if len(wish.drawn) > FAR_MORE * (tunnels + 10):
         wish.drawn.clear()

@@ -16,18 +16,18 @@ from appliance.design.numbering import source_priority, uplink_table
 from appliance.design.underlay import Underlay, choose_uplink, underlay_of
 from appliance.design.wish import Wish
 from appliance.model.address import IPAddress
-from appliance.model.drawn import keep
+from appliance.model.drawn import keep, keep_parts
 from appliance.model.intent import Connection, Tunnel
 from appliance.model.resources import MAIN_TABLE, Resource, Route, Rule
 
 HOST_ROUTE_METRIC = 10
 
 
-def egress_resources(wish: Wish) -> tuple[frozenset[Resource], ...]:
+def egress_resources(wish: Wish) -> tuple[tuple[frozenset[Resource], ...], frozenset[Resource]]:
     """The uplinks' rules and tables, by connection, and host routes in the main table for whoever asks there."""
     around = surroundings(wish)
-    found = recall_each(wish, "egress", wish.connections, around, partial(_ways_out, wish))
-    return *found, _main_routes(wish, around)
+    found = recall_each(wish, "egress", wish.connections, around, partial(_ways_out, wish), None, keep_parts)
+    return found, _main_routes(wish, around)
 
 
 def _ways_out(wish: Wish, connection: Connection) -> frozenset[Resource]:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from itertools import chain
 
-from appliance.design.announcing import beyond
+from appliance.design.announcing import beyond, telling_connections
 from appliance.design.capturing import captured_defaults
-from appliance.design.drawing import keep_members, recall_each, surroundings
+from appliance.design.drawing import choose, keep_members, recall_each, surroundings
+from appliance.design.policies import policed
 from appliance.design.routing import protected_prefixes
 from appliance.design.tunnels import pairs, tunnel_link, tunnel_mss
 from appliance.design.underlay import underlay_of, uplink_links, uplink_networks
 from appliance.design.wish import Wish
 from appliance.firewall.ruleset import ruleset_parts
 from appliance.intent.finding import overlap
+from appliance.model.drawn import chain_each
 from appliance.model.filtering import Filter, LanGuard, ManagementGuard, PolicedPair, Transit, Translation, TunnelGuard
 from appliance.model.intent import Connection, Tunnel
 from appliance.model.resources import FirewallTable
@@ -48,7 +49,7 @@ def compose_filter(wish: Wish) -> Filter:
 def transits(wish: Wish) -> tuple[Transit, ...]:
     """Which clouds may reach which others through us: those that are told of their networks."""
     found = []
-    for connection in (one for one in wish.connections if one.announce.networks):
+    for connection in telling_connections(wish):
         behind = beyond(wish.intent, connection)
         for other in wish.connections if behind else ():
             told = tuple(network for network, owners in behind.items() if other in owners)
@@ -59,7 +60,7 @@ def transits(wish: Wish) -> tuple[Transit, ...]:
 
 def outward(wish: Wish) -> tuple[str, ...]:
     """The interfaces of tunnels by which a cloud may reach the Internet through us: it was told a default route."""
-    told = (one for one in wish.connections if one.mode == "bgp" and one.announce.default_route)
+    told = choose(wish, "leading out", lambda one: one.mode == "bgp" and one.announce.default_route)
     return tuple(sorted(link for connection in told for link in _links(connection)))
 
 
@@ -108,7 +109,7 @@ def _policed(wish: Wish) -> tuple[PolicedPair, ...]:
     """What mode policy takes, with the segment that fits through the narrowest tunnel of its connection."""
     return tuple(
         PolicedPair(near, far, min(tunnel_mss(wish, connection, tunnel, near.version) for tunnel in connection.tunnels))
-        for connection in wish.connections
+        for connection in policed(wish)
         for near, far in pairs(wish, connection)
     )
 
@@ -118,7 +119,7 @@ def _guards(wish: Wish) -> tuple[TunnelGuard, ...]:
     found = recall_each(
         wish, "guards", wish.connections, surroundings(wish), partial(_guards_of, wish), None, keep_members
     )
-    return tuple(chain.from_iterable(found))
+    return chain_each(wish.drawn, "all guards", found)
 
 
 def _guards_of(wish: Wish, connection: Connection) -> tuple[TunnelGuard, ...]:

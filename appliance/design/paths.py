@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from appliance.design.drawing import choose
 from appliance.design.numbering import STATIC_BESIDE_BGP, group_id, nexthop_id, nowhere_id
 from appliance.design.tunnels import families_of
 from appliance.design.wish import Wish
@@ -58,7 +59,9 @@ def path_groups(wish: Wish, known: Iterable[Bundle] | None = None) -> Mapping[in
 def bundles(wish: Wish) -> tuple[Bundle, ...]:
     """Which prefixes share their connections; by priority, the lowest first, and then by name."""
     owners: dict[IPNetwork, list[Connection]] = {}
-    routed = [one for one in wish.connections if routed_by_us(one) or one.name in wish.bridged]
+    routed: Sequence[Connection] = choose(wish, "routed by us", routed_by_us)
+    if wish.bridged:
+        routed = [one for one in wish.connections if routed_by_us(one) or one.name in wish.bridged]
     if not routed:
         return ()
     for connection in sorted(routed, key=_turn):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 
+from appliance.design.drawing import choose
 from appliance.design.numbering import reqid
 from appliance.design.paths import carrying_tunnels
 from appliance.design.tunnels import Pair, pairs
@@ -26,7 +27,7 @@ POLICED_METRIC = 90
 
 def policed(wish: Wish) -> tuple[Connection, ...]:
     """The connections in mode policy."""
-    return tuple(connection for connection in wish.connections if connection.mode == "policy")
+    return choose(wish, "policed", lambda connection: connection.mode == "policy")
 
 
 def policy_resources(wish: Wish) -> frozenset[Resource]:

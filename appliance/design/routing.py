@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from operator import attrgetter
 
 from appliance.design.drawing import recall_each
 from appliance.design.numbering import BLACKHOLE_METRIC
@@ -11,7 +12,7 @@ from appliance.design.underlay import uplink_links
 from appliance.design.wish import Wish
 from appliance.intent.finding import overlap
 from appliance.model.address import IPAddress, IPNetwork
-from appliance.model.drawn import keep
+from appliance.model.drawn import keep, keep_equal
 from appliance.model.intent import Connection
 from appliance.model.resources import Blackhole, Route, Sysctl
 
@@ -21,7 +22,12 @@ LAN_METRIC = 50
 def protected_prefixes(wish: Wish) -> tuple[IPNetwork, ...]:
     """Every prefix behind a cloud, configured or ever learned, also of connections that are down or were removed
     without a word about their prefixes. No default route: what the machine itself sends is not protected by one."""
-    own = [one.networks for one in wish.intent.connections if one.name not in wish.unprotected]
+    known = wish.intent.connections
+    own: Sequence[tuple[IPNetwork, ...]] = recall_each(
+        wish, "networks", known, None, attrgetter("networks"), None, keep_equal
+    )
+    if wish.unprotected:
+        own = [one.networks for one in known if one.name not in wish.unprotected]
     learned = [networks for name, networks in wish.learned.items() if name not in wish.unprotected]
 
     def sort() -> tuple[IPNetwork, ...]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable
 from functools import partial
 from ipaddress import ip_network
 from itertools import chain
 
-from appliance.design.drawing import keep_equal, recall_each, surroundings
+from appliance.design.drawing import recall_each, surroundings
 from appliance.design.numbering import (
     child_name,
     if_id,
@@ -25,7 +25,7 @@ from appliance.design.underlay import Underlay, lack_of, underlay_of
 from appliance.design.wish import Wish, profile_of
 from appliance.intent.crypto import inner_mtu
 from appliance.model.address import IPNetwork
-from appliance.model.drawn import keep
+from appliance.model.drawn import keep, keep_equal, keep_parts
 from appliance.model.intent import Connection, Tunnel
 from appliance.model.profile import Profile
 from appliance.model.ranking import metrics_of
@@ -51,13 +51,19 @@ TCP_HEADER = 20
 
 def tunnel_resources(wish: Wish) -> tuple[frozenset[Resource], ...]:
     """Everything that stands for the tunnels themselves, routes and filter aside; by connection."""
-    ends = recall_each(wish, "ends", wish.connections, None, _far_ends)
-    sharing = keep(wish.drawn, "sharing", ends, lambda: Counter(chain.from_iterable(ends)))
-    several = {end for end, count in sharing.items() if count > 1}
+    ends = recall_each(wish, "ends", wish.connections, None, _far_ends, None, keep_equal)
+    several = keep(wish.drawn, "several", ends, lambda: _several(ends))
     keys = recall_each(wish, "keys", wish.connections, _same_secrets(wish), partial(_keys, wish), None, keep_equal)
     beside = [*zip(keys, map(several.intersection, ends), strict=True)] if several else keys
-    draw = partial(_resources, wish, sharing)
-    return recall_each(wish, "tunnels", wish.connections, (surroundings(wish), bool(several)), draw, beside)
+    draw = partial(_resources, wish, several)
+    given = surroundings(wish), bool(several)
+    return recall_each(wish, "tunnels", wish.connections, given, draw, beside, _keep_parts)
+
+
+def _keep_parts(before: frozenset[Resource], now: frozenset[Resource]) -> frozenset[Resource]:
+    """The same objects where they are equal; but a key that is another is not seen in that."""
+    had, have = ({one.id: one.secret for one in some if isinstance(one, SharedKey)} for some in (before, now))
+    return keep_parts(before, now) if had == have else now
 
 
 def _same_secrets(wish: Wish) -> object:
@@ -72,6 +78,12 @@ def _keys(wish: Wish, connection: Connection) -> tuple[Secret | None, ...]:
     return tuple(wish.secrets.get(tunnel.name) for tunnel in connection.tunnels)
 
 
+def _several(ends: Iterable[Iterable[str]]) -> frozenset[str]:
+    """Whom more than one tunnel leads to."""
+    counts = Counter(chain.from_iterable(ends))
+    return frozenset(end for end, count in counts.items() if count > 1)
+
+
 def _far_ends(connection: Connection) -> tuple[str, ...]:
     return tuple(map(_far_end, connection.tunnels))
 
@@ -81,12 +93,12 @@ def _far_end(tunnel: Tunnel) -> str:
     return tunnel.remote_id or str(tunnel.remote)
 
 
-def _resources(wish: Wish, sharing: Mapping[str, int], connection: Connection) -> frozenset[Resource]:
+def _resources(wish: Wish, several: Collection[str], connection: Connection) -> frozenset[Resource]:
     """One connection's."""
     found: set[Resource] = set()
     for tunnel in connection.tunnels:
         under = underlay_of(wish, tunnel)
-        alone = sharing[_far_end(tunnel)] == 1
+        alone = _far_end(tunnel) not in several
         if lack_of(wish, tunnel) is None:  # else it would call from wherever, under another identity
             ike = ike_connection(connection, tunnel, under, alone=alone, pairs=pairs(wish, connection))
             found |= {ike, shared_key(wish, tunnel, under)}

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from itertools import chain
 from operator import attrgetter
 from typing import Any
 
-from appliance.model.drawn import make_each, sort_each
+from appliance.model.drawn import chain_each, make_each, sort_each
 from appliance.model.intent import Connection, Intent, Tunnel
 from appliance.model.machine import Carrying, Learned, Machine, Reached
 from appliance.model.peering import Stances
@@ -54,7 +53,7 @@ class Wish:
         if "connections" not in self.memory:
             known = self.intent.connections
             up = tuple(one for one in known if one.name not in self.down) if self.down else known
-            self.memory["connections"] = tuple(sort_each(self.drawn, "connections", up, attrgetter("name")))
+            self.memory["connections"] = sort_each(self.drawn, "connections", up, attrgetter("name"))
         found: tuple[Connection, ...] = self.memory["connections"]
         return found
 
@@ -67,8 +66,8 @@ class Wish:
     def tunnels(self) -> tuple[tuple[Connection, Tunnel], ...]:
         """Every tunnel that should be up, with its connection, by name."""
         if "tunnels" not in self.memory:
-            pairs = make_each(self.drawn, "tunnels by name", self.connections, _pairs)
-            self.memory["tunnels"] = tuple(chain.from_iterable(pairs))
+            pairs = make_each(self.drawn, "pairs", self.connections, _pairs)
+            self.memory["tunnels"] = chain_each(self.drawn, "tunnels by name", pairs)
         found: tuple[tuple[Connection, Tunnel], ...] = self.memory["tunnels"]
         return found
 

@@ -18,7 +18,7 @@ from appliance.firewall.chains import host_chains, shared_chains
 from appliance.firewall.policing import policing_chains, policing_sets
 from appliance.firewall.sets import render_sets
 from appliance.firewall.translating import translating_chain
-from appliance.model.drawn import Drawn, keep, make_each
+from appliance.model.drawn import Drawn, keep, keep_equal, make_each
 from appliance.model.fault import Fault, FaultyInput
 from appliance.model.filtering import Filter, TunnelGuard
 from appliance.model.resources import TABLE_MARK
@@ -51,17 +51,22 @@ def render_ruleset(filter: Filter) -> str:
 def ruleset_parts(filter: Filter, known: Drawn) -> tuple[str, ...]:
     """The same as texts that make it up: each set by itself, what stands before them, and what after. ``known`` keeps
     them from one time to the next: a part of which nothing changed is the same object."""
-    uplinks = filter.every_uplink
-    rest = replace(filter, tunnels=())
-    links = [*map(attrgetter("interface"), filter.tunnels)]
+    rest, tunnels = replace(filter, tunnels=()), filter.tunnels
+    links = make_each(known, "interfaces", tunnels, attrgetter("interface"), settle=keep_equal)
+    used = make_each(known, "uplinks used", tunnels, attrgetter("uplink"), settle=keep_equal)
+    uplinks = keep(known, "every uplink", (used, filter.uplinks), lambda: filter.every_uplink)
     misnamed = keep(known, "misnamed", (links, uplinks, rest), lambda: tuple(_misnamed(filter, links, uplinks)))
-    unfit = make_each(known, "unfit", filter.tunnels, _unfit)
-    if faults := (*misnamed, *chain.from_iterable(unfit)):
+    unfit = make_each(known, "unfit", tunnels, _unfit, settle=keep_equal)
+    if faults := (*misnamed, *keep(known, "all unfit", unfit, lambda: tuple(chain.from_iterable(unfit)))):
         raise FaultyInput("the firewall table cannot be written", faults=faults)
-    note = () if uplinks else ("# No uplink is known: nothing is guarded there.",)
-    head = (*note, *REMOVAL.splitlines(), f"table inet {TABLE_MARK} {{", *_counters())
+    head = keep(known, "head", bool(uplinks), lambda: _text(_head(bool(uplinks))))
     chains = keep(known, "chains", (uplinks, rest), lambda: _text((*_rules(filter), "}")))
-    return _text(head), *render_sets(filter, known), chains
+    return head, *render_sets(filter, uplinks, known), chains
+
+
+def _head(guarded: bool) -> Iterable[str]:
+    note = () if guarded else ("# No uplink is known: nothing is guarded there.",)
+    return *note, *REMOVAL.splitlines(), f"table inet {TABLE_MARK} {{", *_counters()
 
 
 def _text(lines: Iterable[str]) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 from appliance.firewall.words import merged, quoted
 from appliance.model.address import IPNetwork
-from appliance.model.drawn import Drawn, Gathered, gather, keep, make_each
+from appliance.model.drawn import Drawn, Gathered, gather, keep, keep_equal, make_each
 from appliance.model.filtering import Filter, LanGuard, TunnelGuard
 
 PRIVATE = tuple(
@@ -42,19 +42,18 @@ class Listed(str):
     around: tuple[str, str, str]
 
 
-def render_sets(filter: Filter, known: Drawn) -> Iterator[str]:
+def render_sets(filter: Filter, uplinks: Sequence[str], known: Drawn) -> Iterator[str]:
     """Every set that the chains look into, also when it is empty: the chains stay the same. Each is a text by itself,
     the same object as before where nothing of it changed."""
-    uplinks = filter.every_uplink
-    links = make_each(known, "links", filter.tunnels, _link)
+    links = make_each(known, "links", filter.tunnels, _link, settle=keep_equal)
     yield _listed(known, "tunnels", "type ifname", links)
     for kind, others in (("uplinks", uplinks), ("lan_links", [one.interface for one in filter.lans])):
         yield _kept(known, kind, others, partial(_links, links=others))
     for family in (4, 6):
-        places = make_each(known, ("places", family), filter.tunnels, partial(_spelled, family), settle=_settle)
+        places = make_each(known, ("places", family), filter.tunnels, partial(_spelled, family), settle=keep_equal)
         draw = partial(_tunnel_sets, places, uplinks, family, known)
         yield from keep(known, ("tunnel sets", family), (places, uplinks), draw)
-        wide = [*chain.from_iterable(map(attrgetter("wide"), places))]
+        wide = make_each(known, ("wide", family), places, attrgetter("wide"), settle=keep_equal)
         yield from _network_sets(filter, uplinks, wide, family, known)
 
 
@@ -83,7 +82,8 @@ def _listed(known: Drawn, name: str, type_: str, parts: Sequence[Element], kind:
 def _tunnel_sets(places: Sequence[_Place], uplinks: Sequence[str], family: int, known: Drawn) -> tuple[Listed, ...]:
     """What the tunnels have in each."""
     sizes, remotes, neighbors, inside = (
-        [*map(attrgetter(name), places)] for name in ("size", "remote", "neighbors", "inside")
+        make_each(known, (name, family), places, attrgetter(name), settle=keep_equal)
+        for name in ("size", "remote", "neighbors", "inside")
     )
 
     def peers(place: _Place) -> Element:
@@ -119,11 +119,6 @@ class _Place:
     wide: tuple[IPNetwork, ...]
 
 
-def _settle(before: _Place, now: _Place) -> _Place:
-    """One that moves keeps what it has besides: the same objects."""
-    return before if before == now else now
-
-
 def _spelled(family: int, tunnel: TunnelGuard) -> _Place:
     remote, peers = (
         tuple((int(one), str(one)) for one in some if one.version == family)
@@ -145,10 +140,11 @@ def _spelled(family: int, tunnel: TunnelGuard) -> _Place:
 
 
 def _network_sets(
-    filter: Filter, uplinks: Sequence[str], wide: Sequence[IPNetwork], family: int, known: Drawn
+    filter: Filter, uplinks: Sequence[str], wide: Sequence[Iterable[IPNetwork]], family: int, known: Drawn
 ) -> Iterator[str]:
     anywhere = _lan_networks(lan for lan in filter.lans if not lan.interface)
-    protected = (*filter.protected, *wide)
+    protect = lambda: (*filter.protected, *chain.from_iterable(wide))  # noqa: E731
+    protected = keep(known, ("held", family), (filter.protected, wide), protect)
     private = PRIVATE if filter.deny_private else ()
     near = (filter.lans, uplinks, filter.uplink_networks, protected)
 

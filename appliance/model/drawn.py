@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import operator
-from bisect import bisect_left, insort
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, compress, count, repeat
+from itertools import accumulate, chain, compress, count, repeat
 from typing import Any, Generic, TypeVar
 from weakref import ref
+
+from appliance.model.sequel import Sequel, changed, exchanged, follow
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -27,22 +29,34 @@ def keep(known: Drawn, kind: object, given: object, make: Callable[[], T]) -> T:
     return found
 
 
-def sort_each(known: Drawn, kind: object, things: Sequence[T], name: Callable[[T], Any]) -> list[T]:
-    """By their names; the very list of the last time, if they are the things of the last time. Of few that are others
+def keep_equal(before: T, now: T) -> T:
+    """What is made again as it was is the object that was there."""
+    return before if before is now or before == now else now
+
+
+def keep_parts(before: frozenset[T], now: frozenset[T]) -> frozenset[T]:
+    """The same for each of many: what was there is the object that was there."""
+    return before if before == now else (before - (before - now)) | (now - before)
+
+
+def sort_each(known: Drawn, kind: object, things: Sequence[T], name: Callable[[T], Any]) -> Sequel[T]:
+    """By their names; the very tuple of the last time, if they are the things of the last time. Of few that are others
     only the places are looked for."""
     last = known.get(kind)
-    if last is None or not _same(things, last[0]):
-        last = known[kind] = things, _sorted_again(things, last, name) or sorted(things, key=name)
-    found: list[T] = last[1]
+    found = None if last is None else _sorted_again(things, last, name)
+    if found is None:
+        found = Sequel(sorted(things, key=name))
+    known[kind] = things, found
     return found
 
 
-def _sorted_again(things: Sequence[T], last: Any, name: Callable[[T], Any]) -> list[T] | None:
+def _sorted_again(things: Sequence[T], last: Any, name: Callable[[T], Any]) -> Sequel[T] | None:
     """None where too many are others, or names are not one's own: then it counts in which order they came."""
-    if last is None or len(places := _exchanged(things, last[0])) > MANY:
-        return None
     before, order = last
-    found: list[T] = order.copy()
+    places = exchanged(things, before)
+    if not places or len(places) > MANY:
+        return None if places else order
+    found: list[T] = [*order]
     for one in (before[at] for at in places if at < len(before)):
         first = bisect_left(found, name(one), key=name)
         namesakes = first + 1 < len(found) and name(found[first + 1]) == name(one)
@@ -54,12 +68,24 @@ def _sorted_again(things: Sequence[T], last: Any, name: Callable[[T], Any]) -> l
         if first < len(found) and name(found[first]) == name(one):
             return None
         found.insert(first, one)
+    return follow(order, found)
+
+
+def chain_each(known: Drawn, kind: object, parts: Sequence[Sequence[T]]) -> Sequel[T]:
+    """What is in these, one after the other; the very tuple of the last time, if it is the same."""
+    last: tuple[Sequence[Sequence[T]], Sequel[T], Sequence[int]] | None = known.get(kind)
+    before = last[0] if last is not None else ()
+    todo = changed(parts, before)
+    if last is not None and len(parts) == len(before) and all(len(parts[at]) == len(before[at]) for at in todo):
+        starts, whole = last[2], [*last[1]]
+        places = [(at, inside) for at in todo for inside in changed(parts[at], before[at])]
+        for at, inside in places:
+            whole[starts[at] + inside] = parts[at][inside]
+        found = follow(last[1], whole, [starts[at] + inside for at, inside in places])
+    else:
+        starts, found = [*accumulate(map(len, parts), initial=0)], Sequel(chain.from_iterable(parts))
+    known[kind] = parts, found, starts
     return found
-
-
-def _exchanged(things: Sequence[object], before: Sequence[object]) -> set[int]:
-    """The places where another object stands, none did, or none does any more."""
-    return _changed(things, before) | {*range(len(things), len(before))}
 
 
 @dataclass(slots=True, eq=False, weakref_slot=True)
@@ -83,40 +109,51 @@ class Gathered(Generic[T]):
 def gather(known: Drawn, kind: object, parts: Sequence[Collection[T]]) -> Gathered[T]:
     """All that is in these parts; the very object of the last time, if it is the same. Few parts that are others are
     taken out and put in."""
-    last: tuple[Sequence[Collection[T]], Counter[T], Gathered[T]] | None = known.get(kind)
-    places = _exchanged(parts, last[0]) if last is not None else set()
+    last: tuple[Sequence[Collection[T]], dict[T, int], Gathered[T]] | None = known.get(kind)
+    places = exchanged(parts, last[0]) if last is not None else frozenset()
     if last is not None and not places:
-        _, counts, found = last
+        _, more, found = last
     elif last is None or len(places) > MANY:
         counts = Counter(chain.from_iterable(parts))
+        more = {one: count - 1 for one, count in counts.items() if count > 1}
         found = Gathered(sorted(counts), lambda: None)  # type: ignore[type-var]
         if last is not None and found.each == last[2].each:
             found = last[2]
     else:
-        before, counts, whole = last[0], Counter(last[1]), last[2]  # a copy: another thread may be at it too
-        gone = Counter(chain.from_iterable(before[at] for at in places if at < len(before)))
-        come = Counter(chain.from_iterable(parts[at] for at in sorted(places) if at < len(parts)))
-        found = _gathered_again(whole, counts, gone, come)
-    known[kind] = parts, counts, found
+        before, more, whole = last[0], {**last[1]}, last[2]  # a copy: another thread may be at it too
+        gone = chain.from_iterable(before[at] for at in places if at < len(before))
+        come = chain.from_iterable(parts[at] for at in sorted(places) if at < len(parts))
+        found = _gathered_again(whole, more, gone, come)
+    known[kind] = parts, more, found
     return found
 
 
-def _gathered_again(whole: Gathered[T], counts: Counter[T], gone: Counter[T], come: Counter[T]) -> Gathered[T]:
-    """The counts, too, are brought up to date."""
-    there = {one for one in (*gone, *come) if counts[one]}
-    counts.update(come)
-    counts.subtract(gone)
-    now = {one for one in (*gone, *come) if counts[one]}
-    for one in there - now:
-        del counts[one]
-    if now == there:
-        return whole
+def _gathered_again(whole: Gathered[T], more: dict[T, int], gone: Iterable[T], come: Iterable[T]) -> Gathered[T]:
+    """``more`` says how often something is there beyond once: it is of few, and brought up to date too."""
     each: list[Any] = whole.each.copy()
-    for one in there - now:
-        del each[bisect_left(each, one)]
-    for one in now - there:
-        insort(each, one)
-    return Gathered(each, ref(whole), frozenset(there - now), frozenset(now - there))
+    left, new = set[T](), set[T]()
+    for one in gone:
+        if one in more:
+            _add(more, one, -1)
+        else:
+            del each[bisect_left(each, one)]
+            left.add(one)
+    for one in come:
+        at = bisect_left(each, one)
+        if at < len(each) and each[at] == one:
+            _add(more, one, 1)
+        else:
+            each.insert(at, one)
+            new.add(one)
+    if left == new:
+        return whole
+    return Gathered(each, ref(whole), frozenset(left - new), frozenset(new - left))
+
+
+def _add(more: dict[T, int], one: T, times: int) -> None:
+    more[one] = more.get(one, 0) + times
+    if not more[one]:
+        del more[one]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,34 +168,52 @@ class Joined(Generic[T]):
 
 def join_all(known: Drawn, kind: object, sets: Sequence[frozenset[T]]) -> Joined[T]:
     """All of them together, made of the whole of last time where few of them are others."""
-    last: tuple[Sequence[frozenset[T]], frozenset[T]] | None = known.get(kind)
-    todo = _changed(sets, last[0]) if last is not None else set()
+    last: tuple[Sequence[frozenset[T]], frozenset[T], frozenset[T]] | None = known.get(kind)
+    todo = changed(sets, last[0]) if last is not None else frozenset()
     if last is None or len(sets) != len(last[0]) or len(todo) > FEW:
         found = Joined(frozenset[T]().union(*sets))
+        shared = _shared(sets)
     elif todo:
-        found = _joined_again(last[1], last[0], sets, todo)
+        found, shared = _joined_again(last, sets, todo)
     else:
-        found = Joined(last[1], last[1])
-    known[kind] = sets, found.whole
+        found, shared = Joined(last[1], last[1]), last[2]
+    known[kind] = sets, found.whole, shared
     return found
 
 
 def _joined_again(
-    whole: frozenset[T], before: Sequence[frozenset[T]], sets: Sequence[frozenset[T]], todo: set[int]
-) -> Joined[T]:
-    gone = frozenset[T]().union(*(before[at] for at in todo))
-    held = [*_still_held(gone, sets, todo)]
-    new = frozenset[T]().union(*(sets[at] for at in sorted(todo)))
-    found = set(whole)
-    found -= gone
-    found.update(*held)
-    found |= new
-    return Joined(frozenset(found), whole, gone.difference(new, *held), new - whole)
+    last: tuple[Sequence[frozenset[T]], frozenset[T], frozenset[T]],
+    sets: Sequence[frozenset[T]],
+    todo: Collection[int],
+) -> tuple[Joined[T], frozenset[T]]:
+    """With what more than one of them may have: the others are asked for what they have of these only. Where no object
+    takes an equal one's place the whole is copied once, which is most of what this takes."""
+    before, whole, shared = last
+    new = [sets[at] for at in sorted(todo)]
+    now = frozenset[T]().union(*new)
+    were = frozenset[T]().union(*(before[at] for at in todo))
+    held = [*_still_held(were & shared, sets, todo)]
+    gone, come = were.difference(now, *held), now - whole
+    if held or not {*map(id, were - gone)} <= {*map(id, now)}:
+        found = (whole - were).union(*held, now)
+    else:
+        found = (gone | come) ^ whole
+    shared |= _shared(new) | ((now - were) & whole)
+    return Joined(found, whole, gone, come), shared & found
 
 
-def _still_held(gone: frozenset[T], sets: Sequence[frozenset[T]], todo: set[int]) -> Iterator[frozenset[T]]:
+def _shared(sets: Iterable[frozenset[T]]) -> frozenset[T]:
+    """What more than one of them has."""
+    seen, found = set[T](), set[T]()
+    for each in sets:
+        found |= seen & each
+        seen |= each
+    return frozenset(found)
+
+
+def _still_held(gone: frozenset[T], sets: Sequence[frozenset[T]], todo: Collection[int]) -> Iterator[frozenset[T]]:
     """What others than these have of it too: their objects, which are still there."""
-    for at, each in enumerate(sets):
+    for at, each in enumerate(sets) if gone else ():
         if not gone.isdisjoint(each) and at not in todo:
             theirs = each - (each - gone)
             yield theirs
@@ -177,16 +232,16 @@ def make_each(
     given: object = None,
     beside: Sequence[object] | None = None,
     settle: Callable[[T, T], T] | None = None,
-) -> tuple[T, ...]:
+) -> Sequel[T]:
     """What was made of each of these very objects last time, from equal facts; else what is made of it now. ``given``
     are the facts for all of them, ``beside`` those for each. Where all of it is the same, the tuple of last time.
     ``settle`` says what is to stand in the place of the one that was there, given the other that was made now."""
     last = known.get(kind)
-    if last is None or (last[0] is not given and last[0] != given):
-        found = tuple(map(make, things))
+    if last is None or (last[0] is not given and last[0] != given) or (last[2] is None) != (beside is None):
+        found = Sequel(map(make, things))
     else:
         _, before, facts, found = last
-        todo = _changed(things, before)
+        todo = changed(things, before)
         if beside is not None and beside != facts:
             todo |= set(compress(count(), map(operator.ne, beside, facts)))
         if todo or len(things) != len(before):
@@ -195,25 +250,20 @@ def make_each(
     return found
 
 
-def _changed(things: Sequence[object], before: Sequence[object]) -> set[int]:
-    """The places where another object stands, or none did."""
-    if things is before:
-        return set()
-    found = compress(count(), map(operator.is_not, things, before))
-    return {*found, *range(len(before), len(things))}
-
-
 def _made_again(
     things: Sequence[S],
     make: Callable[[S], T],
     beside: Sequence[object] | None,
     last: Any,
-    todo: set[int],
+    perhaps: frozenset[int],
     settle: Callable[[T, T], T] | None,
-) -> tuple[T, ...]:
+) -> Sequel[T]:
     """Of what moved to another place what was made of it there."""
     _, before, facts, made = last
-    found: list[Any] = [*made[: len(things)], *[None] * (len(things) - len(before))]
+    todo: Collection[int] = perhaps
+    found: list[Any] = [*made]
+    if len(things) != len(before):
+        found = [*made[: len(things)], *[None] * (len(things) - len(before))]
     if beside is None and len(todo) > FEW:  # most of them moved on by one place
         of = dict(zip(map(id, before), made, strict=True))
         found = list(map(of.get, map(id, things)))
@@ -227,8 +277,4 @@ def _made_again(
         else:
             one = make(things[at])
             found[at] = settle(made[at], one) if settle is not None and at < len(made) else one
-    return made if _same(found, made) else tuple(found)
-
-
-def _same(one: Sequence[object], other: Sequence[object]) -> bool:
-    return len(one) == len(other) and all(map(operator.is_, one, other))
+    return follow(made, found, perhaps)

@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 import random
+import weakref
 from dataclasses import dataclass, field
 
 import pytest
 
-from appliance.model.drawn import Drawn, Joined, gather, join_all, keep, make_each, sort_each
+from appliance.model.drawn import (
+    Drawn,
+    Joined,
+    chain_each,
+    gather,
+    join_all,
+    keep,
+    keep_equal,
+    keep_parts,
+    make_each,
+    sort_each,
+)
+from appliance.model.sequel import Sequel, changed, exchanged, follow
 
 
 @dataclass(frozen=True)
@@ -18,7 +31,7 @@ class Thing:
     hidden: int = field(default=0, compare=False)
 
 
-def changed(chance: random.Random, things: list[Thing]) -> list[Thing]:
+def others(chance: random.Random, things: list[Thing]) -> list[Thing]:
     """A few come, go, move, or are others."""
     now = list(things)
     for _ in range(chance.randint(0, 3)):
@@ -43,7 +56,7 @@ def test_what_is_made_again_is_what_would_be_made_of_all(seed: int) -> None:
     chance, known = random.Random(seed), Drawn()
     things, beside, given = [Thing(f"t{n}") for n in range(20)], {}, 0
     for _ in range(40):
-        before, things = things, changed(chance, things)
+        before, things = things, others(chance, things)
         was, beside = dict(beside), beside | {f"t{chance.randint(0, 99)}": chance.randint(0, 3)}
         old, given = given, given + (chance.random() < 0.1)
         asked: list[Thing] = []
@@ -74,7 +87,7 @@ def test_what_is_made_again_may_keep_what_stood_there(seed: int) -> None:
         return thing.name, thing.hidden // 2
 
     for _ in range(40):
-        things = changed(chance, things)
+        things = others(chance, things)
         assert make_each(known, "kind", things, make, settle=_settle) == tuple(map(make, things))
 
 
@@ -97,7 +110,7 @@ def test_what_is_joined_again_is_the_union_with_the_newest_of_equals(seed: int) 
     found = frozenset[Thing]()
     for _ in range(40):
         for _ in range(chance.choice((0, 1, 1, 3, 12))):
-            kept = changed(chance, list(parts[at := chance.randrange(len(parts))]))
+            kept = others(chance, list(parts[at := chance.randrange(len(parts))]))
             parts[at] = frozenset(kept)
         if chance.random() < 0.1:
             parts.insert(chance.randint(0, len(parts)), frozenset({Thing("more")}))
@@ -145,7 +158,7 @@ def test_what_is_sorted_again_is_sorted(seed: int) -> None:
     chance, known = random.Random(seed), Drawn()
     things = [Thing(f"t{n}") for n in range(20)]
     for _ in range(40):
-        things = changed(chance, things)
+        things = others(chance, things)
         found = sort_each(known, "kind", things, lambda one: one.name)
         assert [id(one) for one in found] == [id(one) for one in sorted(things, key=lambda one: one.name)]
 
@@ -164,3 +177,62 @@ def test_what_is_kept_is_made_anew_from_other_facts() -> None:
     known = Drawn()
     assert [keep(known, "a", given, lambda given=given: [given]) for given in (1, 1, 2, 1)] == [[1], [1], [2], [1]]  # type: ignore[misc]
     assert keep(known, "a", 1, lambda: [3]) is keep(known, "a", 1, lambda: [4])
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_what_follows_from_one_another_is_what_follows_from_all(seed: int) -> None:
+    """Whoever is asked every time or now and then, each goes by what the one before says has changed."""
+    chance, known = random.Random(seed), Drawn()
+    things = [Thing(f"t{n}") for n in range(chance.choice((3, 20, 100)))]
+    whole = frozenset[object]()
+    for _ in range(60):
+        things = others(chance, things)
+        order = sort_each(known, "sorted", things, lambda one: one.name)
+        pairs = make_each(known, "pairs", order, lambda one: ((one.name, one.hidden // 2),) * (len(one.name) - 1))
+        flat = chain_each(known, "flat", pairs)
+        assert flat == tuple(pair for one in order for pair in ((one.name, one.hidden // 2),) * (len(one.name) - 1))
+        if chance.random() < 0.7:
+            halves = make_each(known, "halves", flat, lambda pair: pair[1], settle=keep_equal)
+            assert halves == tuple(pair[1] for pair in flat)
+            assert gather(known, "all names", make_each(known, "names", flat, lambda pair: (pair[0],))).each == sorted(
+                {pair[0] for pair in flat}
+            )
+        if chance.random() < 0.7:
+            sets = make_each(known, "sets", order, lambda one: frozenset({one.name, one.hidden}), settle=keep_parts)
+            joined = join_all(known, "everything", chain_each(known, "parts", (sets, (frozenset({"more"}),))))
+            before, whole = whole, joined.whole
+            assert whole == frozenset({"more"}).union(*({one.name, one.hidden} for one in things))
+            if joined.before is not None:
+                assert (joined.before is before, joined.gone, joined.come) == (True, before - whole, whole - before)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_where_tuples_differ_is_known_without_a_look_at_them(seed: int) -> None:
+    chance = random.Random(seed)
+    past = [follow((), [object() for _ in range(chance.choice((1, 10)))])]
+    for _ in range(40):
+        now: list[object] = [*past[-1]]
+        for at in chance.sample(range(len(now)), chance.randint(0, 1)):
+            now[at] = object()
+        if chance.random() < 0.1:
+            now.append(object())
+        past.append(follow(past[-1], now))
+        assert [*map(id, past[-1])] == [*map(id, now)]
+        assert (past[-1] is past[-2]) == (exchanged(now, past[-2]) == frozenset())
+        one, other = chance.choice(past[-3:]), chance.choice(past)
+        for had, have in ((past[-2], past[-1]), (one, other)):
+            assert changed(have, had) == changed(tuple(have), tuple(had))
+            assert exchanged(have, had) == exchanged(tuple(have), tuple(had))
+
+
+def test_a_tuple_of_tuples_grows_no_memory_of_all_before() -> None:
+    first = follow((), [[1], [2]])
+    kept = weakref.ref(thing := Kept())
+    now = follow(follow(first, [thing, [2]]), [[3], [2]])
+    del thing
+    assert kept() is None
+    assert isinstance(now, Sequel)
+
+
+class Kept:
+    """Something of which is seen that it goes."""

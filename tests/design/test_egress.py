@@ -24,7 +24,8 @@ from tests.design.wishes import MACHINE, UPLINKS, fixed, intents, wish_for
 
 
 def all_egress(wish: Wish) -> frozenset[Resource]:
-    return frozenset[Resource]().union(*egress_resources(wish))
+    found, main_routes = egress_resources(wish)
+    return main_routes.union(*found)
 
 
 GATEWAYS = {"eth0": ip_address("203.0.113.1"), "eth1": ip_address("192.168.7.1")}
