@@ -13,7 +13,7 @@ from contextlib import ExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
-from appliance.ipsec.applying import carry_out, close_sas, close_surplus, initiate_message
+from appliance.ipsec.applying import carry_out, close_sas, close_surplus, initiate_message, is_under_way
 from appliance.ipsec.conversation import LOG, PARTING, Conversation, ask_for_no_more, connected, heard, part, register
 from appliance.ipsec.files import Mark, add_line, mark_of, write_privately
 from appliance.ipsec.record import (
@@ -211,7 +211,9 @@ class Charon:
         if loaded is None:
             raise SystemFailure(f"charon has no connection {name} of ours", hint="apply the intent first")
         if can_start(sa for sa in parse_sas(talk.stream("list-sas", "list-sa", {"ike": name})) if sa.name == name):
-            talk.request("initiate", initiate_message(loaded.connection))
+            (answer,) = talk.requests([("initiate", initiate_message(loaded.connection))])
+            if not is_under_way(answer):
+                raise SystemFailure(f"charon refused initiate: {answer}")
 
     def _terminate(self, talk: Conversation, name: str) -> None:
         if close_sas(talk, ike_ids(talk).get(name, set())):
