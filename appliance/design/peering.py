@@ -8,11 +8,19 @@ from ipaddress import ip_network
 from itertools import chain
 
 from appliance.announce.render import render_exabgp
-from appliance.design.announcing import announced, beyond, says_nothing, sorted_networks, usually_announced
-from appliance.design.drawing import keep_members, recall_each
+from appliance.design.announcing import (
+    announced,
+    beyond,
+    says_nothing,
+    sorted_networks,
+    telling_connections,
+    usually_announced,
+)
+from appliance.design.drawing import choose, keep_members, recall_each
 from appliance.design.numbering import router_id
 from appliance.design.wish import Wish, profile_of
 from appliance.frr.render import write_frr
+from appliance.model.drawn import chain_each, keep, keep_equal
 from appliance.model.intent import Connection, Tunnel
 from appliance.model.peering import CLOSED, OPEN, SHUT, BgpRouter, Neighbor, Password, PrefixRule
 from appliance.model.resources import ExabgpConfig, FrrConfig
@@ -38,7 +46,8 @@ def router_configs(wish: Wish) -> frozenset[FrrConfig]:
     router = compose_router(wish)
     if router is None:
         return frozenset()
-    return frozenset({FrrConfig(write_frr(router, wish.templates, wish.drawn), router.secrets)})
+    written = write_frr(router, wish.templates, wish.drawn)
+    return frozenset({FrrConfig(written, router.secrets if _locked(wish) else ())})
 
 
 def speaker_configs(wish: Wish) -> frozenset[ExabgpConfig]:
@@ -49,19 +58,20 @@ def speaker_configs(wish: Wish) -> frozenset[ExabgpConfig]:
 
 def compose_router(wish: Wish, speaker: str = "frr") -> BgpRouter | None:
     """One speaker's BGP instance with a neighbour for each tunnel and family."""
-    speaking = [one for one in wish.connections if one.mode == "bgp" and one.speaker == speaker]
+    speaking = choose(wish, f"spoken for by {speaker}", lambda one: one.mode == "bgp" and one.speaker == speaker)
     if not speaking:
         return None
     asn = wish.intent.site.asn or speaking[0].asn
     assert asn is not None  # the intent's rules demand one of the two
     usual = usually_announced(wish)
-    told = [usual if says_nothing(one) else announced(wish, one) for one in speaking]
+    told = [usual] if _are_alike(wish) else [usual if says_nothing(one) else announced(wish, one) for one in speaking]
+    telling = [one for one in telling_connections(wish) if one.speaker == speaker]
     return BgpRouter(
         asn=asn,
         router_id=wish.intent.site.router_id or router_id(wish.intent.site.name),
         neighbors=_known_neighbors(wish, speaker, speaking, told, asn),
         networks=sorted_networks(chain.from_iterable({id(networks): networks for networks in told}.values())),
-        beyond=frozenset(network for one in speaking if one.announce.networks for network in beyond(wish.intent, one)),
+        beyond=frozenset(network for one in telling for network in beyond(wish.intent, one)),
         maximum_paths=wish.intent.bgp.maximum_paths,
         always_compare_med=wish.intent.bgp.always_compare_med,
         extra=wish.frr_extra,
@@ -72,16 +82,23 @@ def _known_neighbors(
     wish: Wish, speaker: str, speaking: Sequence[Connection], told: Iterable[object], asn: int
 ) -> tuple[Neighbor, ...]:
     """The same objects as long as all that they are drawn from is the same."""
-    nothing, stance = [None] * len(speaking), wish.stances.get
-    preferred = [_local_pref(wish, one) for one in speaking] if len(_priorities(wish)) > 1 else nothing
-    locked = any(one.bgp.password is not None for one in speaking)
-    keys = [_password(wish, one) for one in speaking] if locked else nothing
-    held = [[stance(tunnel.name, OPEN) for tunnel in one.tunnels] for one in speaking] if wish.stances else nothing
-    beside = [*zip(told, preferred, keys, held, strict=True)]
+    beside = None if _are_alike(wish) else [*map(partial(_own_facts, wish), speaking, told)]
     kind, draw = f"neighbors of {speaker}", partial(_all_neighbors, wish, asn)
-    given = wish.intent.site, asn
+    given = wish.intent.site, asn, usually_announced(wish)
     found: tuple[tuple[Neighbor, ...], ...] = recall_each(wish, kind, speaking, given, draw, beside, keep_members)
-    return tuple(chain.from_iterable(found))
+    return chain_each(wish.drawn, f"all {kind}", found)
+
+
+def _are_alike(wish: Wish) -> bool:
+    """Whether no connection has facts of its own that lie outside it: then none of them needs to be asked for those."""
+    own = choose(wish, "own facts", lambda one: not says_nothing(one) or one.bgp.password is not None)
+    return not own and not wish.stances and len(_priorities(wish)) < 2
+
+
+def _own_facts(wish: Wish, connection: Connection, told: object) -> object:
+    """All that its neighbours are drawn from beside itself, the site and what clouds are usually told."""
+    stances = [wish.stances.get(tunnel.name, OPEN) for tunnel in connection.tunnels]
+    return told, _local_pref(wish, connection), _password(wish, connection), stances
 
 
 def _all_neighbors(wish: Wish, asn: int, connection: Connection) -> tuple[Neighbor, ...]:
@@ -126,6 +143,11 @@ def _neighbors(wish: Wish, connection: Connection, tunnel: Tunnel, router_asn: i
     ]
 
 
+def _locked(wish: Wish) -> tuple[Connection, ...]:
+    """Whose sessions have keys."""
+    return choose(wish, "locked", lambda one: one.bgp.password is not None)
+
+
 def _password(wish: Wish, connection: Connection) -> Password | None:
     if connection.bgp.password is None:
         return None
@@ -162,9 +184,15 @@ def _local_pref(wish: Wish, connection: Connection) -> int | None:
 
 def _priorities(wish: Wish) -> frozenset[int]:
     if "priorities" not in wish.memory:
-        wish.memory["priorities"] = frozenset(_priority(one) for one in wish.connections if one.mode == "bgp")
+        each = recall_each(wish, "priorities", wish.connections, None, _own_priority, None, keep_equal)
+        wish.memory["priorities"] = keep(wish.drawn, "all priorities", each, lambda: frozenset(each) - {None})
     found: frozenset[int] = wish.memory["priorities"]
     return found
+
+
+def _own_priority(connection: Connection) -> int | None:
+    """None without BGP."""
+    return _priority(connection) if connection.mode == "bgp" else None
 
 
 def _priority(connection: Connection) -> int:
