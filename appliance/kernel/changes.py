@@ -82,9 +82,10 @@ def is_switch(change: Change) -> bool:
 
 
 def is_quick(changes: Sequence[Change]) -> bool:
-    """Whether all that is to be done is to move traffic, and done before another thread could have begun."""
-    detours = sum(isinstance(change.resource, Detour) for change in changes)
-    return detours <= FEW and sum(map(is_switch, changes)) + detours == len(changes)
+    """Whether all that is to be done is to move traffic, or a few addresses, and done before another thread could have
+    begun."""
+    few = sum(isinstance(change.resource, (Detour, InsideAddress)) for change in changes)
+    return few <= FEW and sum(map(is_switch, changes)) + few == len(changes)
 
 
 def links_concerned(changes: Sequence[Change]) -> frozenset[str] | None:

@@ -230,7 +230,7 @@ class Kernel:
         return await _converse(_observe_learned)
 
     async def apply(self, changes: Sequence[Change]) -> Sequence[Outcome]:
-        """Carry out the changes in order, one outcome each; go on past a failed one. A switch is made in this very
+        """Carry out the changes in order, one outcome each; go on past a failed one. What is quick is done in this very
         thread: Linux is done before it could have begun in another."""
         if is_quick(changes):
             outcomes = _carried_out(changes) if changes else ()
