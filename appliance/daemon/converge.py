@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 from appliance.model.change import Change, Door, Outcome
 from appliance.model.resources import FrrConfig, IkeConnection, InsideAddress, Resource, SharedKey
@@ -18,14 +17,6 @@ Look = Callable[[Door], Awaitable[frozenset[Resource]]]
 Note = Callable[[Door, Sequence[Outcome]], None]
 """Whoever keeps what was done through a door."""
 Batch = tuple[Door, list[Change]]
-
-
-@runtime_checkable
-class Foreseeing(Protocol):
-    """A door that has something to find out before it can carry changes out."""
-
-    def foresee(self, changes: Sequence[Change]) -> None:
-        """These are to come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +50,6 @@ async def carry_out(
     rests on it. ``note`` hears of what was tried."""
     outcomes: list[Outcome] = []
     batches = _batches(changes, doors)
-    for door, batch in batches:
-        if isinstance(door, Foreseeing):
-            door.foresee(batch)
     for beside in _beside(batches):
         failed = [outcome.change for outcome in outcomes if outcome.error is not None]
         tried = await asyncio.gather(

@@ -15,11 +15,11 @@ from appliance.frr.applying import Refused, carry_out, policy_delay, refusal, ti
 from appliance.frr.asking import read_established, read_filtered, read_paths, read_sessions
 from appliance.frr.diff import BGPD, MGMTD, Parts, split, steps
 from appliance.frr.files import RecordFile
-from appliance.frr.foreseeing import Ahead, look_ahead
 from appliance.frr.narrowing import narrowed
 from appliance.frr.pieces import Pieces
 from appliance.frr.record import Instances, missing_and_foreign, ours, routers, strangers, together
 from appliance.frr.tree import Tree, parse_tree, render_tree
+from appliance.frr.way import Way, find_way
 from appliance.model.address import IPAddress
 from appliance.model.change import Change, Outcome
 from appliance.model.fault import ApplianceError, SystemFailure, SystemLacks
@@ -51,7 +51,6 @@ class Frr:
     def __init__(self, run_dir: Path = RUN_DIR, record_file: Path = RECORD) -> None:
         self._run_dir = run_dir
         self._record = RecordFile(record_file)
-        self._ahead: asyncio.Future[Ahead | None] | None = None
         self._versions: dict[str, tuple[str, str]] = {}
         self.met: tuple[str, ...] | None = None
         """Whom :meth:`foreign` would name, by the last look; None where it did not tell."""
@@ -69,16 +68,7 @@ class Frr:
 
     async def apply(self, changes: Sequence[Change]) -> Sequence[Outcome]:
         """Send the difference to what stands. Lines that FRR refuses do not keep the others from it."""
-        ahead, self._ahead = self._ahead, None
-        found = await ahead if ahead is not None else None
-        return await self._run(lambda vtys: [self._outcome(vtys, change, found) for change in changes])
-
-    def foresee(self, changes: Sequence[Change]) -> None:
-        """These are to come, after what others are told: what FRR will be told is found out meanwhile. Nothing is
-        asked, and nothing counts before the daemons took it."""
-        told, config = self._record.config, changes[-1].new if changes else None
-        if self._ahead is None and told is not None and isinstance(config, FrrConfig):
-            self._ahead = asyncio.ensure_future(asyncio.to_thread(look_ahead, told, config))
+        return await self._run(lambda vtys: [self._outcome(vtys, change) for change in changes])
 
     def know(self, config: FrrConfig) -> None:
         """This is what was found to be told already; of what it is made shows sooner what differs from another."""
@@ -147,22 +137,22 @@ class Frr:
         self.met = None if recalled is None else ()
         return FrrConfig(render_tree(together(ours(_settled(vtys))))) if recalled is None else recalled
 
-    def _outcome(self, vtys: dict[str, Vty], change: Change, ahead: Ahead | None) -> Outcome:
+    def _outcome(self, vtys: dict[str, Vty], change: Change) -> Outcome:
         config = change.new
         assert config is None or isinstance(config, FrrConfig)
         try:
             vtys[BGPD].secrets = config.secrets if config else ()
-            refused = self._bring_to(vtys, config or FrrConfig(""), ahead)
+            refused = self._bring_to(vtys, config or FrrConfig(""))
         except ApplianceError as error:
             return Outcome(change, error.message, getattr(error, "retry", False))
         except OSError as error:
             return Outcome(change, f"{error.strerror}: {error.filename}")
         return Outcome(change, refusal(refused))
 
-    def _bring_to(self, vtys: dict[str, Vty], config: FrrConfig, ahead: Ahead | None) -> Sequence[Refused]:
+    def _bring_to(self, vtys: dict[str, Vty], config: FrrConfig) -> Sequence[Refused]:
         """There is no record while we write. What did not work together is tried once more line by line."""
         instances = _instances(vtys)
-        way = _way(vtys, self._record.recall(instances), config, ahead)
+        way = _way(vtys, self._record.recall(instances), config)
         self._record.take_away()
         refused = carry_out(vtys, way.script, delay=way.delay, lines=lambda: _lines_in(config))
         if refused:
@@ -205,17 +195,15 @@ class Frr:
         return self._versions[vty.name][1]
 
 
-def _way(vtys: dict[str, Vty], told: FrrConfig | None, config: FrrConfig, ahead: Ahead | None) -> Ahead:
-    """What was found out ahead, if it is about these very ones; else what takes as little as it can."""
+def _way(vtys: dict[str, Vty], told: FrrConfig | None, config: FrrConfig) -> Way:
+    """By as little as it takes."""
+    if told is not None and (found := find_way(told, config)) is not None:
+        return found
     if told is None:
         had, want = ours(_settled(vtys)), split(parse_tree(config.text))
-    elif ahead is not None and ahead.told is told and ahead.config is config:
-        return ahead
-    elif (found := look_ahead(told, config)) is not None:
-        return found
     else:
         had, want = (split(parse_tree(text)) for text in narrowed(told.text, config.text))
-    return Ahead(told, config, steps(had, want), policy_delay(want[BGPD]))
+    return Way(steps(had, want), policy_delay(want[BGPD]))
 
 
 def _lines_in(config: FrrConfig) -> int:

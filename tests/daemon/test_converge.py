@@ -38,13 +38,6 @@ class Waiting:
         return [Outcome(change, "refused" if self._fails else None) for change in changes]
 
 
-class Foreseeing(Waiting):
-    """One that has something to find out before its turn."""
-
-    def foresee(self, changes: Sequence[Change]) -> None:
-        self._story.append(f"foresees {len(changes)}")
-
-
 def doors(story: list[str], **frr: bool) -> tuple[Waiting, ...]:
     return (
         Waiting(story, XfrmLink, InsideAddress),
@@ -72,13 +65,6 @@ def test_what_charon_holds_waits_for_no_address_inside_and_bgp_does() -> None:
     assert story[:2] == ["begin SharedKey", "begin XfrmLink"]
     others = [line for line in story if "SharedKey" not in line]
     assert others == [f"{word} {kind}" for kind in ("XfrmLink", "FrrConfig", "XfrmLink") for word in ("begin", "end")]
-
-
-def test_before_anything_is_told_a_door_hears_of_what_is_to_come() -> None:
-    story: list[str] = []
-    frr = Foreseeing(story, FrrConfig)
-    asyncio.run(carry_out([Change(None, LINK), Change(None, FRR)], (*doors(story)[:2], frr)))
-    assert story[:2] == ["foresees 1", "begin XfrmLink"]
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from appliance.frr.files import ROOM, RecordFile
-from appliance.frr.foreseeing import look_ahead
 from appliance.frr.record import parse_record, render_record
 from appliance.frr.render import write_frr
 from appliance.frr.vtysh import Frr
+from appliance.frr.way import find_way
 from appliance.model.change import Change
 from appliance.model.peering import BgpRouter
 from appliance.model.resources import FrrConfig
@@ -33,8 +33,8 @@ def config(router: BgpRouter, known: dict[object, object]) -> FrrConfig:
 
 
 def amendment(told: FrrConfig | None, wanted: FrrConfig) -> str | None:
-    ahead = look_ahead(told, wanted) if told is not None else None
-    return ahead.amendment if ahead is not None else None
+    way = find_way(told, wanted) if told is not None else None
+    return way.amendment if way is not None else None
 
 
 CHANGES = st.lists(
@@ -196,8 +196,7 @@ def bgpd(tmp_path: Path) -> Iterator[_Daemon]:
         daemon.server_close()
 
 
-@pytest.mark.parametrize("foreseen", [True, False])
-def test_an_order_costs_what_it_changes(bgpd: _Daemon, tmp_path: Path, foreseen: bool) -> None:
+def test_an_order_costs_what_it_changes(bgpd: _Daemon, tmp_path: Path) -> None:
     """The text is not put together, and the record grows by a line."""
     known = dict[object, object]()
     door = Frr(tmp_path, tmp_path / "frr.json")
@@ -205,8 +204,6 @@ def test_an_order_costs_what_it_changes(bgpd: _Daemon, tmp_path: Path, foreseen:
 
     async def order(old: FrrConfig | None, new: FrrConfig) -> None:
         assert await door.observe() == (frozenset({old}) if old is not None else frozenset())
-        if foreseen:
-            door.foresee([Change(old, new)])
         [outcome] = await door.apply([Change(old, new)])
         assert outcome.error is None
 

@@ -9,11 +9,11 @@ from ipaddress import ip_address
 import pytest
 
 from appliance.frr.diff import Step, split, steps
-from appliance.frr.foreseeing import look_ahead
 from appliance.frr.narrowing import narrowed
 from appliance.frr.pieces import Pieces, find_difference
 from appliance.frr.render import write_frr
 from appliance.frr.tree import parse_tree
+from appliance.frr.way import find_way
 from appliance.model.peering import CLOSED, BgpRouter, Neighbor
 from appliance.model.resources import FrrConfig
 from tests.frr.routers import FIRST, SECOND, neighbor, random_router, render, templates, with_neighbors
@@ -70,9 +70,9 @@ def test_by_its_pieces_the_same_is_told_as_by_comparing_everything(seed: int, kn
             assert before.frame != after.frame or one.beyond != other.beyond or "default" in had + want
         else:
             assert between(*found) == between(had, want)
-            ahead = look_ahead(FrrConfig(before), FrrConfig(after))
-            assert ahead is not None
-            assert ahead.script == between(had, want)
+            way = find_way(FrrConfig(before), FrrConfig(after))
+            assert way is not None
+            assert way.script == between(had, want)
 
 
 def test_most_changes_are_found_by_pieces() -> None:

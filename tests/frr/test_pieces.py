@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.frr.foreseeing import look_ahead
-from appliance.frr.pieces import Pieces, Row, find_shifts, find_splices
+from appliance.frr.pieces import Owners, Pieces, Row, find_shifts, find_splices
 from appliance.frr.record import parse_record, render_amendment, render_record
 from appliance.frr.render import write_frr
+from appliance.frr.way import find_way
 from appliance.model.peering import BgpRouter
 from appliance.model.resources import FrrConfig
 from tests.frr.routers import neighbor, random_router, render, templates, with_neighbors
 
 
-@dataclass(frozen=True)
-class Thing:
-    tunnel: str | None
-
-
-def row(texts: list[str]) -> Row:
-    return Row(tuple(texts), [Thing(text) for text in texts])
+def row(texts: Sequence[str], order: Sequence[int] | None = None) -> Row:
+    return Row(tuple(texts), Owners(tuple(texts)), None if order is None else tuple(order))
 
 
 WORDS = st.text("ab", max_size=2)
-ROWS = st.lists(WORDS, max_size=5).map(row)
+ROWS = st.lists(WORDS, max_size=5).flatmap(
+    lambda texts: st.permutations(range(len(texts))).map(lambda order: row(texts, order)) | st.just(row(texts))
+)
 PIECES = st.lists(ROWS, max_size=3).flatmap(
     lambda rows: st.lists(WORDS, min_size=len(rows) + 1, max_size=len(rows) + 1).map(
         lambda frame: Pieces(tuple(frame), tuple(rows))
@@ -93,9 +91,9 @@ def test_what_is_compared_and_told_is_not_put_together() -> None:
     assert one != two
     assert one == FrrConfig(written(router))
     assert {one} - {two} == {one}
-    ahead = look_ahead(one, two)
-    assert ahead is not None
-    assert ahead.script != ()
-    assert ahead.amendment is not None
-    assert len(ahead.amendment) < 500
+    way = find_way(one, two)
+    assert way is not None
+    assert way.script != ()
+    assert way.amendment is not None
+    assert len(way.amendment) < 500
     assert not any("text" in vars(each.written) for each in (one, two))

@@ -1,4 +1,4 @@
-"""What FRR is about to be told, found out before its turn comes."""
+"""What FRR is told, to come from one configuration to another."""
 
 from __future__ import annotations
 
@@ -14,18 +14,16 @@ from appliance.model.resources import FrrConfig
 
 
 @dataclass(frozen=True, slots=True)
-class Ahead:
+class Way:
     """What takes FRR from what it was told to what it will be: these steps; and the record of the one to that of the
     other: this line. None: it is written anew."""
 
-    told: FrrConfig | None
-    config: FrrConfig
     script: Sequence[Step]
     delay: str
     amendment: str | None = None
 
 
-def look_ahead(told: FrrConfig, config: FrrConfig) -> Ahead | None:
+def find_way(told: FrrConfig, config: FrrConfig) -> Way | None:
     """By as much of both as they can differ in. None where it takes a look at all of it."""
     had, want = told.written, config.written
     if not isinstance(had, Pieces) or not isinstance(want, Pieces):
@@ -36,4 +34,4 @@ def look_ahead(told: FrrConfig, config: FrrConfig) -> Ahead | None:
         return None
     old, new = (split(parse_tree(text)) for text in found)
     amendment = render_amendment(find_splices(had, shifts), want.length)
-    return Ahead(told, config, steps(old, new), policy_delay(new[BGPD]), amendment)
+    return Way(steps(old, new), policy_delay(new[BGPD]), amendment)
