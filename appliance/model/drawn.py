@@ -277,4 +277,4 @@ def _made_again(
         else:
             one = make(things[at])
             found[at] = settle(made[at], one) if settle is not None and at < len(made) else one
-    return follow(made, found, perhaps)
+    return follow(made, found, perhaps if len(perhaps) <= FEW else None)
