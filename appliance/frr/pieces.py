@@ -3,34 +3,52 @@ from another is found without reading either."""
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain, compress, zip_longest
-from operator import attrgetter
-from typing import Protocol
+from itertools import chain, compress, count, zip_longest
+from typing import TypeVar
 
 _PLACE = re.compile(r"\0(\d+)\0\n?")
+
+FEW = 8
+"""Pieces that are worth being looked for one by one."""
+
+T = TypeVar("T")
 
 Splice = tuple[int, int, str]
 """From where to where in a text, and what stands there instead in the one after it."""
 
 
-class Owned(Protocol):
-    """What a piece tells of."""
+@dataclass(frozen=True)
+class Owners:
+    """The tunnels that pieces tell of; None: of none, or all."""
 
-    @property
-    def tunnel(self) -> str | None:
-        """The tunnel it is about; None: none, or all."""
+    names: tuple[str | None, ...]
+
+    @cached_property
+    def places(self) -> Mapping[str | None, Sequence[int]]:
+        """Which pieces are about each."""
+        found: dict[str | None, list[int]] = {}
+        for at, name in enumerate(self.names):
+            found.setdefault(name, []).append(at)
+        return found
 
 
 @dataclass(frozen=True)
 class Row:
-    """Pieces that follow one another, each with what it tells of."""
+    """Pieces that follow one another in this ``order`` of their numbers (None: as they are), each somebody's."""
 
     texts: tuple[str, ...]
-    things: Sequence[Owned]
+    owners: Owners
+    order: tuple[int, ...] | None = None
+
+    @cached_property
+    def told(self) -> tuple[str, ...]:
+        """As they follow one another."""
+        return self.texts if self.order is None else tuple(map(self.texts.__getitem__, self.order))
 
     @cached_property
     def length(self) -> int:
@@ -42,32 +60,29 @@ class Row:
         """Lines in all of them."""
         return sum(text.count("\n") for text in self.texts)
 
-    @cached_property
-    def names(self) -> tuple[str | None, ...]:
-        """The tunnel of each."""
-        return tuple(map(attrgetter("tunnel"), self.things))
-
-    @cached_property
-    def places(self) -> Mapping[str | None, Sequence[int]]:
-        """Where the pieces of each tunnel stand."""
-        found: dict[str | None, list[int]] = {}
-        for at, name in enumerate(self.names):
-            found.setdefault(name, []).append(at)
-        return found
-
     def about(self, tunnels: Collection[str | None]) -> str:
         """Those of these tunnels, and those of none."""
-        return "".join(compress(self.texts, map({None, *tunnels}.__contains__, self.names)))
+        numbers = [at for name in {None, *tunnels} for at in self.owners.places.get(name, ())]
+        if len(numbers) <= FEW:
+            numbers.sort(key=None if self.order is None else self.order.index)
+        elif self.order is None:
+            numbers.sort()
+        else:
+            numbers = [*filter({*numbers}.__contains__, self.order)]
+        return "".join(map(self.texts.__getitem__, numbers))
 
-    def found(self, tunnels: Collection[str | None]) -> str:
-        """The same, of a row that is asked more than once."""
-        places = sorted(at for name in {None, *tunnels} for at in self.places.get(name, ()))
-        return "".join(self.texts[at] for at in places)
+    def beside(self, other: Row) -> list[int]:
+        """Where pieces stand whose texts are nowhere in the other."""
+        known = frozenset(other.texts)
+        return [at for at, text in enumerate(self.told) if text not in known]
 
-    def beside(self, texts: Collection[str]) -> list[int]:
-        """Where pieces stand that are none of these."""
-        known = frozenset(texts)
-        return [at for at, text in enumerate(self.texts) if text not in known]
+    def piece(self, at: int) -> str:
+        """The piece that stands there."""
+        return self.texts[at if self.order is None else self.order[at]]
+
+    def owner(self, at: int) -> str | None:
+        """Whose that is."""
+        return self.owners.names[at if self.order is None else self.order[at]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,28 +111,27 @@ class Pieces:
         """The same text. Where the first pieces that differ do so at once nobody reads on."""
         if not isinstance(other, Pieces):
             return NotImplemented
-        differing = (pair for pair in zip_longest(self._parts, other._parts, fillvalue="") if pair[0] != pair[1])
-        pairs = ((one, two) for pair in differing for one, two in zip_longest(*map(_each, pair)) if one != two)
-        one, two = next(pairs, (None, None))
+        parts = zip_longest(self._parts, other._parts, fillvalue="")
+        pairs = (pair for one, two in parts if one is not two for pair in zip_longest(_each(one), _each(two)))
+        one, two = next((pair for pair in pairs if pair[0] != pair[1]), (None, None))
         if one is None and two is None:
             return True
         clear = one is not None and two is not None and not (one.startswith(two) or two.startswith(one))
         return not clear and self.text == other.text
 
-    def about(self, tunnels: Collection[str | None], known: Mapping[int, str]) -> str:
-        """All of it but the pieces of other tunnels. Of some rows it is ``known``, by their identity."""
-        rows = (known[id(row)] if id(row) in known else row.about(tunnels) for row in self.rows)
+    def about(self, tunnels: Collection[str | None]) -> str:
+        """All of it but the pieces of other tunnels."""
+        rows = (row.about(tunnels) for row in self.rows)
         return "".join(chain.from_iterable(zip_longest(self.frame, rows, fillvalue="")))
 
     @property
-    def _parts(self) -> Iterator[str | tuple[str, ...]]:
-        """In order: the frame's texts, and between them the rows'."""
-        rows = (row.texts for row in self.rows)
-        return chain.from_iterable(zip_longest(self.frame, rows, fillvalue=""))
+    def _parts(self) -> Iterator[str | Row]:
+        """In order: the frame's texts, and between them the rows."""
+        return chain.from_iterable(zip_longest(self.frame, self.rows, fillvalue=""))
 
 
-def _each(part: str | tuple[str, ...]) -> tuple[str, ...]:
-    return (part,) if isinstance(part, str) else part
+def _each(part: str | Row) -> tuple[str, ...]:
+    return (part,) if isinstance(part, str) else part.told
 
 
 def place(number: int) -> str:
@@ -133,18 +147,19 @@ def lay_out(text: str, rows: Sequence[Row]) -> Pieces:
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """A row after another one: at which places pieces went from the one, and came to the other."""
+    """A row after another one: at which places pieces went from the one, and came to the other. ``mixed``: those that
+    stay do not follow one another as they did."""
 
     old: Row
     new: Row
     gone: Sequence[int]
     come: Sequence[int]
+    mixed: bool
 
     @property
     def tunnels(self) -> set[str | None]:
         """Of those pieces."""
-        went = {self.old.things[at].tunnel for at in self.gone}
-        return went | {self.new.things[at].tunnel for at in self.come}
+        return {*map(self.old.owner, self.gone), *map(self.new.owner, self.come)}
 
 
 Shifts = Sequence[Shift | None]
@@ -159,7 +174,19 @@ def find_shifts(had: Pieces, want: Pieces) -> Shifts | None:
 
 
 def _shift(old: Row, new: Row) -> Shift:
-    return Shift(old, new, old.beside(new.texts), new.beside(old.texts))
+    """Of few that are others under their numbers nobody asks for all where they stand."""
+    found = [*compress(count(), map(operator.ne, old.texts, new.texts))]
+    if len(old.texts) == len(new.texts) and len(found) <= FEW and (old.order is None) == (new.order is None):
+        gone, come = _places(old, found), _places(new, found)
+        if old.order is None or _without(old.order, gone) == _without(new.order or (), come):
+            return Shift(old, new, gone, come, mixed=False)
+    gone, come = old.beside(new), new.beside(old)
+    return Shift(old, new, gone, come, mixed=_without(old.told, gone) != _without(new.told, come))
+
+
+def _places(row: Row, numbers: Sequence[int]) -> Sequence[int]:
+    """Where the pieces of these numbers stand, from the first on."""
+    return numbers if row.order is None else sorted(map(row.order.index, numbers))
 
 
 def find_difference(had: Pieces, want: Pieces, shifts: Shifts | None = None) -> tuple[str, str] | None:
@@ -169,10 +196,7 @@ def find_difference(had: Pieces, want: Pieces, shifts: Shifts | None = None) -> 
     if shifts is None:
         return None
     tunnels = set[str | None]().union(*(one.tunnels for one in shifts if one is not None))
-    if None in tunnels:
-        return None
-    both = {id(row): row.found(tunnels) for row, one in zip(had.rows, shifts, strict=True) if one is None}
-    return had.about(tunnels, both), want.about(tunnels, both)
+    return None if None in tunnels else (had.about(tunnels), want.about(tunnels))
 
 
 def find_splices(had: Pieces, shifts: Shifts) -> Iterator[Splice]:
@@ -188,9 +212,9 @@ def find_splices(had: Pieces, shifts: Shifts) -> Iterator[Splice]:
 def _splices(start: int, shift: Shift) -> Iterator[Splice]:
     """By the number of pieces that stay before each place. Where those changed places among themselves: all of the
     row."""
-    old, new = shift.old.texts, shift.new.texts
-    if _without(old, shift.gone) != _without(new, shift.come):
-        yield start, start + shift.old.length, "".join(new)
+    old, new = shift.old.told, shift.new
+    if shift.mixed:
+        yield start, start + shift.old.length, "".join(new.told)
         return
     gone, come = _ranked(shift.gone), _ranked(shift.come)
     at = passed = 0
@@ -198,12 +222,12 @@ def _splices(start: int, shift: Shift) -> Iterator[Splice]:
         here, passed = rank + passed, passed + len(gone.get(rank, ()))
         start += sum(map(len, old[at:here]))
         at, end = rank + passed, start + sum(map(len, old[here : rank + passed]))
-        yield start, end, "".join(new[place] for place in come.get(rank, ()))
+        yield start, end, "".join(map(new.piece, come.get(rank, ())))
         start = end
 
 
-def _without(texts: Sequence[str], places: Sequence[int]) -> list[str]:
-    found = [*texts]
+def _without(row: Sequence[T], places: Sequence[int]) -> list[T]:
+    found = [*row]
     for at in reversed(places):
         del found[at]
     return found

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import operator
 import re
-from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from bisect import insort
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
+from itertools import chain, compress, count
 from operator import attrgetter
 from typing import Any
 
 from appliance.frr.extra import parse_extra
 from appliance.frr.marks import BEYOND_MAP, DEFAULT_LIST, MARK, SOURCE_MAP
-from appliance.frr.pieces import Pieces, Row, lay_out, place
+from appliance.frr.pieces import FEW, Owners, Pieces, Row, lay_out, place
 from appliance.frr.tree import merge_trees, parse_tree, render_tree, sort_tree
 from appliance.model.address import IPAddress, IPNetwork
 from appliance.model.drawn import Drawn, keep, make_each, sort_each
@@ -83,8 +84,25 @@ class Family:
 
     name: str
     networks: tuple[IPNetwork, ...]
-    peers: tuple[Neighbor, ...]
-    lists: tuple[PrefixList, ...]
+    peers: Sequence[Neighbor]
+    lists: Sequence[PrefixList]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Arranged(Sequence[Any]):
+    """Each once, in the ``order`` of these numbers: when one gets another place the others keep theirs in ``each``."""
+
+    each: tuple[Any, ...]
+    order: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    def __getitem__(self, at: Any) -> Any:
+        return self.each[self.order[at]]
+
+    def __iter__(self) -> Iterator[Any]:
+        return map(self.each.__getitem__, self.order)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +144,7 @@ def _draw(router: BgpRouter, templates: Mapping[str, str], known: Drawn) -> Piec
         known.clear()
     known["templates"] = templates
     told = make_each(known, "told", router.neighbors, lambda peer: _tell(peer, router.asn), router.asn, settle=_settle)
-    all_told = sort_each(known, "by place", told, attrgetter("place"))
-    maps = [*chain.from_iterable(map(attrgetter("maps"), told))]
-    if router.source:
-        maps.append(RouteMap(SOURCE_MAP, source=router.source))
-    if router.beyond:
-        maps.append(RouteMap(BEYOND_MAP, local_pref=0, weight=0))
+    peers = Arranged(make_each(known, "peers", told, attrgetter("peer")), _order(known, told))
     whole = load_template(templates, "frr.conf.j2", _SAFE, "FRR")
     constants = {
         "map_name": map_name, "connect_retry": CONNECT_RETRY, "default_list": DEFAULT_LIST,
@@ -144,16 +157,15 @@ def _draw(router: BgpRouter, templates: Mapping[str, str], known: Drawn) -> Piec
         ((word, things),) = about.items()
         template = whole.environment.get_template(name)
         kind = (name, len(rows), router.beyond if name == ACTIVATION else None)
-        made = make_each(known, kind, things, lambda thing: template.render({word: thing}, **constants))
-        rows.append(keep(known, ("row", name, len(rows)), made, lambda: Row(made, things)))
+        rows.append(_row(known, kind, things, lambda thing: template.render({word: thing}, **constants)))
         return Piece(place(len(rows) - 1))
 
     text = whole.render(
         router=router,
-        peers=[*map(attrgetter("peer"), all_told)],
-        families=tuple(_family(router, told, all_told, version, known) for version in (4, 6)),
+        peers=peers,
+        families=tuple(_family(router, told, peers, version, known) for version in (4, 6)),
         pieces=pieces,
-        maps=sort_each(known, "maps", maps, attrgetter("name")),
+        maps=_maps(router, told, known),
         restart=RESTART,
         defer=DEFER,
         source=router.source,
@@ -161,6 +173,52 @@ def _draw(router: BgpRouter, templates: Mapping[str, str], known: Drawn) -> Piec
         beyond_map=BEYOND_MAP,
     )
     return lay_out(text, rows)
+
+
+def _row(known: Drawn, kind: tuple[object, ...], things: Sequence[Any], draw: Callable[[Any], str]) -> Row:
+    """The very row of the last time, if it is the same."""
+    each, order = (things.each, things.order) if isinstance(things, Arranged) else (things, None)
+    texts = make_each(known, kind, each, draw)
+    names = make_each(known, ("names", *kind), each, attrgetter("tunnel"))
+    owners = keep(known, ("owners", *kind[:2]), names, lambda: Owners(names))
+    return keep(known, ("row", *kind[:2]), (texts, order), lambda: Row(texts, owners, order))
+
+
+def _order(known: Drawn, told: Sequence[Told]) -> tuple[int, ...]:
+    """The neighbours' numbers by their addresses; the very tuple of the last time, if it is the same. Of few that moved
+    only the places are looked for."""
+    before: Sequence[Told]
+    order: tuple[int, ...]
+    before, order = known.get("order", ((), ()))
+    moved = [*compress(count(), map(operator.is_not, told, before))]
+
+    def turn(at: int) -> tuple[tuple[int, int], int]:
+        return told[at].place, at
+
+    if len(told) != len(before) or len(moved) > FEW:
+        order = tuple(sorted(range(len(told)), key=turn))
+    elif any(told[at].place != before[at].place for at in moved):
+        found = [*order]
+        for at in moved:
+            found.remove(at)
+        for at in moved:
+            insort(found, at, key=turn)
+        order = tuple(found)
+    known["order"] = told, order
+    return order
+
+
+def _maps(router: BgpRouter, told: Sequence[Told], known: Drawn) -> Sequence[RouteMap]:
+    """By name: the neighbours', and what is for all."""
+    theirs = make_each(known, "maps of each", told, attrgetter("maps"))
+
+    def flat() -> list[RouteMap]:
+        more = [RouteMap(SOURCE_MAP, source=router.source)] if router.source else []
+        more += [RouteMap(BEYOND_MAP, local_pref=0, weight=0)] if router.beyond else []
+        return [*chain.from_iterable(theirs), *more]
+
+    maps = keep(known, "all maps", (theirs, router.source, bool(router.beyond)), flat)
+    return sort_each(known, "maps", maps, attrgetter("name"))
 
 
 def map_name(peer: Neighbor, direction: str) -> str:
@@ -193,24 +251,36 @@ def _settle(before: Told, now: Told) -> Told:
     return replace(now, lists=lists, maps=before.maps if before.maps == now.maps else now.maps)
 
 
-def _family(router: BgpRouter, told: Iterable[Told], by_place: Sequence[Told], version: int, known: Drawn) -> Family:
-    """``told`` is in an order that does not change when a neighbour moves: then its lists need no sorting."""
-    start, end = (bisect_left(by_place, (number,), key=attrgetter("place")) for number in (version, version + 1))
-    members = by_place[start:end]
+def _family(router: BgpRouter, told: Sequence[Told], by_place: Arranged, version: int, known: Drawn) -> Family:
+    """Where all neighbours are of one family they stay in the order in which they are given: fewer move."""
+    versions = make_each(known, "versions", told, lambda one: one.place[0])
+    members: Sequence[Neighbor] = by_place
+    if any(map(version.__ne__, versions)):
+        members = [peer for peer in by_place if peer.address.version == version]
     networks = {network for network in router.networks if network.version == version}
-    word = "ip" if version == 4 else "ipv6"
-    mine = map(attrgetter("lists"), told) if len(members) == len(by_place) else (
-        one.lists for one in told if one.place[0] == version
-    )  # fmt: skip
-    lists = [*chain.from_iterable(mine)] if members else []
-    default = next(filter(None, map(attrgetter("default"), members)), None)
-    lists += [_prefix_list(word, DEFAULT_LIST, default)] if default else []
     return Family(
         name=f"ipv{version}",
         networks=tuple(sorted(networks, key=lambda network: (int(network.network_address), network.prefixlen))),
-        peers=tuple(map(attrgetter("peer"), members)),
-        lists=tuple(sort_each(known, f"lists{version}", lists, attrgetter("name"))),
+        peers=members,
+        lists=_lists(told, members, versions, version, known),
     )
+
+
+def _lists(
+    told: Sequence[Told], members: Sequence[Neighbor], versions: Sequence[int], version: int, known: Drawn
+) -> Sequence[PrefixList]:
+    """By name: those of a family's neighbours, and the one for all where any takes the default route."""
+    theirs = make_each(known, "lists of each", told, attrgetter("lists"))
+    defaults = make_each(known, "defaults", told, attrgetter("default"))
+    takes = keep(known, "takes default", defaults, lambda: any(defaults))
+    default = next(filter(None, map(_default_rules, members)), None) if takes else None
+
+    def flat() -> list[PrefixList]:
+        more = [_prefix_list("ip" if version == 4 else "ipv6", DEFAULT_LIST, default)] if default else []
+        return [*chain.from_iterable(compress(theirs, map(version.__eq__, versions))), *more]
+
+    lists = keep(known, ("lists", version), (theirs, versions, default), flat)
+    return sort_each(known, f"lists{version}", lists, attrgetter("name"))
 
 
 def _prefix_list(word: str, name: str, rules: Iterable[PrefixRule], tunnel: str | None = None) -> PrefixList:
