@@ -9,6 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from appliance.model.sequel import exchanged
+
 Span = tuple[int, int, int]
 """IP version, first and last address of a network."""
 
@@ -37,7 +39,7 @@ class Claiming(Protocol):
 class Apart:
     """Connections of which none has a network, or a part of one, that another has too."""
 
-    _known: dict[int, Claiming] = field(default_factory=dict)
+    _known: Sequence[Claiming] = ()
     _claims: set[tuple[str, object]] = field(default_factory=set)
     _insides: list[Span] = field(default_factory=list)
     _networks: list[Span] = field(default_factory=list)
@@ -46,11 +48,14 @@ class Apart:
 
     def follow(self, connections: Sequence[Claiming]) -> bool:
         """Whether these are apart too. Where not, this is worth nothing any more."""
-        before, now = self._known, dict(zip(map(id, connections), connections, strict=True))
-        self._known = now
-        for number in before.keys() - now.keys():
-            self._leave(before[number])
-        return len(now) == len(connections) and all(self._enter(now[number]) for number in now.keys() - before.keys())
+        before, self._known = self._known, connections
+        places = sorted(exchanged(connections, before))
+        gone = {id(before[at]): before[at] for at in places if at < len(before)}
+        come = {id(connections[at]): connections[at] for at in places if at < len(connections)}
+        for number in gone.keys() - come.keys():
+            self._leave(gone[number])
+        alone = len(come) == bisect_left(places, len(connections))
+        return alone and all(self._enter(come[number]) for number in come.keys() - gone.keys())
 
     def _leave(self, one: Claiming) -> None:
         self._claims.difference_update(one.claims)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from appliance.model.algorithms import (
     ADDITIONAL_GROUPS,
@@ -48,6 +49,7 @@ class WeakChoice:
     keyword: str
 
 
+@lru_cache(maxsize=1024)
 def parse_proposal(text: str, phase: str) -> Proposal:
     """Read one proposal of ``phase`` ``ike`` or ``esp``. Raises ValueError with the reason charon would refuse it for.
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import accumulate
 
 from appliance.intent.tree import MOST_CHARACTERS
+from appliance.model.sequel import Sequel, follow
 
 _CONNECTIONS = re.compile(r"connections:[ \t]*\n(?=( *)- )")
 _STRANGE = ("\r", "\ufeff", "\n---", "\n...", "\n%")
@@ -15,12 +19,13 @@ _NEXT_KEY = re.compile(r"\n(?=[^\s#])(?!- )")
 
 @dataclass(frozen=True, slots=True)
 class Pieces:
-    """``before`` the list of connections, each of its ``items``, what comes ``after``. Each item begins with
-    ``beginning`` and ends its last line, one more than the text has at the end of the list."""
+    """Of a ``text``: what stands ``before`` the list of connections, each of its ``items``, what comes ``after``. Each
+    item begins with ``beginning`` and ends its last line, one more than the text has at the end of the list."""
 
+    text: str
     before: str
     beginning: str
-    items: list[str]
+    items: Sequel[str]
     after: str
 
     @property
@@ -29,8 +34,8 @@ class Pieces:
         return f"{self.before.rpartition('connections:')[0]}connections: []\n{self.after}"
 
 
-def split_text(text: str) -> Pieces | None:
-    """None for a text of another manner."""
+def split_text(text: str, known: Pieces | None = None) -> Pieces | None:
+    """None for a text of another manner. What was among the items ``known`` is the same object."""
     lines = f"\n{text}"
     place = lines.find("\nconnections:") + 1
     opening = _CONNECTIONS.match(lines, place) if place else None
@@ -39,18 +44,19 @@ def split_text(text: str) -> Pieces | None:
     ending = _NEXT_KEY.search(lines, opening.end()) if _has_edges(lines, opening.end()) else None
     end = ending.end() if ending else len(lines)
     beginning = f"{opening[1] or ''}- "
-    items = _items(lines[opening.end() : end], beginning)
-    return Pieces(lines[1 : opening.end()], beginning, items, lines[end:])
+    items, same = _items(lines[opening.end() : end], beginning), {one: one for one in known.items} if known else {}
+    return Pieces(text, lines[1 : opening.end()], beginning, Sequel(same.get(one, one) for one in items), lines[end:])
 
 
 def follow_pieces(known: Pieces, text: str) -> Pieces | None:
     """The same, where what changed lies between items that did not; None where it takes a look at all of it."""
+    if text == known.text:
+        return known
     start, end = len(known.before), len(text) - len(known.after)
     alike = text.startswith(known.before) and text.endswith(known.after) and len(text) <= MOST_CHARACTERS
     if not alike or end <= start or not known.beginning.startswith(" ") or (known.after and text[end - 1] != "\n"):
         return None
-    head, start = _same_at_start(known.items, text, start, end)
-    tail, end = _same_at_end(known.items[head:], text, start, end)
+    head, tail, start, end = _find_same(known, text, start, end)
     between = text[start:end]
     if (
         _is_strange(between, known.beginning)
@@ -59,8 +65,9 @@ def follow_pieces(known: Pieces, text: str) -> Pieces | None:
     ):
         return None
     items = _items(between.removesuffix("\n") if tail else between, known.beginning) if between else []
-    kept = known.items[len(known.items) - tail :]
-    return Pieces(known.before, known.beginning, [*known.items[:head], *items, *kept], known.after)
+    now = [*known.items[:head], *items, *known.items[len(known.items) - tail :]]
+    changed = range(head, head + len(items))
+    return Pieces(text, known.before, known.beginning, follow(known.items, now, changed), known.after)
 
 
 def _items(text: str, beginning: str) -> list[str]:
@@ -68,23 +75,30 @@ def _items(text: str, beginning: str) -> list[str]:
     return [f"{beginning}{item}\n" for item in items]
 
 
-def _same_at_start(items: list[str], text: str, start: int, end: int) -> tuple[int, int]:
-    """How many there are, and where they end."""
-    for count, item in enumerate(items):
-        if not text.startswith(item, start, end):
-            return count, start
-        start += len(item)
-    return len(items), start
+def _find_same(known: Pieces, text: str, start: int, end: int) -> tuple[int, int, int, int]:
+    """How many items of the list, which now goes from ``start`` to ``end``, are the same at its start and at its end;
+    and where what lies between begins and ends."""
+    old, stop = known.text, len(known.text) - len(known.after)
+    begins = [*accumulate(map(len, known.items), initial=start)]
+    most = min(stop, end) - start
+    alike = _count(most, lambda one, two: text.startswith(old[start + one : start + two], start + one))
+    head = bisect_right(begins, start + alike) - 1
+    alike = _count(most - alike, lambda one, two: text.startswith(old[stop - two : stop - one], end - two))
+    first = bisect_left(begins, stop - alike, head)
+    while first < len(known.items) and text[end - stop + begins[first] - 1] != "\n":
+        first += 1
+    last = end if first >= len(known.items) else end - stop + begins[first]
+    return head, max(len(known.items) - first, 0), begins[head], last
 
 
-def _same_at_end(items: list[str], text: str, start: int, end: int) -> tuple[int, int]:
-    """How many there are, and where they begin."""
-    for count, item in enumerate(reversed(items)):
-        piece = item if count else item[:-1]
-        if not text.endswith(piece, start, end) or text[end - len(piece) - 1] != "\n":
-            return count, end
-        end -= len(piece)
-    return len(items), end
+def _count(most: int, same: Callable[[int, int], bool]) -> int:
+    """How many characters are the same from the first on, when this tells of those from one place to another. No more
+    than twice as many are looked at."""
+    least = 0
+    while least < most:
+        middle = (least + most + 1) // 2
+        least, most = (middle, most) if same(least, middle) else (least, middle - 1)
+    return least
 
 
 def _is_strange(text: str, beginning: str) -> bool:

@@ -36,6 +36,6 @@ class NetworkIndex(Generic[Owner]):
 
 def _enclosing(network: IPNetwork) -> Iterator[_Prefix]:
     """The network itself and every larger one around it."""
-    bits, width = int(network.network_address), network.max_prefixlen
+    bits, width, version = int(network.network_address), network.max_prefixlen, network.version
     for length in range(network.prefixlen, -1, -1):
-        yield network.version, length, bits >> (width - length)
+        yield version, length, bits >> (width - length)

@@ -120,7 +120,8 @@ class Reader:
         entries = self._entries(node, shape.keys, path, shape.secret)
         found: dict[str, Any] = {}
         for key in shape.keys:
-            value = self._key(key, None if entries is None else entries.get(key.name), path, whole=entries is not None)
+            entry = None if entries is None else entries.get(key.name)
+            value = self._key(key, entry, path, whole=entries is not None) if entry or key.required else _ABSENT
             if value is not _ABSENT and key.field:
                 found[key.field] = value
         return shape.build(**found)
@@ -129,8 +130,6 @@ class Reader:
         """The key's value, or _ABSENT. ``whole``: the mapping itself was readable, so a missing key is a fault."""
         place = _under(path, key.name)
         if entry is None:
-            if not key.required:
-                return _ABSENT
             if whole and place not in self.broken:
                 self.refuse(place, "missing", allowed=_allowed(key.shape))
             return placeholder_of(key.shape)
@@ -167,9 +166,10 @@ class Reader:
             self.refuse(path, f"{_what(node)} where a mapping belongs", found=found, allowed=f"the keys {names}")
             return None
         known: dict[str, Entry] = {}
+        wanted = {key.name for key in keys}
         for entry in node.entries:
             name = entry.key.value
-            if name not in {key.name for key in keys}:
+            if name not in wanted:
                 self._unknown(entry, keys, path, secret)
             elif name in known:
                 first = known[name].key.line

@@ -7,20 +7,22 @@ returns None then.
 
 from __future__ import annotations
 
-import operator
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import compress, count
 from operator import attrgetter
 
 from appliance.intent.apart import Apart, Span
 from appliance.intent.cutting import Pieces, follow_pieces, split_text
 from appliance.intent.layout import CONNECTION, INTENT
 from appliance.intent.read import Reader
-from appliance.intent.rules import Judgement, find_all, split
+from appliance.intent.rules import find_all, split
 from appliance.intent.rules_nat import nat_findings
 from appliance.intent.tree import MOST_NODES, Entries, Items, Node, Unreadable, count_nodes, parse_tree
 from appliance.model.address import IPNetwork
+from appliance.model.drawn import Drawn, keep, make_each
 from appliance.model.fault import Notice
 from appliance.model.intent import Connection, Intent, Tunnel
 from appliance.model.profile import Profile
@@ -32,13 +34,16 @@ MANY_PAIRS = 10_000
 """Networks within one another beyond which nobody looks at each pair."""
 
 
-@dataclass(slots=True)
+class Unclear(Exception):
+    """It takes a whole reading to tell."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Part:
-    """A connection as it was read from a part of the text. ``alone``: what there is to remark on it by itself."""
+    """A connection as it was read from a part of the text, and of how many values."""
 
     connection: Connection
     nodes: int
-    alone: Alone | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,72 +65,45 @@ class Rereading:
     link: Named
     profiles: Mapping[str, Profile] = field(default_factory=lambda: PROFILES)
     _pieces: Pieces | None = None
-    _parts: list[Part] = field(default_factory=list)
-    _frames: dict[str, tuple[Intent, int]] = field(default_factory=dict)
-    _frame: Intent | None = None
-    _around: Judgement | None = None
+    _drawn: Drawn = field(default_factory=dict)
     _apart: Apart | None = None
 
     def read(self, text: str) -> tuple[Intent, tuple[Notice, ...]] | None:
         """The intent, and what there is to remark; None where it takes a whole reading to tell."""
-        pieces = (follow_pieces(self._pieces, text) if self._pieces else None) or split_text(text)
-        frame = self._framed(pieces.frame) if pieces else None
-        if pieces is None or frame is None:
+        pieces = (follow_pieces(self._pieces, text) if self._pieces else None) or split_text(text, self._pieces)
+        if pieces is None:
             return None
-        parts = self._read_parts(pieces)
-        if parts is None or frame[1] + sum(map(attrgetter("nodes"), parts)) > MOST_NODES:
+        self._pieces = pieces
+        try:
+            return self._judged(self._read_parts(pieces))
+        except Unclear:
             return None
-        return self._judged(replace(frame[0], connections=tuple(map(attrgetter("connection"), parts))), parts)
 
-    def _read_parts(self, pieces: Pieces) -> list[Part] | None:
-        """Those in the places of the last time are found there; others may have been in other places."""
-        before = self._pieces.items if self._pieces else []
-        same = [*map(operator.is_, pieces.items, before)]
-        known = dict(zip(before, self._parts, strict=True)) if len(before) != len(same) or not all(same) else {}
-        found: list[Part] = []
-        for at, item in enumerate(pieces.items):
-            part = self._parts[at] if at < len(same) and same[at] else known.get(item) or _part(item)
-            if part is None:
-                return None
-            found.append(part)
-        self._pieces, self._parts = pieces, found
-        return found
+    def _read_parts(self, pieces: Pieces) -> Intent:
+        """Those that are the same objects as last time are not read again, wherever they stand now."""
+        frame, around = keep(self._drawn, "frame", pieces.frame, lambda: _read_frame(pieces.frame))
+        parts = make_each(self._drawn, "parts", pieces.items, _part)
+        if around + sum(make_each(self._drawn, "nodes", parts, attrgetter("nodes"))) > MOST_NODES:
+            raise Unclear
+        return replace(frame, connections=make_each(self._drawn, "connections", parts, attrgetter("connection")))
 
-    def _framed(self, text: str) -> tuple[Intent, int] | None:
-        """What stands around the connections."""
-        if text not in self._frames:
-            read = _read_frame(text)
-            if read is None:
-                return None
-            self._frames = {text: read}
-        return self._frames[text]
-
-    def _judged(self, intent: Intent, parts: Sequence[Part]) -> tuple[Intent, tuple[Notice, ...]] | None:
+    def _judged(self, intent: Intent) -> tuple[Intent, tuple[Notice, ...]]:
         frame = replace(intent, connections=(), nat=())
-        if frame != self._frame:
-            self._frame = frame
-            for part in parts:
-                part.alone = None
-            self._around = None
-        around = self._around or split((*find_all(frame, self.profiles), *nat_findings(intent)))
-        self._around = None if intent.nat else around
-        faults, notices = around
+        around = keep(self._drawn, "around", frame, lambda: find_all(frame, self.profiles))
+        faults, notices = split((*around, *nat_findings(intent)))
         if faults:
-            return None
-        remarks = list(notices)
-        for index, part in enumerate(parts):
-            if part.alone is None:
-                part.alone = self._alone(frame, part.connection)
-            if part.alone is None:
-                return None
-            remarks += [_at(notice, index) for notice in part.alone.notices] if part.alone.notices else ()
-        if not self._agree(intent, [*filter(None, map(attrgetter("alone"), parts))]):
-            return None
-        return intent, tuple(dict.fromkeys(remarks))
+            raise Unclear
+        alone = make_each(self._drawn, "alone", intent.connections, partial(self._alone, frame), frame)
+        if not self._agree(intent, alone):
+            raise Unclear
+        noted = make_each(self._drawn, "noted", alone, attrgetter("notices"))
+        remarks = (_at(notice, index) for index in compress(count(), noted) for notice in noted[index])
+        return intent, tuple(dict.fromkeys((*notices, *remarks)))
 
     def _agree(self, intent: Intent, alone: Sequence[Alone]) -> bool:
         """Whether no rule about several connections has anything to say."""
-        if _differ(intent):
+        modes = make_each(self._drawn, "modes", intent.connections, attrgetter("mode"))
+        if modes.count("policy") > 1 or _differ(intent):
             return False
         known, self._apart = self._apart, None
         if known is not None and known.follow(alone):
@@ -137,12 +115,12 @@ class Rereading:
         self._apart = fresh if fresh.follow(alone) else None
         return True
 
-    def _alone(self, frame: Intent, connection: Connection) -> Alone | None:
+    def _alone(self, frame: Intent, connection: Connection) -> Alone:
         if connection.announce.default_route:  # which has to do with what others say, and with translations
-            return None
+            raise Unclear
         faults, notices = split(find_all(replace(frame, connections=(connection,)), self.profiles))
         if faults:
-            return None
+            raise Unclear
         return Alone(
             notices,
             tuple(self._claims(frame, connection)),
@@ -164,32 +142,35 @@ class Rereading:
             yield "remote", (str(tunnel.remote), tunnel.uplink or only)
 
 
-def _read_frame(text: str) -> tuple[Intent, int] | None:
+def _read_frame(text: str) -> tuple[Intent, int]:
+    """With the number of its values."""
     tree = _tree(text)
-    if not isinstance(tree, Entries):
-        return None
-    lists = [entry.value for entry in tree.entries if entry.key.value == "connections"]
+    lists = [one.value for one in tree.entries if one.key.value == "connections"] if isinstance(tree, Entries) else []
     if len(lists) != 1 or not isinstance(lists[0], Items) or lists[0].items:
-        return None
+        raise Unclear
     reader = Reader()
     intent = reader.read(INTENT, tree, "")
-    return None if reader.faults else (intent, count_nodes(tree))
+    if reader.faults:
+        raise Unclear
+    return intent, count_nodes(tree)
 
 
-def _part(text: str) -> Part | None:
+def _part(text: str) -> Part:
     tree = _tree(text)
     if not isinstance(tree, Items) or len(tree.items) != 1:
-        return None
+        raise Unclear
     reader = Reader()
     connection = reader.read(CONNECTION, tree.items[0], "connections[0]")
-    return None if reader.faults else Part(connection, count_nodes(tree.items[0]))
+    if reader.faults:
+        raise Unclear
+    return Part(connection, count_nodes(tree.items[0]))
 
 
-def _tree(text: str) -> Node | None:
+def _tree(text: str) -> Node:
     try:
         return parse_tree(text)
     except Unreadable:
-        return None
+        raise Unclear from None
 
 
 def _at(notice: Notice, index: int) -> Notice:
@@ -204,10 +185,8 @@ def _span(network: IPNetwork) -> Span:
 
 
 def _differ(intent: Intent) -> bool:
-    """Whether connections may not go with each other for what they are."""
-    if intent.site.asn is None and len({one.asn for one in intent.connections if one.mode == "bgp"}) > 1:
-        return True
-    return [*map(attrgetter("mode"), intent.connections)].count("policy") > 1
+    """Whether connections may not go with each other for the number that we have in them."""
+    return intent.site.asn is None and len({one.asn for one in intent.connections if one.mode == "bgp"}) > 1
 
 
 def _in_the_way(intent: Intent, alone: Sequence[Alone]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import yaml
 from yaml.resolver import Resolver
@@ -118,6 +119,8 @@ def _unquote(quoted: re.Match[str]) -> str:
 
 def _refuse_strange_characters(text: str) -> None:
     """Characters that look like a space or like nothing, and tabs that indent: right in comments only."""
+    if not (_CONTROL.search(text) or _STRANGE_SPACE.search(text) or "\t" in text or "\r" in text):
+        return
     for number, line in enumerate(text.split("\n"), start=1):
         if _CONTROL.search(line.rstrip("\r")) or "\r" in line[:-1]:
             raise Unreadable("a control character", number, "remove it")
@@ -143,7 +146,6 @@ class _Builder:
     """Builds the tree from the parser's events, without recursion: a deep document cannot exhaust the stack."""
 
     def __init__(self) -> None:
-        self._resolver = Resolver()
         self._open: list[_Open] = []
         self._anchors: dict[str, tuple[Node, int, int]] = {}
         self._root: Node | None = None
@@ -210,10 +212,17 @@ class _Builder:
 
     def _kind(self, event: yaml.ScalarEvent) -> str:
         """What YAML 1.1 makes of a plain scalar; one in quotes is a string."""
-        if not event.implicit[0]:
-            return "str"
-        tag = str(self._resolver.resolve(yaml.ScalarNode, event.value, (True, False)))  # type: ignore[no-untyped-call]
-        return tag.removeprefix(_TAG_PREFIX)
+        return _kind_of(event.value) if event.implicit[0] else "str"
+
+
+_RESOLVER = Resolver()
+
+
+@lru_cache(maxsize=1024)
+def _kind_of(value: str) -> str:
+    """Of a plain scalar: the same few words and numbers stand in every tunnel."""
+    tag = str(_RESOLVER.resolve(yaml.ScalarNode, value, (True, False)))  # type: ignore[no-untyped-call]
+    return tag.removeprefix(_TAG_PREFIX)
 
 
 def _entries(children: list[Node]) -> Iterator[Entry]:

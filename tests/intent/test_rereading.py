@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 from ipaddress import IPv4Interface, ip_address, ip_network
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -137,6 +138,23 @@ def test_what_did_not_change_is_the_same_object() -> None:
     assert second is not None
     assert second[0].connections[0] is first[0].connections[0]
     assert second[0].connections[1] is not first[0].connections[1]
+
+
+def test_under_another_frame_they_are_the_same_objects_too() -> None:
+    again = rereading()
+    first, second = (again.read(write_intent(one)) for one in (BEFORE, CHANGES["another uplink"]))
+    assert first is not None
+    assert second is not None
+    assert [*map(id, second[0].connections)] == [*map(id, first[0].connections)]
+
+
+@pytest.mark.parametrize("places", [*product(range(3), repeat=3), *product(range(3), repeat=2), (0, 1, 2, 1)], ids=str)
+def test_wherever_connections_stand_and_whether_twice(places: tuple[int, ...]) -> None:
+    again = rereading()
+    assert agrees(again, write_intent(BEFORE))
+    alone = len({*places}) == len(places)
+    assert agrees(again, write_intent(site(*(BEFORE.connections[place] for place in places)))) == alone
+    assert agrees(again, write_intent(BEFORE))
 
 
 def odd(chance: random.Random, number: int) -> Connection:
