@@ -3,13 +3,14 @@ from another is found without reading either."""
 
 from __future__ import annotations
 
-import operator
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain, compress, count, zip_longest
+from itertools import chain, zip_longest
 from typing import TypeVar
+
+from appliance.model.sequel import changed
 
 _PLACE = re.compile(r"\0(\d+)\0\n?")
 
@@ -175,7 +176,7 @@ def find_shifts(had: Pieces, want: Pieces) -> Shifts | None:
 
 def _shift(old: Row, new: Row) -> Shift:
     """Of few that are others under their numbers nobody asks for all where they stand."""
-    found = [*compress(count(), map(operator.ne, old.texts, new.texts))]
+    found = changed(new.texts, old.texts)
     if len(old.texts) == len(new.texts) and len(found) <= FEW and (old.order is None) == (new.order is None):
         gone, come = _places(old, found), _places(new, found)
         if old.order is None or _without(old.order, gone) == _without(new.order or (), come):
@@ -184,9 +185,9 @@ def _shift(old: Row, new: Row) -> Shift:
     return Shift(old, new, gone, come, mixed=_without(old.told, gone) != _without(new.told, come))
 
 
-def _places(row: Row, numbers: Sequence[int]) -> Sequence[int]:
+def _places(row: Row, numbers: Collection[int]) -> Sequence[int]:
     """Where the pieces of these numbers stand, from the first on."""
-    return numbers if row.order is None else sorted(map(row.order.index, numbers))
+    return sorted(numbers if row.order is None else map(row.order.index, numbers))
 
 
 def find_difference(had: Pieces, want: Pieces, shifts: Shifts | None = None) -> tuple[str, str] | None:

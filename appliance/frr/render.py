@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import operator
 import re
 from bisect import insort
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, compress, count
+from itertools import chain, compress
 from operator import attrgetter
 from typing import Any
 
@@ -19,6 +18,7 @@ from appliance.model.address import IPAddress, IPNetwork
 from appliance.model.drawn import Drawn, keep, make_each, sort_each
 from appliance.model.peering import CLOSED, SHUT, BgpRouter, Neighbor, PrefixRule
 from appliance.model.resources import DEFAULT_TABLE
+from appliance.model.sequel import changed
 from appliance.templates.filling import Piece, load_template
 
 CONNECT_RETRY = 10
@@ -143,8 +143,9 @@ def _draw(router: BgpRouter, templates: Mapping[str, str], known: Drawn) -> Piec
     if known.get("templates", templates) != templates:
         known.clear()
     known["templates"] = templates
-    told = make_each(known, "told", router.neighbors, lambda peer: _tell(peer, router.asn), router.asn, settle=_settle)
-    peers = Arranged(make_each(known, "peers", told, attrgetter("peer")), _order(known, told))
+    asn = router.asn
+    told = make_each(known, "FRR: told", router.neighbors, lambda peer: _tell(peer, asn), asn, settle=_settle)
+    peers = Arranged(make_each(known, "FRR: peers", told, attrgetter("peer")), _order(known, told))
     whole = load_template(templates, "frr.conf.j2", _SAFE, "FRR")
     constants = {
         "map_name": map_name, "connect_retry": CONNECT_RETRY, "default_list": DEFAULT_LIST,
@@ -189,8 +190,8 @@ def _order(known: Drawn, told: Sequence[Told]) -> tuple[int, ...]:
     only the places are looked for."""
     before: Sequence[Told]
     order: tuple[int, ...]
-    before, order = known.get("order", ((), ()))
-    moved = [*compress(count(), map(operator.is_not, told, before))]
+    before, order = known.get("FRR: order", ((), ()))
+    moved = sorted(changed(told, before))
 
     def turn(at: int) -> tuple[tuple[int, int], int]:
         return told[at].place, at
@@ -204,21 +205,21 @@ def _order(known: Drawn, told: Sequence[Told]) -> tuple[int, ...]:
         for at in moved:
             insort(found, at, key=turn)
         order = tuple(found)
-    known["order"] = told, order
+    known["FRR: order"] = told, order
     return order
 
 
 def _maps(router: BgpRouter, told: Sequence[Told], known: Drawn) -> Sequence[RouteMap]:
     """By name: the neighbours', and what is for all."""
-    theirs = make_each(known, "maps of each", told, attrgetter("maps"))
+    theirs = make_each(known, "FRR: maps of each", told, attrgetter("maps"))
 
     def flat() -> list[RouteMap]:
         more = [RouteMap(SOURCE_MAP, source=router.source)] if router.source else []
         more += [RouteMap(BEYOND_MAP, local_pref=0, weight=0)] if router.beyond else []
         return [*chain.from_iterable(theirs), *more]
 
-    maps = keep(known, "all maps", (theirs, router.source, bool(router.beyond)), flat)
-    return sort_each(known, "maps", maps, attrgetter("name"))
+    maps = keep(known, "FRR: all maps", (theirs, router.source, bool(router.beyond)), flat)
+    return sort_each(known, "FRR: maps", maps, attrgetter("name"))
 
 
 def map_name(peer: Neighbor, direction: str) -> str:
@@ -253,10 +254,11 @@ def _settle(before: Told, now: Told) -> Told:
 
 def _family(router: BgpRouter, told: Sequence[Told], by_place: Arranged, version: int, known: Drawn) -> Family:
     """Where all neighbours are of one family they stay in the order in which they are given: fewer move."""
-    versions = make_each(known, "versions", told, lambda one: one.place[0])
-    members: Sequence[Neighbor] = by_place
-    if any(map(version.__ne__, versions)):
-        members = [peer for peer in by_place if peer.address.version == version]
+    versions = make_each(known, "FRR: versions", told, lambda one: one.place[0])
+    kinds = keep(known, "FRR: kinds", versions, lambda: frozenset(versions))
+    members: Sequence[Neighbor] = by_place if kinds == {version} else ()
+    if len(kinds) > 1:
+        members = tuple(peer for peer in by_place if peer.address.version == version)
     networks = {network for network in router.networks if network.version == version}
     return Family(
         name=f"ipv{version}",
@@ -270,17 +272,17 @@ def _lists(
     told: Sequence[Told], members: Sequence[Neighbor], versions: Sequence[int], version: int, known: Drawn
 ) -> Sequence[PrefixList]:
     """By name: those of a family's neighbours, and the one for all where any takes the default route."""
-    theirs = make_each(known, "lists of each", told, attrgetter("lists"))
-    defaults = make_each(known, "defaults", told, attrgetter("default"))
-    takes = keep(known, "takes default", defaults, lambda: any(defaults))
+    theirs = make_each(known, "FRR: lists of each", told, attrgetter("lists"))
+    defaults = make_each(known, "FRR: defaults", told, attrgetter("default"))
+    takes = keep(known, "FRR: takes default", defaults, lambda: any(defaults))
     default = next(filter(None, map(_default_rules, members)), None) if takes else None
 
     def flat() -> list[PrefixList]:
         more = [_prefix_list("ip" if version == 4 else "ipv6", DEFAULT_LIST, default)] if default else []
         return [*chain.from_iterable(compress(theirs, map(version.__eq__, versions))), *more]
 
-    lists = keep(known, ("lists", version), (theirs, versions, default), flat)
-    return sort_each(known, f"lists{version}", lists, attrgetter("name"))
+    lists = keep(known, ("FRR: lists", version), (theirs, versions, default), flat)
+    return sort_each(known, f"FRR: lists {version}", lists, attrgetter("name"))
 
 
 def _prefix_list(word: str, name: str, rules: Iterable[PrefixRule], tunnel: str | None = None) -> PrefixList:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from itertools import groupby
 
 Where = tuple[str, ...]
@@ -84,6 +85,7 @@ def _rank(line: str) -> tuple[object, ...]:
     return (1, "", "", 0)
 
 
+@lru_cache(maxsize=4096)
 def setting(line: str) -> str:
     """What a line sets: two lines with the same setting replace each other, all others stand side by side."""
     positive = line.removeprefix("no ")

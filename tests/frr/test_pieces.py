@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import replace
+from ipaddress import ip_address, ip_network
 
 import pytest
 from hypothesis import given
@@ -14,7 +15,7 @@ from appliance.frr.pieces import Owners, Pieces, Row, find_shifts, find_splices
 from appliance.frr.record import parse_record, render_amendment, render_record
 from appliance.frr.render import write_frr
 from appliance.frr.way import find_way
-from appliance.model.peering import BgpRouter
+from appliance.model.peering import BgpRouter, PrefixRule
 from appliance.model.resources import FrrConfig
 from tests.frr.routers import neighbor, random_router, render, templates, with_neighbors
 
@@ -97,3 +98,28 @@ def test_what_is_compared_and_told_is_not_put_together() -> None:
     assert way.amendment is not None
     assert len(way.amendment) < 500
     assert not any("text" in vars(each.written) for each in (one, two))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_neighbours_that_move_come_and_go_are_written_as_by_themselves(seed: int) -> None:
+    chance, known = random.Random(seed), dict[object, object]()
+    peers = [neighbor(f"169.254.30.{4 * n + 1}", "169.254.30.2", f"t{n}") for n in range(20)]
+    if seed % 3 == 0:
+        peers += [neighbor(f"fd00:1::{n:x}", "fd00:1::ffff", f"s{n}") for n in range(1, 4)]
+    for _ in range(12):
+        for at in chance.sample(range(len(peers)), chance.choice((0, 1, 1, 2, 9))):
+            address = f"169.254.{chance.randint(31, 99)}.{chance.randint(1, 250)}"
+            default = PrefixRule(True, ip_network("0.0.0.0/0"))
+            change = chance.choice(
+                ({"address": ip_address(address)}, {"hold": 90}, {"force_med": 7}, {"accept": (default,)})
+            )
+            peers[at] = replace(peers[at], **change)
+        if chance.random() < 0.3:
+            peers.insert(at := chance.randrange(len(peers)), replace(peers.pop(), tunnel=f"new{at}"))
+        if chance.random() < 0.3:
+            peers.pop(chance.randrange(len(peers)))
+        router = with_neighbors(*peers)
+        pieces = written(router, known)
+        assert pieces == written(router)
+        assert pieces.text == render(router)
+        assert (pieces.length, pieces.lines) == (len(pieces.text), pieces.text.count("\n"))
