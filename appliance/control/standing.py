@@ -1,4 +1,4 @@
-"""The intent in force, of which an order says how it changes: of two intents of a thousand tunnels that is little."""
+"""What an order need not say again. The intent in force: of two of a thousand tunnels the difference is little."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ from collections.abc import Callable
 from hashlib import blake2b
 
 from appliance.model.fault import SystemFailure
+from appliance.model.secret import Secrets
 
 
 class Standing:
-    """What ``read`` finds in force, known by its digest."""
+    """What ``read`` finds in force, known by its digest; and ``secrets`` as the last order spelled them, with what they
+    are."""
 
     def __init__(self, read: Callable[[], str | None]) -> None:
+        self.secrets: tuple[str, Secrets] = ("", Secrets({}))
         self._read = read
         self._known: tuple[str, str] = ("", digest_of(""))
 

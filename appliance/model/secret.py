@@ -54,7 +54,7 @@ class Secrets(Mapping[str, Secret]):
 
 def are_same(some: Mapping[str, Secret], others: Mapping[str, Secret]) -> bool:
     """Whether they are the same secrets under the same names."""
-    return [*some] == [*others] and _values(some) == _values(others)
+    return some is others or ([*some] == [*others] and _values(some) == _values(others))
 
 
 def _values(secrets: Mapping[str, Secret]) -> list[str]:

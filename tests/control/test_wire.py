@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+import re
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 
@@ -83,6 +84,38 @@ def test_what_changes_in_a_long_intent_is_a_short_line() -> None:
     standing.expect(text)  # it was not taken
     with pytest.raises(SystemFailure):
         parse_line(render_order(Commit(seen, "configure", text)), standing)
+
+
+@given(st.lists(COMMITS, min_size=1, max_size=4), st.lists(st.integers(0, 3), max_size=8))
+def test_orders_one_after_the_other_are_read_as_each_by_itself(orders: list[Commit], turns: list[int]) -> None:
+    """Whether or not they bring the secrets of the one before."""
+    current, standing = orders[0], Standing(lambda: current.seen)
+    for turn in turns:
+        current = orders[turn % len(orders)]
+        found = parse_line(render_order(current), standing)
+        assert found == current
+        assert isinstance(found, Commit)
+        assert list(found.secrets) == list(current.secrets)
+
+
+def test_secrets_spelled_as_before_are_the_same_object() -> None:
+    standing = Standing(lambda: None)
+    orders = (replace(COMMIT, summary=f"{number}", secrets={"a": Secret(key)}) for number, key in enumerate("}}{"))
+    first, again, other = (parse_line(render_order(order), standing) for order in orders)
+    assert isinstance(first, Commit)
+    assert isinstance(again, Commit)
+    assert isinstance(other, Commit)
+    assert first.secrets is again.secrets
+    assert other.secrets == {"a": Secret("{")}
+
+
+def test_no_secrets_are_those_of_the_order_before() -> None:
+    standing, line = Standing(lambda: None), render_order(COMMIT)
+    for _ in range(2):
+        parse_line(line, standing)
+        for wrong in ('"secrets": null', '"secrets": {"a": 7}', '"secrets": {"a"', '"secrets": []', '"others": {}'):
+            with pytest.raises(Unreadable):
+                parse_line(re.sub(r'"secrets": \{.*?\}', wrong, line), standing)
 
 
 def test_every_field_of_a_commit_travels() -> None:
