@@ -56,6 +56,7 @@ DOORS = {
     "ipsec/conversation.py": {"vici"},
     "ipsec/files.py": set(),
     "frr/files.py": set(),
+    "frr/living.py": set(),
     "frr/vtysh.py": set(),
     "firewall/nft.py": set(),
     "history/files.py": set(),

@@ -36,22 +36,26 @@ class RecordFile:
         self._held: Held | None = None
         self._away: Held | None = None
 
-    @property
-    def config(self) -> FrrConfig | None:
-        """What it says as far as is known without looking."""
-        return self._held.config if self._held is not None else None
+    def known(self, instances: Instances) -> FrrConfig | None:
+        """What these daemons were told; None where that takes reading."""
+        with suppress(OSError):
+            return self._held.config if self._held is not None and self._is_of(self._held, instances) else None
+        return None
 
     def recall(self, instances: Instances) -> FrrConfig | None:
         """What these daemons were told; None where that is not known. A file that we know is not read again: the very
         object of the last time."""
         try:
-            mark = _mark_of(self._path)
-            if self._held is None or (self._held.mark, self._held.instances) != (mark, instances):
-                text = parse_record(self._path.read_bytes().decode(), instances)
+            if self._held is None or not self._is_of(self._held, instances):
+                mark, text = _mark_of(self._path), parse_record(self._path.read_bytes().decode(), instances)
                 self._held = Held(mark, instances, FrrConfig(text) if text is not None else None)
             return self._held.config
         except (OSError, UnicodeDecodeError):
             return None
+
+    def _is_of(self, held: Held, instances: Instances) -> bool:
+        """Whether that is still all there is to know about these daemons. Raises OSError where there is no file."""
+        return (held.mark, held.instances) == (_mark_of(self._path), instances)
 
     def know(self, config: FrrConfig) -> None:
         """This is what was found to be told already: of what it is made shows sooner what differs from another."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
-import struct
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from appliance.frr.applying import Refused, carry_out, policy_delay, refusal, ti
 from appliance.frr.asking import read_established, read_filtered, read_paths, read_sessions
 from appliance.frr.diff import BGPD, MGMTD, Parts, split, steps
 from appliance.frr.files import RecordFile
+from appliance.frr.living import Life, meet
 from appliance.frr.narrowing import narrowed
 from appliance.frr.pieces import Pieces
 from appliance.frr.record import Instances, missing_and_foreign, ours, routers, strangers, together
@@ -31,6 +31,8 @@ RUN_DIR = Path("/run/frr")
 RECORD = Path("/run/appliance/frr.json")
 DAEMONS = (BGPD, MGMTD)
 """Those that hold configuration of ours; zebra is told by mgmtd."""
+
+NEEDED = ("zebra", *DAEMONS)
 
 RUNNING = "show running-config"
 _KEY = re.compile(r"(?m)^( *neighbor \S+ password) .*$")
@@ -51,6 +53,7 @@ class Frr:
     def __init__(self, run_dir: Path = RUN_DIR, record_file: Path = RECORD) -> None:
         self._run_dir = run_dir
         self._record = RecordFile(record_file)
+        self._lives: dict[str, Life] = {}
         self._versions: dict[str, tuple[str, str]] = {}
         self.met: tuple[str, ...] | None = None
         """Whom :meth:`foreign` would name, by the last look; None where it did not tell."""
@@ -59,11 +62,15 @@ class Frr:
     @property
     def places(self) -> tuple[Path, ...]:
         """Files that are others when one of the daemons is another."""
-        return tuple(self._run_dir / f"{name}.vty" for name in ("zebra", *DAEMONS))
+        return tuple(self._run_dir / f"{name}.vty" for name in NEEDED)
 
     async def observe(self) -> frozenset[Resource]:
-        """What we told these daemons; where the record is lost, what carries our mark. Nothing after a restart."""
-        config = await self._run(self._held)
+        """What we told these daemons; where the record is lost, what carries our mark. Nothing after a restart. Nobody
+        is asked as long as the daemons and the record are the ones that we know."""
+        async with self._lock:
+            config = self._unchanged()
+            if config is None:
+                config = await asyncio.to_thread(self._converse, self._held)
         return frozenset({config} if config.written else ())
 
     async def apply(self, changes: Sequence[Change]) -> Sequence[Outcome]:
@@ -107,7 +114,21 @@ class Frr:
 
     async def lacks(self) -> tuple[SystemLacks, ...]:
         """The daemons that do not run, may not be talked to, or are too old."""
-        return await asyncio.to_thread(lambda: tuple(self._lacking()))
+        return () if all(map(self._is_fit, NEEDED)) else await asyncio.to_thread(lambda: tuple(self._lacking()))
+
+    def _unchanged(self) -> FrrConfig | None:
+        """What the daemons that we know were told, if they go on; None where that takes a look."""
+        lives = [self._lives[name] for name in DAEMONS if name in self._lives]
+        if len(lives) < len(DAEMONS) or not all(life.goes_on for life in lives):
+            return None
+        found = self._record.known({name: self._lives[name].instance for name in DAEMONS})
+        self.met = self.met if found is None else ()
+        return found
+
+    def _is_fit(self, name: str) -> bool:
+        """Whether the daemon that we know goes on and is new enough."""
+        life, (instance, version) = self._lives.get(name), self._versions.get(name, ("", ""))
+        return life is not None and life.instance == instance and _is_new(version) and life.goes_on
 
     async def _look(self, work: Callable[[dict[str, Vty]], T]) -> T:
         """Nobody who has something to change waits for those who only look."""
@@ -122,7 +143,7 @@ class Frr:
 
     def _standing_now(self) -> Standing:
         with open_vty(self._run_dir, BGPD) as vty:
-            return Standing(vty.instance, read_established(vty))
+            return Standing(vty.life.instance, read_established(vty))
 
     def _converse(self, work: Callable[[dict[str, Vty]], T]) -> T:
         with ExitStack() as stack:
@@ -130,7 +151,11 @@ class Frr:
 
     def _recalled(self, vtys: dict[str, Vty]) -> FrrConfig | None:
         """What these daemons were told; None where that is not known."""
-        return self._record.recall(_instances(vtys))
+        return self._record.recall(self._instances(vtys))
+
+    def _instances(self, vtys: dict[str, Vty]) -> Instances:
+        self._lives |= {name: vty.life for name, vty in vtys.items()}
+        return {name: vty.life.instance for name, vty in vtys.items()}
 
     def _held(self, vtys: dict[str, Vty]) -> FrrConfig:
         recalled = self._recalled(vtys)
@@ -151,7 +176,7 @@ class Frr:
 
     def _bring_to(self, vtys: dict[str, Vty], config: FrrConfig) -> Sequence[Refused]:
         """There is no record while we write. What did not work together is tried once more line by line."""
-        instances = _instances(vtys)
+        instances = self._instances(vtys)
         way = _way(vtys, self._record.recall(instances), config)
         self._record.take_away()
         refused = carry_out(vtys, way.script, delay=way.delay, lines=lambda: _lines_in(config))
@@ -169,7 +194,7 @@ class Frr:
             backup.parent.mkdir(parents=True, exist_ok=True)
             backup.touch(mode=0o600)
             backup.write_text("".join(map(render_tree, whole)), encoding="utf-8")
-            self._record.put_back(_instances(vtys), FrrConfig(render_tree(routers(running[BGPD]))))
+            self._record.put_back(self._instances(vtys), FrrConfig(render_tree(routers(running[BGPD]))))
         return names
 
     def _drift(self, vtys: dict[str, Vty]) -> tuple[str, ...]:
@@ -178,20 +203,21 @@ class Frr:
         return tuple(line for daemon, tree in parts.items() for line in missing_and_foreign(tree, running[daemon]))
 
     def _lacking(self) -> Iterator[SystemLacks]:
-        for name in ("zebra", *DAEMONS):
+        for name in NEEDED:
             try:
                 with open_vty(self._run_dir, name) as vty:
                     version = self._version(vty)
             except SystemLacks as lack:
                 yield lack
             else:
-                if int(version.split(".")[0]) < OLDEST:
+                if not _is_new(version):
                     yield SystemLacks(f"FRR {version} is too old", hint=f"FRR {OLDEST} or newer", code="frr-version")
 
     def _version(self, vty: Vty) -> str:
         """One daemon stays of one version."""
-        if self._versions.get(vty.name, ("", ""))[0] != vty.instance or "?" in vty.instance:
-            self._versions[vty.name] = vty.instance, vty.ask("show version").split()[1]
+        self._lives[vty.name] = vty.life
+        if self._versions.get(vty.name, ("", ""))[0] != vty.life.instance or "?" in vty.life.instance:
+            self._versions[vty.name] = vty.life.instance, vty.ask("show version").split()[1]
         return self._versions[vty.name][1]
 
 
@@ -214,22 +240,14 @@ class Vty:
     """One conversation with one daemon: a command and NUL; its answer ends in three NULs and a status byte. What gives
     us the right to write travels with the first command."""
 
-    def __init__(self, name: str, sock: socket.socket) -> None:
+    def __init__(self, name: str, sock: socket.socket, life: Life) -> None:
         self.name = name
+        self.life = life
+        """Of the process at the other end."""
         self.secrets: tuple[tuple[str, Secret], ...] = ()
         self._sock = sock
         self._rest = b""
         self._before: tuple[str, ...] = ("enable",)
-
-    @property
-    def instance(self) -> str:
-        """The process at the other end and when it started."""
-        pid, _, _ = struct.unpack("3i", self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-        try:
-            started = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[19]
-        except OSError:
-            started = "?"
-        return f"{pid} {started}"
 
     def ask(self, command: str) -> str:
         """The answer. Raises SystemFailure when the daemon does not take the command."""
@@ -278,11 +296,11 @@ def open_vty(run_dir: Path, name: str) -> Iterator[Vty]:
         except OSError as error:
             hint = f"install frr, set {name}=yes in /etc/frr/daemons, then: systemctl restart frr"
             raise SystemLacks(f"FRR's {name} does not run ({path})", hint=hint, code="frr-missing") from error
-        yield Vty(name, sock)
+        yield Vty(name, sock, meet(sock, path))
 
 
-def _instances(vtys: dict[str, Vty]) -> Instances:
-    return {name: vty.instance for name, vty in vtys.items()}
+def _is_new(version: str) -> bool:
+    return int(version.split(".")[0]) >= OLDEST
 
 
 def _settled(vtys: dict[str, Vty]) -> Parts:
