@@ -189,12 +189,12 @@ def _joined_again(
     """With what more than one of them may have: the others are asked for what they have of these only. Where no object
     takes an equal one's place the whole is copied once, which is most of what this takes."""
     before, whole, shared = last
-    new = [sets[at] for at in sorted(todo)]
-    now = frozenset[T]().union(*new)
-    were = frozenset[T]().union(*(before[at] for at in todo))
+    old, new = ([some[at] for at in sorted(todo)] for some in (before, sets))
+    were, now = (frozenset[T]().union(*some) for some in (old, new))
     held = [*_still_held(were & shared, sets, todo)]
     gone, come = were.difference(now, *held), now - whole
-    if held or not {*map(id, were - gone)} <= {*map(id, now)}:
+    stay = {id(one) for each in old for one in each - gone}
+    if held or not stay <= {*map(id, chain.from_iterable(new))}:
         found = (whole - were).union(*held, now)
     else:
         found = (gone | come) ^ whole
@@ -258,10 +258,10 @@ def _made_again(
     perhaps: frozenset[int],
     settle: Callable[[T, T], T] | None,
 ) -> Sequel[T]:
-    """Of what moved to another place what was made of it there."""
+    """Of what moved to another place what was made of it there. It is copied once something is another object."""
     _, before, facts, made = last
     todo: Collection[int] = perhaps
-    found: list[Any] = [*made]
+    found = made
     if len(things) != len(before):
         found = [*made[: len(things)], *[None] * (len(things) - len(before))]
     if beside is None and len(todo) > FEW:  # most of them moved on by one place
@@ -273,8 +273,12 @@ def _made_again(
     for at in todo:
         was = places.get(id(things[at]))
         if was is not None and (beside is None or beside[at] == facts[was]):
-            found[at] = made[was]
+            one = made[was]
         else:
             one = make(things[at])
-            found[at] = settle(made[at], one) if settle is not None and at < len(made) else one
+            one = settle(made[at], one) if settle is not None and at < len(made) else one
+        if found is made and one is not made[at]:
+            found = [*made]
+        if found is not made:
+            found[at] = one
     return follow(made, found, perhaps if len(perhaps) <= FEW else None)
