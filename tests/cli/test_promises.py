@@ -49,10 +49,10 @@ def test_interrupted(box: Box, run: Run, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_no_permission_is_told_with_the_remedy(box: Box, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object, **__: object) -> str:
+    def refuse(*_: object, **__: object) -> bytes:
         raise PermissionError(13, "Permission denied", "/etc/appliance/intent.yaml")
 
-    monkeypatch.setattr(Path, "read_text", refuse)
+    monkeypatch.setattr(Path, "read_bytes", refuse)
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     done = run("plan", "--json")
     assert (done.code, done.error["code"]) == (6, "privilege")
