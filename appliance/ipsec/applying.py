@@ -57,9 +57,9 @@ POLL = 0.02
 @dataclass(slots=True)
 class Batch:
     """One apply as it goes. ``loaded`` names the connections of ours in charon, ``foreign`` all others; ``keys`` holds
-    the vici ids of our keys by our id, ``stale`` those replaced. ``close`` are IKE_SAs, ``gone`` connections whose
-    IKE_SAs go, whichever they are. ``refused`` maps a connection to why it could not be closed or started. ``about``
-    are the connections that are looked at; None: all. ``before`` are their IKE_SAs; None: not looked at yet."""
+    the vici ids of our keys by our id, ``stale`` those replaced. ``closing`` are connections whose IKE_SAs go,
+    whichever they are. ``refused`` maps a connection to why it could not be closed or started. ``about`` are the
+    connections that are looked at; None: all. ``before`` are their IKE_SAs; None: nobody looked."""
 
     talk: Talk
     about: Names
@@ -67,11 +67,10 @@ class Batch:
     owners: dict[str, tuple[str, ...]]
     loaded: Set[str]
     foreign: Set[str]
-    before: dict[str, set[int]] | None
+    before: Ids | None
     keys: dict[str, set[str]]
     stale: list[str] = field(default_factory=list)
-    close: set[int] = field(default_factory=set)
-    gone: set[str] = field(default_factory=set)
+    closing: set[str] = field(default_factory=set)
     start: list[IkeConnection] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
 
@@ -82,14 +81,14 @@ def carry_out(talk: Talk, record: Record, changes: Sequence[Change], keep: Calla
     touched = sorted({change.resource.name for change in changes if isinstance(change.resource, IkeConnection)})
     about = touched if len(touched) <= FEW else None
     known = about is not None and all(map(_keeps_its_name, changes)) and record.connections.keys() >= {*touched}
-    shown, before = ({}, {}) if known else look_around(talk, about)
+    shown, before = ({}, None) if known else look_around(talk, about)
     foreign = frozenset(shown) - ours(record, shown)
     intended = _intended(record, changes, foreign)
     if intended.connections.keys() != record.connections.keys():  # those it names are ours already
         keep(intended)
     batch = Batch(
         talk, about, dict(record.connections), dict(record.owners), shown.keys() - foreign, foreign,
-        None if known else before, _our_keys(talk) if len(touched) < len(changes) else {},
+        before, _our_keys(talk) if len(touched) < len(changes) else {},
     )  # fmt: skip
     outcomes = _load(batch, changes)
     seen = _start(batch, _close(batch))
@@ -130,12 +129,7 @@ def _load(batch: Batch, changes: Sequence[Change]) -> list[Outcome]:
     """Load and unload all that changes; what was replaced or is to be closed and started is noted in the batch."""
     prepared = [_prepare(batch, change) for change in changes]
     wanted = [request for one in prepared if not isinstance(one, str) for request in one]
-    if batch.before is None:
-        errors, found = batch.talk.together(wanted, ask_about(SAS, batch.about))
-        batch.before = parse_ids(found)
-    else:
-        errors = batch.talk.requests(wanted)
-    answers, outcomes = iter(errors), []
+    answers, outcomes = iter(batch.talk.requests(wanted)), []
     for change, one in zip(changes, prepared, strict=True):
         said = [one] if isinstance(one, str) else [next(answers) for _ in one]
         error = next(filter(None, said), None)
@@ -177,11 +171,11 @@ def _note(batch: Batch, change: Change) -> None:
         case old, IkeConnection() as new:
             batch.connections[new.name] = Loaded(new)
             if not isinstance(old, IkeConnection) or interrupts(old, new):
-                batch.close |= (batch.before or {}).get(new.name, set())
+                batch.closing |= {new.name} if batch.before is None or new.name in batch.before else set()
                 batch.start += [new] if "start" in new.child.start_action else []
         case IkeConnection() as gone, None:
             batch.connections.pop(gone.name, None)
-            batch.gone.add(gone.name)
+            batch.closing.add(gone.name)
 
 
 def _with_refusal(outcome: Outcome, refused: Mapping[str, str]) -> Outcome:
@@ -192,41 +186,53 @@ def _with_refusal(outcome: Outcome, refused: Mapping[str, str]) -> Outcome:
 
 
 def _close(batch: Batch) -> Ids:
-    """Say goodbye on all at once, wait for the answers together, then drop what is left without an answer. What stands
-    then."""
-    if not batch.close and not batch.gone:
+    """Say goodbye on all SAs of these connections at once, wait for the answers together, then drop what is left
+    without an answer. What stands then and is not to go."""
+    if not batch.closing:
         return ike_ids(batch.talk, batch.about) if batch.start else {}
-    now: Ids = ike_ids(batch.talk, batch.about) if batch.gone else batch.before or {}
-    doomed = batch.close.union(*(now.get(name, set()) for name in batch.gone))
-    now = dismiss(batch.talk, doomed, now, batch.about)
+    goodbyes = [_goodbye("ike", name) for name in sorted(batch.closing)]
+    doomed, now = _dismiss(batch.talk, goodbyes, lambda ids: _ids_of(batch.closing, ids), batch.about)
     for name, ids in _named(doomed, now).items():
         batch.refused[name] = f"the IKE_SA of {name} does not go away (id {', '.join(map(str, sorted(ids)))})"
-    return now
+    return {name: found - doomed for name, found in now.items()}
+
+
+def _ids_of(names: Iterable[str], ids: Ids) -> set[int]:
+    return {one for name in names for one in ids.get(name, ())}
 
 
 def close_sas(talk: Talk, ids: Iterable[int], names: Names = None) -> dict[str, set[int]]:
     """Close these IKE_SAs, of these connections; returns those that still stand, by connection."""
     doomed = set(ids)
-    return _named(doomed, dismiss(talk, doomed, ike_ids(talk, names), names)) if doomed else {}
+    goodbyes = [_goodbye("ike-id", str(one)) for one in sorted(doomed)]
+    return _named(*_dismiss(talk, goodbyes, lambda _: doomed, names)) if doomed else {}
 
 
-def dismiss(talk: Talk, doomed: Set[int], now: Ids, names: Names) -> Ids:
-    """Close these of the IKE_SAs that stand ``now``; what stands afterwards."""
-    for force in ("no", "yes"):
-        left = _named(doomed, now)
-        if not left:
-            break
-        # An SA that went by itself meanwhile is a failure to charon; what stands is looked at anyway.
-        goodbyes = [
-            ("terminate", {"ike-id": str(one), "timeout": AT_ONCE, "force": force})
-            for ids in left.values()
-            for one in sorted(ids)
-        ]
-        now, waited = parse_ids(talk.together(goodbyes, ask_about(SAS, names))[1]), 0.0
-        while _named(doomed, now) and waited < PATIENCE:
-            talk.pause(POLL)
-            now = ike_ids(talk, names)
-            waited += POLL
+def _goodbye(key: str, value: str, force: str = "no") -> Request:
+    """An SA that went by itself meanwhile is a failure to charon; what stands is looked at anyway."""
+    return "terminate", {key: value, "timeout": AT_ONCE, "force": force}
+
+
+def _dismiss(
+    talk: Talk, goodbyes: Sequence[Request], choose: Callable[[Ids], set[int]], names: Names
+) -> tuple[set[int], Ids]:
+    """The IKE_SAs that were to go, of those that stood when all goodbyes were said, and what stands at last."""
+    now: Ids = parse_ids(talk.together(goodbyes, ask_about(SAS, names))[1])
+    doomed = choose(now)
+    now = _await_end(talk, doomed, now, names)
+    if left := _named(doomed, now):
+        forced = [_goodbye("ike-id", str(one), "yes") for ids in left.values() for one in sorted(ids)]
+        now = _await_end(talk, doomed, parse_ids(talk.together(forced, ask_about(SAS, names))[1]), names)
+    return doomed, now
+
+
+def _await_end(talk: Talk, doomed: Set[int], now: Ids, names: Names) -> Ids:
+    """What stands when these are gone, or patience is."""
+    waited = 0.0
+    while _named(doomed, now) and waited < PATIENCE:
+        talk.pause(POLL)
+        now = ike_ids(talk, names)
+        waited += POLL
     return now
 
 
@@ -246,7 +252,7 @@ def close_surplus(talk: Talk, sas: Sequence[TunnelSa], settled_s: int) -> int:
 def _start(batch: Batch, standing: Ids) -> dict[str, Any]:
     """Start each tunnel once: if the peer called first, there is nothing left to start. Connections as they are then
     shown."""
-    missing = [one for one in batch.start if not standing.get(one.name, set()) - batch.close]
+    missing = [one for one in batch.start if not standing.get(one.name)]
     calls = [("initiate", initiate_message(one)) for one in missing]
     answers, shown = batch.talk.together(calls, ask_about(CONNECTIONS, batch.about))
     for connection, error in zip(missing, answers, strict=True):
