@@ -11,7 +11,6 @@ import fcntl
 import hashlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -22,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from appliance.lab.machine import Machine, accelerators, qemu_command, qemu_major
+from appliance.lab.machine import Machine, accelerators, free_port, qemu_command, qemu_major
 from appliance.model.fault import SystemFailure, SystemLacks
 
 BOOT_SECONDS = 90
@@ -139,8 +138,7 @@ class Guest:
             check=True,
             stdin=subprocess.DEVNULL,
         )
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = int(free.getsockname()[1])
+        port = free_port()
         (self.state / "port").write_text(str(port))
         return Machine(images, tools, self.state, port, (self.state / "key.pub").read_text().split()[1], self.extra)
 

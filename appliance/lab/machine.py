@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import shutil
+import socket
 import subprocess
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,6 +47,18 @@ def accelerators(remembered: str | None) -> list[str]:
     the port found free may be taken by the time it is used."""
     first = [remembered] if remembered else ["kvm"] if os.access("/dev/kvm", os.R_OK | os.W_OK) else []
     return [*first, "tcg", "tcg"]
+
+
+PORTS = range(20000, 32000)
+"""Below those that Linux gives to whoever asks for any (net.ipv4.ip_local_port_range)."""
+
+
+def free_port() -> int:
+    """A TCP port of this machine that is still free when QEMU asks for it: nobody else is given one by chance."""
+    while True:
+        port = secrets.choice(PORTS)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 def qemu_command(machine: Machine, accelerator: str) -> tuple[list[str], dict[str, str]]:

@@ -22,7 +22,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from appliance.image.machine import FIRMWARE, Trial, render_words
 from appliance.image.recipe import find_root
-from appliance.lab.machine import processor_words, qemu_major, qemu_program
+from appliance.lab.machine import free_port, processor_words, qemu_major, qemu_program
 from tests.image import metadata
 from tests.image.cloud import REPO
 from tests.image.metadata import Platform, lay_out
@@ -129,8 +129,7 @@ class Box:
 
     def start(self, *, uefi: bool = False) -> None:
         """Power on."""
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self._port = int(free.getsockname()[1])
+        self._port = free_port()
         tools = None if qemu_major() >= 9 else find_root(REPO, "tools").parent
         program, environment = qemu_program(tools)
         trial = Trial(
@@ -157,6 +156,10 @@ class Box:
         """What the console has shown since power-on."""
         return self.console.read_text(errors="replace") if self.console.exists() else ""
 
+    def told(self) -> str:
+        """The end of what the console shows, and what QEMU itself has to say."""
+        return f"{self.said()[-2000:]}; QEMU: {(self.folder / 'qemu.log').read_text(errors='replace')[-500:]}"
+
     def type(self, text: str) -> None:
         """On the serial console, until it has taken all of it: what is under way when one hangs up is lost, and a
         console that nobody reads says nothing more. Not all of it comes back: a terminal echoes as it finds time."""
@@ -169,14 +172,14 @@ class Box:
     def wait_for(self, word: str, seconds: float) -> str:
         """The console's line with ``word``; an error with what it shows instead when there is none in time."""
         self.wait_until(lambda: word in self.said() or not self.runs(), seconds, word)
-        assert word in self.said(), f"ended without {word!r}: {self.said()[-2000:]}"
+        assert word in self.said(), f"ended without {word!r}: {self.told()}"
         return next(line for line in self.said().splitlines() if word in line)
 
     def wait_until(self, predicate: Callable[[], bool], seconds: float, what: str) -> None:
         """Look until it holds."""
         end = time.monotonic() + seconds
         while not predicate():
-            assert time.monotonic() < end, f"no {what} within {seconds:.0f} s; the console: {self.said()[-2000:]}"
+            assert time.monotonic() < end, f"no {what} within {seconds:.0f} s; the console: {self.told()}"
             time.sleep(0.2)
 
     def ssh(self, script: str, *, key: bool = True, seconds: float = 300) -> subprocess.CompletedProcess[str]:
