@@ -14,7 +14,17 @@ from pathlib import Path
 from typing import TypeVar
 
 from appliance.ipsec.applying import carry_out, close_sas, close_surplus, initiate_message, is_under_way
-from appliance.ipsec.conversation import LOG, PARTING, Conversation, ask_for_no_more, connected, heard, part, register
+from appliance.ipsec.conversation import (
+    LOG,
+    PARTING,
+    Conversation,
+    ask_for_no_more,
+    connected,
+    heard,
+    instance_of,
+    part,
+    register,
+)
 from appliance.ipsec.files import Mark, add_line, mark_of, write_privately
 from appliance.ipsec.record import (
     Record,
@@ -102,7 +112,10 @@ class Charon:
         return await self._change(lambda talk: self._adopt(talk, backup))
 
     async def lacks(self) -> tuple[SystemLacks, ...]:
-        """What this machine lacks for IPsec: the daemon, the right to talk to it, or plugins it runs without."""
+        """What this machine lacks for IPsec: the daemon, the right to talk to it, or plugins it runs without. Nobody is
+        waited for as long as it is the charon that lacked nothing."""
+        if self._complete and self._is_there(self._complete):
+            return ()
         try:
             return await self._run(self._lacking)
         except SystemLacks as lack:
@@ -168,6 +181,13 @@ class Charon:
     def _converse(self, work: Callable[[Conversation], T]) -> T:
         with connected(self._socket_path) as sock:
             return work(Conversation(sock))
+
+    def _is_there(self, instance: str) -> bool:
+        with suppress(OSError), socket.socket(socket.AF_UNIX) as sock:
+            sock.setblocking(False)  # a charon that takes no more callers is asked at leisure
+            sock.connect(str(self._socket_path))
+            return instance_of(sock) == instance
+        return False
 
     def _read(self, pattern: str) -> list[str]:
         """The files an ``include`` names, as charon finds them: relative to the folder of the first."""

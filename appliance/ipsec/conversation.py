@@ -84,13 +84,18 @@ class Conversation:
         time.sleep(seconds)
 
     def instance(self) -> str:
-        """Which charon this is: its process and when that began, by the kernel's word for the socket's other end."""
-        pid, _, _ = struct.unpack("3i", self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-        try:
-            began = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-        except OSError:  # its process is not in our PID namespace
-            began = "unknown"
-        return f"pid {pid} since {began}"
+        """Which charon this is."""
+        return instance_of(self._sock)
+
+
+def instance_of(sock: socket.socket) -> str:
+    """Which charon is at the other end: its process and when that began, by the kernel's word."""
+    pid, _, _ = struct.unpack("3i", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    try:
+        began = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except OSError:  # its process is not in our PID namespace
+        began = "unknown"
+    return f"pid {pid} since {began}"
 
 
 def _streamed(transport: Transport) -> Iterator[Mapping[str, Any]]:
