@@ -143,8 +143,8 @@ def _network_sets(
     filter: Filter, uplinks: Sequence[str], wide: Sequence[Iterable[IPNetwork]], family: int, known: Drawn
 ) -> Iterator[str]:
     anywhere = _lan_networks(lan for lan in filter.lans if not lan.interface)
-    protect = lambda: (*filter.protected, *chain.from_iterable(wide))  # noqa: E731
-    protected = keep(known, ("held", family), (filter.protected, wide), protect)
+    given = filter.protected, wide
+    protected = keep(known, ("held", family), given, lambda: (*filter.protected, *chain.from_iterable(wide)))
     private = PRIVATE if filter.deny_private else ()
     near = (filter.lans, uplinks, filter.uplink_networks, protected)
 
