@@ -44,7 +44,7 @@ def qemu_major() -> int:
 
 def accelerators(remembered: str | None) -> list[str]:
     """What to try, in order: what worked here before, else KVM when it may be opened, then emulation; that twice, since
-    the port found free may be taken by the time it is used."""
+    another guest may have found the same port free."""
     first = [remembered] if remembered else ["kvm"] if os.access("/dev/kvm", os.R_OK | os.W_OK) else []
     return [*first, "tcg", "tcg"]
 
